@@ -1,0 +1,35 @@
+"""Exceptions of avsync: everything that the package raises on purpose derives from `AVSyncError`.
+
+A message says what is wrong, with the value and the file, and then what to do about it.
+"""
+
+
+class AVSyncError(Exception):
+    """Base of all errors that avsync raises on purpose."""
+
+
+class MediaError(AVSyncError):
+    """A file is missing, unreadable, lacks a stream that is needed, or cannot be written."""
+
+
+class FaceError(AVSyncError):
+    """A face or mouth was needed and was not found."""
+
+
+class TextError(AVSyncError):
+    """A transcript is empty or cannot be spoken with the known pronunciations."""
+
+
+class ModelError(AVSyncError):
+    """Weights are missing, damaged, or do not fit the code."""
+
+
+class UndeterminedError(AVSyncError):
+    """The offset could not be determined and the caller cannot go on without it.
+
+    `reason` is one of the reason codes of `Offset.reason`.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
