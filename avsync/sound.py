@@ -1,0 +1,204 @@
+"""The sound of a clip on the presentation clock: decoded, mixed to mono, resampled, and laid where its PTS say.
+
+A decoder hands out samples without gaps; where they belong is in the time stamps. The difference between a
+frame's time stamp and the length of the sound before it (the *lag* here) is constant in a sound file without
+gaps. It wobbles by the rounding of the container (1 ms in Matroska), jumps where sound is missing or doubled, and
+creeps where the recorder's sample clock is not the container's. Rounding is averaged out, jumps become silence or
+a cut, creep is followed.
+"""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from avsync.errors import MediaError
+from avsync.timebase import pts_to_seconds, samples_to_seconds
+
+Waveform = NDArray[np.float32]
+"""(N,) mono."""
+
+GAP_SECONDS = 0.010
+"""A jump of the lag by more than this is missing (or doubled) sound. Below lies the rounding of containers (at most
+1 ms each way) and the jitter of capture programs; above lies one lost packet of any usual codec (20 to 26 ms)."""
+
+CREEP_SECONDS = 0.002
+"""A slow change of the lag within a run that stays below this is taken for rounding and not followed."""
+
+BLOCK_SECONDS = 2.0
+"""The lag's creep is the median of blocks of this length, joined by lines."""
+
+MAX_SILENCE_SECONDS = 6 * 3600.0
+"""Longer gaps are damaged time stamps: filling them would only fill the memory."""
+
+
+@dataclass(slots=True)
+class SoundTrack:
+    """Collects decoded audio frames; `place` lays them on the clock.
+
+    `time_shift` (seconds) is added to every time stamp: see `codec_delay_rounding`.
+    """
+
+    sample_rate: int
+    time_shift: float = 0.0
+    chunks: list[Waveform] = field(default_factory=list)
+    positions: list[float] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    _length: float = 0.0
+    _resampler: av.AudioResampler | None = None
+    _source: tuple[int, str, str] | None = None
+
+    def add(self, frame: av.AudioFrame) -> None:
+        """Take the next decoded frame."""
+        source = (frame.sample_rate, frame.layout.name, frame.format.name)
+        if source != self._source:
+            self._flush()
+            self._source = source
+            # rematrix_maxval: stereo becomes (L + R) / 2 instead of the louder, clipping sum of FFmpeg's default.
+            self._resampler = av.AudioResampler(
+                format="flt", layout="mono", rate=self.sample_rate, options={"rematrix_maxval": "1.0"}
+            )
+        self.positions.append(self._length)
+        self.times.append(
+            np.nan
+            if frame.pts is None or frame.time_base is None
+            else pts_to_seconds(frame.pts, frame.time_base) + self.time_shift
+        )
+        self._length += samples_to_seconds(frame.samples, frame.sample_rate)
+        frame.pts = None  # the resampler must not look at time stamps: gaps are filled here
+        assert self._resampler is not None
+        self._take(self._resampler.resample(frame))
+
+    def _take(self, frames: list[av.AudioFrame]) -> None:
+        self.chunks.extend(f.to_ndarray().reshape(-1).astype(np.float32, copy=False) for f in frames)
+
+    def _flush(self) -> None:
+        if self._resampler is not None:
+            self._take(self._resampler.resample(None))
+            self._resampler = None
+
+    def place(self, source: str) -> tuple[Waveform, float]:
+        """The whole sound as (N,) and the time of its first sample; `source` names the file in warnings."""
+        self._flush()
+        if not self.chunks:
+            return np.zeros(0, np.float32), 0.0
+        samples = np.concatenate(self.chunks)
+        self.chunks.clear()
+        return place_on_clock(
+            samples, np.asarray(self.positions), np.asarray(self.times), self.sample_rate, source
+        )
+
+
+def codec_delay_rounding(format_name: str, codec_delay: int, sample_rate: int, time_base: Fraction) -> float:
+    """Seconds to add to the time stamps of a Matroska or WebM audio stream.
+
+    FFmpeg's demuxer subtracts the stream's codec delay from each time stamp after rounding it to the container's
+    tick (Opus: 6.5 ms becomes 7 ms), so all sound would be 0.5 ms early. `codec_delay` is in samples.
+    """
+    if "matroska" not in format_name or not codec_delay or not sample_rate:
+        return 0.0
+    exact = Fraction(codec_delay, sample_rate)
+    rounded = int(exact / time_base + Fraction(1, 2)) * time_base
+    return float(rounded - exact)
+
+
+def place_on_clock(
+    samples: Waveform,
+    positions: NDArray[np.float64],
+    times: NDArray[np.float64],
+    sample_rate: int,
+    source: str,
+) -> tuple[Waveform, float]:
+    """Lay decoded sound on the presentation clock.
+
+    `samples`: (N,) without gaps; `positions`: (M,) seconds of sound decoded before each frame; `times`: (M,) its
+    time stamp in seconds, NaN where it has none. Returns the sound with silence in its gaps, and its start.
+    """
+    from scipy.ndimage import median_filter  # here, because it is slow to import
+
+    lag = _lags(positions, times)
+    if lag is None:
+        warnings.warn(f"{source}: the sound has no time stamps; it is taken to start at 0 s", stacklevel=4)
+        return samples, 0.0
+    smooth = median_filter(lag, size=5, mode="nearest")
+    borders = np.flatnonzero(np.abs(np.diff(smooth)) > GAP_SECONDS) + 1
+    edges = np.concatenate([[0], borders, [len(lag)]])
+    pieces: list[tuple[float, Waveform]] = []
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        begin = positions[first]
+        end = positions[last] if last < len(positions) else np.inf
+        run = samples[round(begin * sample_rate) : None if np.isinf(end) else round(end * sample_rate)]
+        pieces.append(_run_on_clock(run, positions[first:last] - begin, lag[first:last] + begin, sample_rate))
+    return _join(pieces, sample_rate, source)
+
+
+def _lags(positions: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    lag = times - positions
+    known = np.flatnonzero(np.isfinite(lag))
+    if not len(known):
+        return None
+    # A frame without a time stamp follows the one before it.
+    nearest = np.searchsorted(known, np.arange(len(lag)), side="right") - 1
+    return lag[known[np.maximum(nearest, 0)]]
+
+
+def _run_on_clock(
+    run: Waveform, positions: NDArray[np.float64], lag: NDArray[np.float64], sample_rate: int
+) -> tuple[float, Waveform]:
+    """Start and samples of one run; stretched where the lag creeps."""
+    level = round(float(np.median(lag)), 9) + 0.0  # no dust of float sums, no -0.0
+    blocks = list(_blocks(positions))
+    if len(blocks) < 3:
+        return level, run
+    centres = np.array([positions[b].mean() for b in blocks])
+    levels = np.array([np.median(lag[b]) for b in blocks])
+    if np.ptp(levels) <= CREEP_SECONDS:
+        return level, run
+    from scipy.ndimage import map_coordinates
+
+    heard = np.arange(len(run)) / sample_rate
+    clock = heard + np.interp(heard, centres, levels)
+    start = float(clock[0])
+    wanted = start + np.arange(round((clock[-1] - start) * sample_rate) + 1) / sample_rate
+    where = np.interp(wanted, clock, np.arange(len(run), dtype=np.float64))
+    return start, map_coordinates(run, where[None], order=5, mode="nearest").astype(np.float32)
+
+
+def _blocks(positions: NDArray[np.float64]) -> Iterator[slice]:
+    edges = np.searchsorted(positions, np.arange(0.0, positions[-1] + BLOCK_SECONDS, BLOCK_SECONDS))
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        if last > first:
+            yield slice(int(first), int(last))
+
+
+def _join(pieces: list[tuple[float, Waveform]], sample_rate: int, source: str) -> tuple[Waveform, float]:
+    """Runs at their places; silence between them; what two runs claim belongs to the earlier."""
+    start = pieces[0][0]
+    out: list[Waveform] = []
+    length = 0
+    cut = 0
+    for begin, run in pieces:
+        place = round((begin - start) * sample_rate)
+        gap = place - length
+        if gap > MAX_SILENCE_SECONDS * sample_rate:
+            raise MediaError(
+                f"{source}: the time stamps of the sound jump by {gap / sample_rate:.0f} s at {begin:.3f} s; the file "
+                "is damaged. Copy it into a new container with repaired time stamps first."
+            )
+        if gap > 0:
+            out.append(np.zeros(gap, np.float32))
+        elif gap < 0:
+            cut += min(-gap, len(run))
+            run = run[-gap:]
+        out.append(run)
+        length += max(gap, 0) + len(run)
+    if cut:
+        warnings.warn(
+            f"{source}: {cut / sample_rate * 1000:.0f} ms of sound overlap what was heard before and were left out",
+            stacklevel=5,
+        )
+    return np.concatenate(out), start

@@ -1,0 +1,153 @@
+"""What a file is and what it declares: container, streams, codecs, start times, rotation."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+
+from avsync.errors import MediaError
+from avsync.frames import IDENTITY, ROTATIONS, decode_video, display_matrix, open_container
+from avsync.timebase import pts_to_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What a container declares of one stream. Times in seconds on the presentation clock; None = not declared."""
+
+    index: int
+    kind: str
+    """`video`, `audio`, `subtitle`, `data` or `attachment`."""
+    codec: str
+    time_base: Fraction
+    start_time: float | None
+    duration: float | None
+    language: str | None = None
+    width: int = 0
+    height: int = 0
+    """Picture as stored, before rotation."""
+    rotation: int = 0
+    """Degrees counter-clockwise that a player turns the picture."""
+    frame_rate: float | None = None
+    """Declared average rate. What the frames really do is in `frame_statistics`."""
+    cover: bool = False
+    """A still picture (cover art), not a video."""
+    sample_rate: int = 0
+    channels: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What a container declares. `video` and `audio` are the indices of the streams that `load` reads."""
+
+    source: str
+    container: str
+    duration: float | None
+    start_time: float | None
+    streams: tuple[StreamInfo, ...]
+    video: int | None
+    audio: int | None
+
+    def describe(self) -> str:
+        """The streams in a few words, for messages: `video h264 1920x1080, audio aac 44100 Hz`."""
+        words = []
+        for s in self.streams:
+            detail = {"video": f" {s.width}x{s.height}", "audio": f" {s.sample_rate} Hz"}.get(s.kind, "")
+            words.append(f"{'cover picture' if s.cover else s.kind} {s.codec}{detail}")
+        return ", ".join(words) or "no streams"
+
+
+def probe(path: str | os.PathLike[str]) -> MediaInfo:
+    """What a file declares: container, streams, codecs, start times. Decodes at most one picture a stream.
+
+    Raises `MediaError` when the file is missing, empty or no media.
+    """
+    path = Path(path)
+    with open_media(path) as container:
+        info = describe(container, path)
+        if info.video is None:
+            return info
+        frame = next(decode_video(container, info.video), None)
+        matrix = IDENTITY if frame is None else display_matrix(frame)
+        turned = replace(info.streams[info.video], rotation=ROTATIONS.get(matrix, 0))
+        streams = tuple(turned if s.index == info.video else s for s in info.streams)
+        return replace(info, streams=streams)
+
+
+@contextmanager
+def open_media(path: Path) -> Iterator[InputContainer]:
+    """Open for reading, with a message for everything that can be wrong with a file."""
+    if path.is_dir():
+        raise MediaError(f"{path} is a folder. Give a media file.")
+    if not path.exists():
+        raise MediaError(f"{path} does not exist. Check the name.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise MediaError(f"{path} is empty (0 bytes). Get a complete copy.")
+    try:
+        container = open_container(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MediaError(
+            f"{path} cannot be read as media ({reason}). It is damaged, truncated, or no audio or video file."
+        ) from error
+    with container:
+        if container.format.name == "tty":  # FFmpeg draws text files as pictures
+            raise MediaError(f"{path} is a text file, not media. Give an audio or video file.")
+        yield container
+
+
+def describe(container: InputContainer, path: Path) -> MediaInfo:
+    streams = tuple(_describe_stream(container, s) for s in container.streams)
+    return MediaInfo(
+        source=str(path),
+        container=container.format.name,
+        duration=None if container.duration is None else container.duration / av.time_base,
+        start_time=None if container.start_time is None else container.start_time / av.time_base,
+        streams=streams,
+        video=_best(container, streams, "video"),
+        audio=_best(container, streams, "audio"),
+    )
+
+
+def _best(container: InputContainer, streams: tuple[StreamInfo, ...], kind: str) -> int | None:
+    """FFmpeg's choice (default flag, resolution, bit rate) unless that is a cover picture."""
+    usable = [s.index for s in streams if s.kind == kind and not s.cover and s.codec != "unknown"]
+    best = container.streams.best(kind) if usable else None
+    return best.index if best is not None and best.index in usable else (usable[0] if usable else None)
+
+
+def _describe_stream(container: InputContainer, stream: Stream) -> StreamInfo:
+    context = stream.codec_context
+    time_base = stream.time_base or Fraction(1, av.time_base)
+
+    def seconds(ticks: int | None) -> float | None:
+        return None if ticks is None else pts_to_seconds(ticks, time_base)
+
+    common = {
+        "index": stream.index,
+        "kind": stream.type,
+        "codec": "unknown" if context is None else context.codec.canonical_name,
+        "time_base": time_base,
+        "start_time": seconds(stream.start_time),
+        "duration": seconds(stream.duration),
+        "language": stream.language,
+    }
+    if isinstance(stream, av.VideoStream) and context is not None:
+        rate = stream.average_rate
+        return StreamInfo(
+            **common,
+            width=stream.codec_context.width,
+            height=stream.codec_context.height,
+            frame_rate=float(rate) if rate else None,
+            cover=bool(stream.disposition & Disposition.attached_pic),
+        )
+    if isinstance(stream, av.AudioStream) and context is not None:
+        return StreamInfo(
+            **common, sample_rate=stream.codec_context.sample_rate, channels=stream.codec_context.channels
+        )
+    return StreamInfo(**common)
