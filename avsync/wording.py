@@ -1,0 +1,187 @@
+"""Results in words for people.
+
+The sign is that of ITU-R BT.1359: a positive offset means that the audio leads (is heard before it is seen).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from avsync.align import Alignment
+    from avsync.offset import Offset
+    from avsync.remux import Correction
+    from avsync.report import JsonObject
+    from avsync.sample import SampleTruth
+
+REASONS: Mapping[str, str] = {
+    "no_face": "no face was found in the picture",
+    "no_speech": "no speech was found in the sound",
+    "too_short": "there is too little speech with a visible mouth to decide",
+    "ambiguous": "several offsets fit about equally well",
+    "at_limit": "the best offset stands at the limit of the search; try a larger --max-offset-ms",
+    "no_audio": "the file has no audio stream",
+    "no_video": "the file has no video stream",
+}
+"""Words for each `Offset.reason`."""
+
+VERDICTS: Mapping[str, str] = {
+    "in_sync": "within the limits of ITU-R BT.1359, +45 to -125 ms",
+    "audio_leads": "over the limit of ITU-R BT.1359, +45 ms",
+    "audio_lags": "over the limit of ITU-R BT.1359, -125 ms",
+}
+"""Words for each `Offset.verdict` but `undetermined`."""
+
+
+def describe_reason(reason: str | None) -> str:
+    """A sentence for the reason code of an undetermined offset."""
+    return REASONS.get(reason or "", reason or "no reason was given")
+
+
+def offset_text(file: str, offset: Offset) -> str:
+    """Lines for people: the finding, how sure it is, and the cure."""
+    if offset.ms is None:
+        return f"{file}: undetermined: {describe_reason(offset.reason)}"
+    lines = [f"{file}: {lead_or_lag(offset.ms)}{_interval(offset)}, confidence {offset.confidence:.2f}"]
+    lines.append(f"  {offset.verdict}: {VERDICTS[offset.verdict]}")
+    if offset.verdict != "in_sync":
+        lines.append(f"  cure: {cure(offset.ms)}, e.g. with: avsync correct IN OUT")
+    if offset.drift_ppm is not None and abs(offset.drift_ppm) >= 50:
+        lines.append(f"  drift: the offset changes by {offset.drift_ppm * 0.06:+.1f} ms a minute")
+    if len(offset.segments) > 1:
+        lines.extend(
+            f"  {clock(part.start)} to {clock(part.end)}: {_signed(part.offset_ms)} ms (face {part.face})"
+            for part in offset.segments
+        )
+    return "\n".join(lines)
+
+
+def lead_or_lag(offset_ms: float) -> str:
+    """The offset in words, e.g. `audio leads picture by 118 ms`."""
+    whole = round(abs(offset_ms))
+    if whole == 0:
+        return "audio and picture are together (0 ms)"
+    return f"audio {'leads' if offset_ms > 0 else 'lags'} picture by {whole} ms"
+
+
+def cure(offset_ms: float) -> str:
+    """What undoes the offset."""
+    return f"{'delay' if offset_ms > 0 else 'advance'} the audio by {round(abs(offset_ms))} ms"
+
+
+def badge(offset: Offset | None) -> str:
+    """The few words that an annotated picture carries about the offset."""
+    if offset is None or offset.ms is None:
+        return "offset undetermined"
+    whole = round(offset.ms)
+    word = {"in_sync": "in sync", "audio_leads": "audio leads", "audio_lags": "audio lags"}[offset.verdict]
+    return f"{whole:+d} ms  {word}" if whole else f"0 ms  {word}"
+
+
+def correction_text(file: str, target: str, correction: Correction, *, dry_run: bool) -> str:
+    """Lines for people: what was measured, what was done, what remains."""
+    before = correction.before_ms
+    if dry_run:
+        return (
+            f"{file}: {lead_or_lag(before)}; would {cure(before)} and write {target} (dry run, not written)"
+        )
+    after = correction.after_ms
+    remains = "could not be measured" if after is None else f"{_signed(after)} ms"
+    how = "re-encoded" if correction.reencoded else "nothing re-encoded"
+    return f"{file}: {lead_or_lag(before)}; wrote {target} ({how})\n  measured again: residual {remains}"
+
+
+def alignment_text(alignment: Alignment) -> str:
+    """A table of the words for people: times on the picture's clock, frames, doubt, status."""
+    header = f"{'start':>9}  {'end':>9}  {'frames':>11}  {'+-ms':>5}  {'conf':>4}  {'status':<12}  word"
+    rows = [header]
+    for word in alignment.words:
+        frames = "-" if word.first_frame is None else f"{word.first_frame}-{word.last_frame}"
+        rows.append(
+            f"{_cell(word.start, 3):>9}  {_cell(word.end, 3):>9}  {frames:>11}  "
+            f"{_cell(word.plus_minus_ms, 0):>5}  {_cell(word.confidence, 2):>4}  "
+            f"{word.status:<12}  {word.text}"
+        )
+    if alignment.offset is not None:
+        found = alignment.offset
+        words = describe_reason(found.reason) if found.ms is None else lead_or_lag(found.ms)
+        rows.append(f"offset: {'undetermined, taken as 0: ' if found.ms is None else ''}{words}")
+    return "\n".join(rows)
+
+
+def sample_text(target: str, truth: SampleTruth) -> str:
+    """The truth of a rendered sample: its offset, and its words on the picture's clock."""
+    rows = [f"wrote {target}: {lead_or_lag(truth.offset_ms)}; the words on the picture's clock:"]
+    rows.extend(f"  {word.start:8.3f}  {word.end:8.3f}  {word.text}" for word in truth.words)
+    return "\n".join(rows)
+
+
+def info_text(info: JsonObject) -> str:
+    """The same as lines for people."""
+    rows = [f"{info['file']}: {info['container']}, {clock(info['duration'])}"]
+    rows.extend(f"  stream {stream['index']}: {_stream_text(stream)}" for stream in info["streams"])
+    frames, timing, sound = info["frames"], info["timing"], info["sound"]
+    if frames is None:
+        rows.append("  no picture")
+    else:
+        rate = "variable" if timing["variable_frame_rate"] else "constant"
+        rows.append(
+            f"  picture: starts at {timing['video_start']} s, {frames['count']} frames, "
+            f"{timing['fps']} frames a second ({rate})"
+        )
+        gap = frames["gap_ms"]
+        rows.append(
+            f"  from frame to frame: {gap['median']} ms (shortest {gap['min']}, longest {gap['max']})"
+        )
+    rows.append(
+        "  no sound"
+        if sound is None
+        else f"  sound: starts at {timing['audio_start']} s, {sound['seconds']} s"
+    )
+    rows.extend(
+        f"  face {face['face']}: seen in {face['frames']} frames, "
+        f"from {clock(face['start'])} to {clock(face['end'])}"
+        for face in info["faces"]
+    )
+    if frames is not None and not info["faces"]:
+        rows.append("  no face found")
+    return "\n".join(rows)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as `m:ss.mmm`."""
+    milliseconds = round(abs(seconds) * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{'-' if seconds < 0 and milliseconds else ''}{minutes}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
+def _stream_text(stream: JsonObject) -> str:
+    words = [stream["kind"], stream["codec"]]
+    if stream["kind"] == "video":
+        words.append(f"{stream['width']}x{stream['height']}")
+        if stream["rotation"]:
+            words.append(f"turned by {stream['rotation']} degrees")
+    if stream["kind"] == "audio":
+        words.append(f"{stream['sample_rate']} Hz, channels: {stream['channels']},")
+    if stream["start"] is not None:
+        words.append(f"starts at {stream['start']} s")
+    if not stream["used"]:
+        words.append("(not used)")
+    return " ".join(words)
+
+
+def _interval(offset: Offset) -> str:
+    if offset.ci_ms is None:
+        return ""
+    low, high = (round(edge) for edge in offset.ci_ms)
+    return f" (95 % interval {low:+d} to {high:+d} ms)"
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 1) + 0.0:+.1f}"
+
+
+def _cell(value: float | None, digits: int) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
