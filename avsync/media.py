@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -28,7 +27,7 @@ from av.stream import Stream
 
 from avsync.errors import MediaError
 from avsync.frames import IDENTITY, Frames, Image, display_matrix
-from avsync.sound import SoundTrack, Waveform, codec_delay_rounding
+from avsync.sound import SoundTrack, Waveform
 from avsync.streams import MediaInfo, StreamInfo, describe, open_media, probe
 from avsync.timebase import Times
 
@@ -148,7 +147,7 @@ def load(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> Cli
                 f"{path} has neither video nor sound that can be decoded (found: {info.describe()}). Give a video file."
             )
         pictures = _PictureTrack()
-        sound = _sound_track(container, info, sample_rate)
+        sound = SoundTrack(sample_rate)
         damage = _decode_all(container, streams, pictures, sound)
     waveform, audio_start = sound.place(str(path))
     frame_times = _frame_times(pictures, info, path)
@@ -261,17 +260,6 @@ def _decode_all(
             take(frame)
 
 
-def _sound_track(container: InputContainer, info: MediaInfo, sample_rate: int) -> SoundTrack:
-    if info.audio is None:
-        return SoundTrack(sample_rate)
-    stream = container.streams[info.audio]
-    context = stream.codec_context
-    shift = codec_delay_rounding(
-        info.container, context.delay, context.sample_rate, stream.time_base or Fraction(1, av.time_base)
-    )
-    return SoundTrack(sample_rate, shift)
-
-
 def _frame_times(pictures: _PictureTrack, info: MediaInfo, path: Path) -> Times:
     """(F,) rising seconds. A frame without a time stamp, or not later than the one before it, is moved behind it."""
     if info.video is None or not pictures.pts:
@@ -330,7 +318,8 @@ def _warn_of_losses(clip: Clip, damage: _Damage) -> None:
             losses.append(f"the {name} ends at {end:.2f} s instead of the declared {declared:.2f} s")
     if ends and clip.info.duration is not None:
         end = max(e for _, e in ends.values())
-        declared = (clip.info.start_time or 0.0) + clip.info.duration
+        # Matroska counts its duration from zero, MPEG from the first packet: only what is short by both is lost.
+        declared = min(clip.info.start_time or 0.0, 0.0) + clip.info.duration
         if declared > end + 0.5 and not any("declared" in loss for loss in losses):
             losses.append(f"the file ends at {end:.2f} s instead of the declared {declared:.2f} s")
     if losses:

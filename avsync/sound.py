@@ -10,7 +10,6 @@ a cut, creep is followed.
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import av
 import numpy as np
@@ -38,13 +37,9 @@ MAX_SILENCE_SECONDS = 6 * 3600.0
 
 @dataclass(slots=True)
 class SoundTrack:
-    """Collects decoded audio frames; `place` lays them on the clock.
-
-    `time_shift` (seconds) is added to every time stamp: see `codec_delay_rounding`.
-    """
+    """Collects decoded audio frames; `place` lays them on the clock."""
 
     sample_rate: int
-    time_shift: float = 0.0
     chunks: list[Waveform] = field(default_factory=list)
     positions: list[float] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
@@ -66,7 +61,7 @@ class SoundTrack:
         self.times.append(
             np.nan
             if frame.pts is None or frame.time_base is None
-            else pts_to_seconds(frame.pts, frame.time_base) + self.time_shift
+            else pts_to_seconds(frame.pts, frame.time_base)
         )
         self._length += samples_to_seconds(frame.samples, frame.sample_rate)
         frame.pts = None  # the resampler must not look at time stamps: gaps are filled here
@@ -91,19 +86,6 @@ class SoundTrack:
         return place_on_clock(
             samples, np.asarray(self.positions), np.asarray(self.times), self.sample_rate, source
         )
-
-
-def codec_delay_rounding(format_name: str, codec_delay: int, sample_rate: int, time_base: Fraction) -> float:
-    """Seconds to add to the time stamps of a Matroska or WebM audio stream.
-
-    FFmpeg's demuxer subtracts the stream's codec delay from each time stamp after rounding it to the container's
-    tick (Opus: 6.5 ms becomes 7 ms), so all sound would be 0.5 ms early. `codec_delay` is in samples.
-    """
-    if "matroska" not in format_name or not codec_delay or not sample_rate:
-        return 0.0
-    exact = Fraction(codec_delay, sample_rate)
-    rounded = int(exact / time_base + Fraction(1, 2)) * time_base
-    return float(rounded - exact)
 
 
 def place_on_clock(
