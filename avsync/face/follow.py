@@ -1,0 +1,248 @@
+"""Follows every face of a video from picture to picture, shot by shot.
+
+The detector runs only at the start of a shot, every `detect_every` pictures and after a loss. In between, the
+landmarks of a chunk's last picture are found from the ROI before the chunk, the ROIs of the pictures between are
+interpolated, and the mesh runs on all of them at once. A face that moves too irregularly for that is followed
+picture by picture.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from avsync.face import mesh
+from avsync.face.detect import Detection, detect, overlap
+
+SAME_FACE_IOU = 0.3
+"""Landmark boxes of neighbouring pictures that overlap this much belong to the same face."""
+
+SAME_PORTRAIT = 0.8
+"""After a cut, a face in the same place with at least this correlation of small portraits is the same face."""
+
+PORTRAIT_SIZE = 24
+"""Side of the grey portrait that is compared across cuts, in pixels."""
+
+CUT_CHANGE, CUT_RATIO = 14.0, 3.5
+"""A cut: the mean change of luma is at least this (of 255), and this many times the usual change before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One face in some pictures of one shot."""
+
+    face: int
+    """Number of the face, from 0 in order of appearance."""
+    shot: int
+    """Number of the shot, from 0."""
+    indices: np.ndarray
+    """(k,) int: index of each picture in the video, ascending."""
+    points: np.ndarray
+    """(k, 468, 3) float32 landmarks in picture pixels."""
+
+
+@dataclass(slots=True)
+class _Face:
+    """A face that is being followed, or was."""
+
+    number: int
+    roi: np.ndarray
+    box: np.ndarray
+    portrait: np.ndarray
+    seen: int  # index of the last picture with the face
+    fresh: bool = True  # the ROI belongs to the first picture of the coming chunk, not to the one before
+
+
+@dataclass(slots=True)
+class Follower:
+    """Finds and follows faces chunk by chunk; call `step` with consecutive chunks of one video."""
+
+    detect_every: int = 24
+    """Pictures between two runs of the detector while faces are followed."""
+    threshold: float = 0.5
+    """Lowest score of the detector and of the mesh that counts as a face."""
+    max_faces: int = 8
+    """At most this many faces are followed at a time, the largest first."""
+    device: str = "cpu"
+    """Where the networks run."""
+    _active: list[_Face] = field(default_factory=list)
+    _lost: list[_Face] = field(default_factory=list)
+    _faces: int = 0
+    _shot: int = -1
+    _next_detection: int = 0
+    _next_tiles: int = 0
+    _thumbnail: np.ndarray | None = None
+    _changes: list[float] = field(default_factory=list)
+
+    def step(self, pictures: np.ndarray, start: int) -> list[Sighting]:
+        """Faces in the next chunk (n, H, W, 3) uint8 RGB whose first picture has index `start` in the video."""
+        sightings: list[Sighting] = []
+        cuts = self._cuts(pictures)
+        bounds = sorted({0, *cuts, len(pictures)})
+        for first, last in zip(bounds, bounds[1:], strict=False):
+            if first in cuts:
+                self._begin_shot()
+            part = pictures[first:last]
+            self._look_for_faces(part, start + first, new_shot=first in cuts)
+            for face in list(self._active):
+                found, points = self._follow(face, part, start + first)
+                if found.any():
+                    indices = start + first + np.flatnonzero(found)
+                    sightings.append(Sighting(face.number, self._shot, indices, points[found]))
+            self._drop_doubles()
+        return sightings
+
+    def _cuts(self, pictures: np.ndarray) -> set[int]:
+        """Positions in the chunk at which a new shot begins; the very first picture of the video is one."""
+        rows, columns = (max(side // 48, 1) for side in pictures.shape[1:3])
+        cuts = set()
+        for position, picture in enumerate(pictures):
+            thumbnail = picture[::rows, ::columns, 1].astype(np.float32)
+            if self._thumbnail is None:
+                cuts.add(position)
+            else:
+                change = float(np.abs(thumbnail - self._thumbnail).mean())
+                usual = float(np.median(self._changes)) if self._changes else 0.0
+                if change >= max(CUT_CHANGE, CUT_RATIO * usual):
+                    cuts.add(position)
+                    self._changes.clear()
+                else:
+                    self._changes = [*self._changes[-11:], change]
+            self._thumbnail = thumbnail
+        return cuts
+
+    def _begin_shot(self) -> None:
+        self._shot += 1
+        self._lost = self._active + [face for face in self._lost if face.number not in self._numbers()]
+        self._active = []
+
+    def _numbers(self) -> set[int]:
+        return {face.number for face in self._active}
+
+    def _look_for_faces(self, pictures: np.ndarray, index: int, *, new_shot: bool) -> None:
+        """Runs the detector on the first picture when it is time to, and begins to follow what is new."""
+        if not (new_shot or index >= self._next_detection):
+            return
+        self._next_detection = index + self.detect_every
+        tiles = not self._active and (new_shot or index >= self._next_tiles)
+        if tiles:
+            self._next_tiles = index + 2 * self.detect_every
+        found = detect(pictures[:1], threshold=self.threshold, tiles=tiles, device=self.device)[0]
+        for detection in sorted(found, key=_side, reverse=True):
+            if len(self._active) >= self.max_faces:
+                break
+            result = mesh.landmarks(
+                pictures, np.array([0]), mesh.roi_from_detection(detection)[None], passes=3, device=self.device
+            )
+            if result.scores[0] < self.threshold:
+                continue
+            roi, box = mesh.rois_from_points(result.points)[0], _boxes(result.points)[0]
+            if self._active and overlap(box, np.stack([f.box for f in self._active])).max() >= SAME_FACE_IOU:
+                continue
+            portrait = self._portrait(pictures, 0, roi)
+            number = self._recognise(box, portrait, same_shot_after=None if new_shot else index)
+            self._active.append(_Face(number, roi, box, portrait, index))
+
+    def _recognise(self, box: np.ndarray, portrait: np.ndarray, same_shot_after: int | None) -> int:
+        """Number of the lost face that this is, or a new number."""
+        for face in self._lost:
+            if overlap(box, face.box[None])[0] >= SAME_FACE_IOU and float(portrait @ face.portrait) >= SAME_PORTRAIT:
+                self._lost.remove(face)
+                return face.number
+        self._faces += 1
+        return self._faces - 1
+
+    def _portrait(self, pictures: np.ndarray, position: int, roi: np.ndarray) -> np.ndarray:
+        """(PORTRAIT_SIZE ** 2,) grey picture of the face with mean 0 and length 1, so that a product correlates."""
+        tight = roi * np.array([1, 1, 1 / mesh.ROI_MARGIN, 1])
+        image = mesh.sample_squares(pictures, np.array([position]), tight[None], PORTRAIT_SIZE)[0].mean(0).numpy()
+        grey = (image - image.mean()).ravel().astype(np.float64)
+        return grey / max(float(np.linalg.norm(grey)), 1e-9)
+
+    def _follow(self, face: _Face, pictures: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Found (n,) and landmarks (n, 468, 3) of one face in a chunk of one shot; updates or drops the face."""
+        count = len(pictures)
+        end = mesh.landmarks(pictures, np.array([count - 1]), face.roi[None], passes=3, device=self.device)
+        if end.scores[0] >= self.threshold and count > 1:
+            between = mesh.landmarks(
+                pictures,
+                np.arange(count - 1),
+                _rois_between(face.roi, mesh.rois_from_points(end.points)[0], count, face.fresh),
+                passes=2,
+                device=self.device,
+            )
+            found = np.append(between.scores >= self.threshold, True)
+            points = np.concatenate([between.points, end.points])
+        elif end.scores[0] >= self.threshold:
+            found, points = np.array([True]), end.points
+        else:
+            found, points = self._follow_singly(face, pictures)
+        face.fresh = False
+        if found.any():
+            last = int(np.flatnonzero(found)[-1])
+            face.roi = mesh.rois_from_points(points[last : last + 1])[0]
+            face.box, face.seen = _boxes(points[last : last + 1])[0], index + last
+            face.portrait = self._portrait(pictures, last, face.roi)
+        if not found[-1]:
+            self._active.remove(face)
+            self._lost.insert(0, face)
+            self._next_detection = index + count
+        return found, points
+
+    def _follow_singly(self, face: _Face, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `_follow`, each picture's ROI from the one before; after a loss the detector is asked once."""
+        found = np.zeros(len(pictures), bool)
+        points = np.full((len(pictures), 468, 3), np.nan, np.float32)
+        roi, box = face.roi, face.box
+        for position in range(len(pictures)):
+            where = np.array([position])
+            result = mesh.landmarks(pictures, where, roi[None], passes=2, device=self.device)
+            if result.scores[0] < self.threshold:
+                seen = detect(pictures[position : position + 1], threshold=self.threshold, device=self.device)[0]
+                near = [one for one in seen if overlap(box, one.box[None])[0] >= SAME_FACE_IOU / 2]
+                if not near:
+                    break
+                roi = mesh.roi_from_detection(near[0])
+                result = mesh.landmarks(pictures, where, roi[None], passes=3, device=self.device)
+                if result.scores[0] < self.threshold:
+                    break
+            found[position], points[position] = True, result.points[0]
+            roi, box = mesh.rois_from_points(result.points)[0], _boxes(result.points)[0]
+        return found, points
+
+    def _drop_doubles(self) -> None:
+        """Of two followers that ended up on one face, the later one gives up."""
+        kept: list[_Face] = []
+        for face in self._active:
+            if kept and overlap(face.box, np.stack([one.box for one in kept])).max() >= 0.5:
+                continue
+            kept.append(face)
+        self._active = kept
+
+
+def _side(face: Detection) -> float:
+    return float(face.box[2] - face.box[0])
+
+
+def _boxes(points: np.ndarray) -> np.ndarray:
+    """(n, 4) bounding boxes of landmarks (n, 468, 3)."""
+    return np.concatenate([points[..., :2].min(axis=1), points[..., :2].max(axis=1)], axis=1).astype(np.float64)
+
+
+def _rois_between(start: np.ndarray, end: np.ndarray, count: int, fresh: bool) -> np.ndarray:
+    """ROIs (count - 1, 4) of all pictures of a chunk but the last, which has `end`.
+
+    `start` belongs to the chunk's first picture when fresh, otherwise to the picture before it.
+    """
+    steps = np.arange(count - 1) / (count - 1) if fresh else np.arange(1, count) / count
+    change = end - start
+    change[3] = (change[3] + np.pi) % (2 * np.pi) - np.pi
+    return start + steps[:, None] * change
+
+
+def chunks(batches: Iterator[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
+    """Numbers the batches of a video by the index of their first picture."""
+    index = 0
+    for pictures in batches:
+        yield index, pictures
+        index += len(pictures)

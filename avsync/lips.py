@@ -1,0 +1,285 @@
+"""Mouth tracks: one stabilised grey mouth picture for every video frame and every face.
+
+Coordinates are picture pixels with pixel i covering i to i + 1. Planar points are complex numbers here
+(x + iy), so that a similarity transform is `a * p + b`: |a| the scale, its angle the rotation, b the shift.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from avsync.face.follow import Follower, Sighting, chunks
+from avsync.media import Clip
+
+MOUTH_OUTLINE = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
+"""Landmarks of the outer lip contour, clockwise from the left corner in the picture."""
+
+# Eye corners, nose bridge, forehead and temples: points that speech does not move. Their places on a frontal face
+# (x, y, z) in units of the distance between the outer eye corners (33, 263), origin between these: medians over 21
+# speakers of the GRID corpus, made symmetric. One side; `_template` adds the mirror image.
+RIGID_MIDDLE = {
+    168: (-0.037, -0.246),
+    6: (0.051, -0.291),
+    197: (0.134, -0.345),
+    8: (-0.118, -0.259),
+    9: (-0.218, -0.278),
+    151: (-0.421, -0.249),
+}
+RIGID_PAIRS = {
+    (33, 263): (0.499, 0.000, 0.000),
+    (133, 362): (0.191, 0.021, -0.058),
+    (127, 356): (0.777, 0.060, 0.557),
+    (162, 389): (0.768, -0.117, 0.434),
+    (21, 251): (0.732, -0.261, 0.279),
+    (54, 284): (0.664, -0.394, 0.140),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrackConfig:
+    """How mouths are tracked and cut out."""
+
+    crop_size: int = 96
+    """Side of a mouth picture in pixels."""
+    crop_span: float = 1.15
+    """Side of a mouth picture on the face, as a multiple of the distance between the outer eye corners."""
+    pose_sigma: float = 0.08
+    """Smoothing of the face's position, scale and rotation: standard deviation of a Gaussian in seconds."""
+    centre_sigma: float = 0.5
+    """Smoothing of the mouth's place on the face in seconds; long, so that lips and jaw move inside the crop."""
+    longest_gap: float = 0.25
+    """A face that is not seen for longer than this many seconds is smoothed anew."""
+    shortest_track: float = 0.3
+    """Faces that are seen for less than this many seconds altogether are dropped."""
+    threshold: float = 0.5
+    """Lowest score of the face detector and of the landmarks that counts as a face."""
+    detect_every: int = 24
+    """Frames between two runs of the face detector while faces are followed."""
+    chunk: int = 12
+    """Frames that are decoded and followed at a time."""
+    max_faces: int = 8
+    """At most this many faces are followed at a time, the largest first."""
+    device: str = "cpu"
+    """Where the face networks run."""
+
+    def __post_init__(self) -> None:
+        for name in ("crop_size", "detect_every", "chunk", "max_faces"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}. Give at least 1.")
+        for name in ("crop_span", "pose_sigma", "centre_sigma"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}. Give more than 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class LipTrack:
+    """The mouth of one face over all T frames of a clip."""
+
+    times: np.ndarray
+    """(T,) float64 seconds: the clip's frame times."""
+    mouths: np.ndarray
+    """(T, 96, 96) uint8 grey, stabilised; zeros where the face is not found."""
+    landmarks: np.ndarray
+    """(T, 468, 2) float32 picture pixels (x, y), not smoothed; NaN where not found."""
+    boxes: np.ndarray
+    """(T, 4) float32 mouth boxes x0, y0, x1, y1 in picture pixels; NaN where not found."""
+    found: np.ndarray
+    """(T,) bool."""
+    face: int
+    """0 for the face that is seen longest and largest."""
+
+
+
+def track(clip: Clip, config: TrackConfig | None = None) -> tuple[LipTrack, ...]:
+    """Tracks every face of a clip; the one that is seen longest and largest comes first, no face gives ().
+
+    Frames are read once and not kept. After a cut a face goes on with its number when it looks the same in the same
+    place; otherwise it gets a new one.
+    """
+    config = config or TrackConfig()
+    if not len(clip.frame_times):
+        return ()
+    follower = Follower(config.detect_every, config.threshold, config.max_faces, config.device)
+    cutters: dict[int, _Cutter] = {}
+    now = 0.0
+    for start, pictures in chunks(clip.frames.batches(config.chunk)):
+        for sighting in follower.step(pictures, start):
+            cutter = cutters.setdefault(sighting.face, _Cutter(clip.frame_times, config))
+            cutter.add(sighting, pictures, start)
+        now = float(clip.frame_times[start + len(pictures) - 1])
+        for cutter in cutters.values():
+            cutter.cut_until(now - 3 * config.centre_sigma)
+    for cutter in cutters.values():
+        cutter.cut_until(np.inf)
+    return _ranked([cutter for cutter in cutters.values() if cutter.seconds() >= config.shortest_track])
+
+
+def _ranked(cutters: "list[_Cutter]") -> tuple[LipTrack, ...]:
+    """Tracks by frames seen times size of the face, the largest first."""
+    order = sorted(cutters, key=lambda cutter: -cutter.prominence)
+    return tuple(
+        LipTrack(one.times, one.mouths, one.landmarks, one.boxes, one.found, face) for face, one in enumerate(order)
+    )
+
+
+def _template() -> tuple[np.ndarray, np.ndarray]:
+    """Indices (R,) and places (R, 3) of the rigid points, their centroid moved to 0."""
+    places = {index: (0.0, y, z) for index, (y, z) in RIGID_MIDDLE.items()}
+    for (left, right), (x, y, z) in RIGID_PAIRS.items():
+        places |= {left: (-x, y, z), right: (x, y, z)}
+    points = np.array(list(places.values()))
+    return np.array(list(places)), points - points.mean(axis=0)
+
+
+RIGID, TEMPLATE = _template()
+
+
+def fit_pose(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Similarity from the frontal template to the picture, by least squares (Umeyama 1991), for n faces.
+
+    points: (n, 468, 3). Returns complex `a` and `b`, both (n,). The scale comes from the points in space, so that a
+    head that turns aside keeps its size.
+    """
+    rigid = points[:, RIGID].astype(np.float64)
+    centred = rigid - rigid.mean(axis=1, keepdims=True)
+    flat = centred[..., 0] + 1j * centred[..., 1]
+    turn = flat @ np.conj(TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1])
+    scale = np.sqrt((centred**2).sum(axis=(1, 2)) / (TEMPLATE**2).sum())
+    return scale * turn / np.maximum(np.abs(turn), 1e-12), rigid[..., 0].mean(axis=1) + 1j * rigid[..., 1].mean(axis=1)
+
+
+def smooth(times: np.ndarray, values: np.ndarray, sigma: float, at: np.ndarray) -> np.ndarray:
+    """Gaussian-weighted local lines: values (n, ...) at `times` (n,) smoothed without lag, at the times `at` (k,).
+
+    A line and not a mean, so that a moving face is not dragged back at the ends of a shot.
+    """
+    distance = times[None, :] - at[:, None]
+    weights = np.exp(-0.5 * (distance / sigma) ** 2) * (np.abs(distance) <= 3 * sigma)
+    total = weights.sum(axis=1, keepdims=True)
+    middle = (weights * distance).sum(axis=1, keepdims=True) / total
+    spread = (weights * (distance - middle) ** 2).sum(axis=1, keepdims=True)
+    # The small constant keeps a lone frame's line flat.
+    tilt = -middle * (distance - middle) / (spread + 1e-9)
+    return (weights / total + weights * tilt) @ values
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A frame whose mouth is not cut out yet, because frames after it take part in the smoothing."""
+
+    index: int
+    pose: tuple[complex, complex]
+    mouth: complex  # the mouth's centre on the template
+    patch: np.ndarray | None  # grey surroundings of the mouth, shrunk; None when cut already
+    corner: tuple[int, int]
+    shrink: int
+
+
+@dataclass(slots=True)
+class _Cutter:
+    """Collects the frames of one face and cuts its mouths out as soon as the smoothing allows."""
+
+    times: np.ndarray
+    config: TrackConfig
+    mouths: np.ndarray = field(init=False)
+    landmarks: np.ndarray = field(init=False)
+    boxes: np.ndarray = field(init=False)
+    found: np.ndarray = field(init=False)
+    prominence: float = 0.0
+    _runs: list[list[_Pending]] = field(default_factory=list)
+    _shot: int = -1
+
+    def __post_init__(self) -> None:
+        count, size = len(self.times), self.config.crop_size
+        self.mouths = np.zeros((count, size, size), np.uint8)
+        self.landmarks = np.full((count, 468, 2), np.nan, np.float32)
+        self.boxes = np.full((count, 4), np.nan, np.float32)
+        self.found = np.zeros(count, bool)
+
+    def seconds(self) -> float:
+        """How long the face is seen."""
+        if len(self.times) < 2:
+            return 0.0
+        return float(self.found.sum() * np.median(np.diff(self.times)))
+
+    def add(self, sighting: Sighting, pictures: np.ndarray, start: int) -> None:
+        """Takes the face's landmarks in some frames, and the surroundings of its mouth."""
+        a, b = fit_pose(sighting.points)
+        outline = sighting.points[:, MOUTH_OUTLINE, :2].astype(np.float64)
+        centres = outline.mean(axis=1) @ np.array([1, 1j])
+        on_template = (centres - b) / a
+        self.landmarks[sighting.indices] = sighting.points[..., :2]
+        self.boxes[sighting.indices] = np.concatenate([outline.min(axis=1), outline.max(axis=1)], axis=1)
+        self.found[sighting.indices] = True
+        self.prominence += float(np.abs(a).sum())
+        for k, index in enumerate(sighting.indices):
+            last = self._runs[-1][-1] if self._runs else None
+            if (
+                last is None
+                or sighting.shot != self._shot
+                or self.times[index] - self.times[last.index] > self.config.longest_gap
+            ):
+                self._runs.append([])
+            self._shot = sighting.shot
+            patch, corner, shrink = self._surroundings(pictures[index - start], a[k], centres[k])
+            self._runs[-1].append(_Pending(int(index), (a[k], b[k]), on_template[k], patch, corner, shrink))
+
+    def _surroundings(
+        self, picture: np.ndarray, a: complex, centre: complex
+    ) -> tuple[np.ndarray, tuple[int, int], int]:
+        """Grey square around the mouth, with room for the smoothing to move the crop; large faces are shrunk."""
+        side = self.config.crop_span * abs(a)
+        turned = (abs(a.real) + abs(a.imag)) / abs(a)
+        shrink = max(int(side / self.config.crop_size), 1)
+        reach = int(np.ceil(side * (turned / 2 + 0.25) / shrink)) * shrink
+        x, y = round(centre.real) - reach, round(centre.imag) - reach
+        # Outside the picture its border is repeated.
+        rows = np.clip(np.arange(y, y + 2 * reach), 0, picture.shape[0] - 1)
+        columns = np.clip(np.arange(x, x + 2 * reach), 0, picture.shape[1] - 1)
+        part = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32)
+        grey = part @ np.array([0.299, 0.587, 0.114], np.float32)
+        grey = grey[np.ix_(rows - rows[0], columns - columns[0])]
+        if shrink > 1:
+            grey = grey.reshape(2 * reach // shrink, shrink, 2 * reach // shrink, shrink).mean(axis=(1, 3))
+        return np.rint(grey).astype(np.uint8), (x, y), shrink
+
+    def cut_until(self, time: float) -> None:
+        """Cuts out the mouths of all frames up to `time`, which the smoothing of later frames cannot change."""
+        for run in self._runs:
+            ready = [one for one in run if one.patch is not None and self.times[one.index] <= time]
+            if ready:
+                self._cut(run, ready)
+        # Frames that are cut already are kept for as long as they take part in the smoothing.
+        horizon = time - 3 * self.config.centre_sigma
+        runs = [[one for one in run if self.times[one.index] >= horizon] for run in self._runs]
+        self._runs = [run for run in runs if run]
+
+    def _cut(self, run: list[_Pending], ready: list[_Pending]) -> None:
+        times = np.array([self.times[one.index] for one in run])
+        at = np.array([self.times[one.index] for one in ready])
+        a, b = np.array([one.pose for one in run]).T
+        pose = np.stack([np.log(np.abs(a)), np.unwrap(np.angle(a)), b.real, b.imag], axis=1)
+        size, angle, x, y = smooth(times, pose, self.config.pose_sigma, at).T
+        a, b = np.exp(size + 1j * angle), x + 1j * y
+        mouths = np.array([one.mouth for one in run])
+        u, v = smooth(times, np.stack([mouths.real, mouths.imag], 1), self.config.centre_sigma, at).T
+        centres = a * (u + 1j * v) + b
+        for one, factor, centre in zip(ready, a, centres, strict=True):
+            self.mouths[one.index] = self._sample(one, factor, centre)
+            one.patch = None
+
+    def _sample(self, one: _Pending, a: complex, centre: complex) -> np.ndarray:
+        """(crop_size, crop_size) uint8: the crop around `centre`, upright on the template, bilinear."""
+        assert one.patch is not None
+        side = one.patch.shape[0] * one.shrink
+        turn = a * self.config.crop_span / side
+        at = 2 * (centre - complex(*one.corner)) / side - (1 + 1j)
+        affine = torch.tensor([[turn.real, -turn.imag, at.real], [turn.imag, turn.real, at.imag]]).float()
+        size = self.config.crop_size
+        with torch.inference_mode():
+            grid = F.affine_grid(affine[None], [1, 1, size, size], align_corners=False)
+            patch = torch.from_numpy(one.patch).float()[None, None]
+            crop = F.grid_sample(patch, grid, padding_mode="border", align_corners=False)
+        return crop[0, 0].round().to(torch.uint8).numpy()
