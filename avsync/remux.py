@@ -193,7 +193,7 @@ def _open_output(temporary: Path, target: Path) -> OutputContainer:
         raise MediaError(
             f"{target}: no container is known by the ending {target.suffix!r}. Use .mp4, .mov, .mkv or .webm."
         ) from error
-    out.flags |= Flags.bitexact  # no random ids and dates, so that the same input gives the same bytes
+    out.flags |= Flags.bitexact.value  # no random ids and dates, so that the same input gives the same bytes
     return out
 
 
