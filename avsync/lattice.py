@@ -59,15 +59,11 @@ class Lattice:
         return len(self.unit)
 
 
-@dataclass(slots=True)
 class _Builder:
-    """Grows a lattice chain by chain; an end is (last state of a chain, cost of going on from it, frames up to there)."""
+    """Grows a lattice chain by chain. An end is (last state of a chain, fewest frames up to there)."""
 
-    minimum: int
-    silence_minimum: int
-    silence_cost: float
-
-    def __post_init__(self) -> None:
+    def __init__(self, minimum: int, silence_minimum: int, silence_cost: float) -> None:
+        self.minimum, self.silence_minimum, self.silence_cost = minimum, silence_minimum, silence_cost
         self.unit: list[int] = []
         self.token: list[int] = []
         self.slot: list[int] = []
