@@ -1,0 +1,324 @@
+"""A photograph that speaks: warps the mouth, jaw, eyelids and head of the bundled portrait.
+
+The lips are two layers that are bent by thin-plate splines, one for all above the mouth's opening and one for all below.
+Where they part, the inside of the mouth is seen: the portrait's own teeth, which stay with the skull, and the dark behind.
+
+Shapes: H W picture, N control points, 2 = x, y in pixels of the picture.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFilter
+from scipy import ndimage
+
+from avsync.articulation import Pose
+
+SIDE = 480
+"""Width and height of the picture in pixels."""
+GRID = 2
+"""The bending is worked out at every second pixel and interpolated in between."""
+TEETH_SHADE = 0.88
+LASHES = 4.0
+"""Pixels above the edge of the upper lid that are lashes."""
+THROAT, TONGUE = np.array([38.0, 14.0, 14.0]), np.array([122.0, 54.0, 54.0])
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """The still picture with the points that the warp needs, both at the size of the output."""
+
+    picture: np.ndarray  # (SIDE, SIDE, 3) float32, RGB 0..255
+    skin: np.ndarray  # (SIDE, SIDE, 3) float32: the picture with the teeth painted over in the colour of the nearest lip
+    points: dict[str, np.ndarray]  # name -> (N, 2)
+    mouth: np.ndarray  # (SIDE, SIDE, 3) float32: what is seen behind the lips at rest, teeth and dark
+    tooth: np.ndarray  # (SIDE, SIDE) float32: 1 where `mouth` shows teeth
+
+
+@cache
+def load_portrait() -> Portrait:
+    """Read the portrait of the package and enlarge it."""
+    assets = resources.files("avsync") / "assets"
+    page = json.loads((assets / "portrait.json").read_text(encoding="utf-8"))
+    with (assets / page["picture"]).open("rb") as file, Image.open(file) as image:
+        still = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    scale = SIDE / page["size"][0]
+    points = {name: np.array(rows, float) * scale for name, rows in page["points"].items()}
+    sharpened = still.filter(ImageFilter.UnsharpMask(radius=2, percent=60, threshold=2))
+    outline = np.concatenate([points["upper_inner"], points["lower_inner"][-2:0:-1]])
+    centre = outline.mean(0)
+    mask = Image.new("L", (SIDE * 4, SIDE * 4))
+    ImageDraw.Draw(mask).polygon([tuple(p) for p in (4 * (centre + 0.97 * (outline - centre)))], fill=255)
+    mask = mask.resize((SIDE, SIDE), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(1.0))
+    picture, tooth = np.asarray(sharpened, np.float32), np.asarray(mask, np.float32) / 255.0
+    nearest = ndimage.distance_transform_edt(tooth > 0.02, return_distances=False, return_indices=True)
+    filled = picture[nearest[0], nearest[1]]
+    softened = ndimage.gaussian_filter(filled, (1.5, 1.5, 0))
+    skin = np.where((tooth > 0.02)[..., None], softened, picture)
+    return Portrait(picture, skin, points, picture * TEETH_SHADE, tooth)
+
+
+class _Spline:
+    """Thin-plate splines: given where control points are and where they came from, where every pixel came from."""
+
+    def __init__(self, box: tuple[int, int, int, int]) -> None:
+        left, top, right, bottom = box
+        grid_y, grid_x = np.mgrid[top:bottom:GRID, left:right:GRID]
+        self.shape = grid_x.shape
+        self.grid = np.stack([grid_x.ravel(), grid_y.ravel()], 1).astype(np.float32)
+
+    def __call__(self, now: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """(h, w, 2) float32 move of each grid pixel towards its origin, for points (N, 2) `now` that were `before`."""
+        count = len(now)
+        system = np.zeros((count + 3, count + 3))
+        system[:count, :count] = _kernel(now, now)
+        # A trace of slack: points that meet (closed lips) must not blow the spline up.
+        system[range(count), range(count)] += 0.004
+        system[:count, count] = system[count, :count] = 1.0
+        system[:count, count + 1 :], system[count + 1 :, :count] = now / SIDE, now.T / SIDE
+        wanted = np.zeros((count + 3, 2))
+        wanted[:count] = before - now
+        weights = np.linalg.solve(system, wanted).astype(np.float32)
+        bend = _kernel(self.grid, now.astype(np.float32)) @ weights[:count]
+        bend += weights[count] + (self.grid / SIDE) @ weights[count + 1 :]
+        return bend.reshape(*self.shape, 2)
+
+
+def _kernel(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """r^2 log r^2 between all pairs; (N, M)."""
+    squared = ((here[:, None] - there[None]) ** 2).sum(-1) / np.float32(2500.0)
+    result: np.ndarray = squared * np.log(squared + np.float32(1e-9))
+    return result
+
+
+class Puppet:
+    """Draws the portrait with any pose of the mouth, the lids and the head."""
+
+    def __init__(self) -> None:
+        self.portrait = load_portrait()
+        points = self.portrait.points
+        left, right = points["upper_outer"][0], points["upper_outer"][-1]
+        self.half_width = float(np.linalg.norm(right - left) / 2)
+        self.origin = (left + right) / 2
+        along = (right - left) / np.linalg.norm(right - left)
+        self.axes = np.stack([along, [-along[1], along[0]]])  # rows: along the mouth, down the face
+        self.inner = {name: self._to_mouth(points[name]) for name in points if "inner" in name}
+        self.outer = {name: self._to_mouth(points[name]) for name in points if "outer" in name}
+        self.seam_y = float(self.inner["upper_inner"][5, 1] * 0.5 + self.inner["lower_inner"][5, 1] * 0.5)
+        x, y = self.origin
+        self.box = (int(x) - 124, int(y) - 80, int(x) + 124, int(y) + 128)
+        self.spline = _Spline(self.box)
+        self.head = _head_weight()
+        self.still = torch.from_numpy(self.portrait.picture).permute(2, 0, 1)[None]
+        self.skin = torch.from_numpy(self.portrait.skin).permute(2, 0, 1)[None]
+        self.lids = _Lids(points)
+
+    def _to_mouth(self, xy: np.ndarray) -> np.ndarray:
+        return (xy - self.origin) @ self.axes.T
+
+    def _to_picture(self, uv: np.ndarray) -> np.ndarray:
+        return uv @ self.axes + self.origin
+
+    def draw(self, pose: Pose, *, blink: float = 0.0, sway: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> np.ndarray:
+        """One frame, (SIDE, SIDE, 3) uint8 RGB.
+
+        `blink`: 0 eyes open, 1 shut. `sway`: the head's move to the right and down in pixels and its turn in radians.
+        """
+        frame = self.still.clone()
+        left, top, right, bottom = self.box
+        frame[0, :, top:bottom, left:right] = self._mouth_region(pose)
+        if blink > 0.0:
+            self.lids.close(frame, blink)
+        moved = _sample(frame, self._sway_origins(*sway))
+        return moved[0].permute(1, 2, 0).add(0.5).clamp(0, 255).to(torch.uint8).numpy()
+
+    # --- mouth -----------------------------------------------------------------------------------
+
+    def lip_lines(self, pose: Pose, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Height of the upper and lower inner lip, in pixels down from the portrait's corner line, at `s` in -1..1."""
+        wide = 1.0 - pose.width
+        corner = 11.0 * (1.0 - np.exp(-max(wide, 0.0) / 0.2)) + 5.0 * pose.opening
+        middle = self.seam_y - 1.5 * pose.pout
+        seam = corner + (middle - corner) * (1.0 - np.abs(s) ** 2.2)
+        gap = pose.opening * self.half_width * np.clip(1.0 - (np.abs(s) / 0.97) ** 2, 0.0, None) ** (0.8 - 0.25 * pose.pout)
+        lift = 2.0 * pose.tuck * (1.0 - s**2)
+        share = 0.22 + 0.2 * pose.pout
+        return seam - share * gap - lift, seam + (1.0 - share) * gap - lift
+
+    def _controls(self, pose: Pose) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Control points of the upper and the lower layer: now and before, each (N, 2) in picture pixels."""
+        points, scale = self.portrait.points, self.half_width
+        moved: dict[str, np.ndarray] = {}
+        for row, name in enumerate(("upper", "lower")):
+            inner, outer = self.inner[f"{name}_inner"], self.outer[f"{name}_outer"]
+            line = self.lip_lines(pose, inner[:, 0] / scale)[row]
+            moved[f"{name}_inner"] = np.stack([inner[:, 0] * pose.width, line], 1)
+            thick = outer[:, 1] - np.interp(outer[:, 0], inner[:, 0], inner[:, 1])
+            red = 1.2 + 0.35 * pose.pout - 0.35 * pose.press - (0.75 * pose.tuck if row else 0.1 * pose.tuck)
+            base = self.lip_lines(pose, outer[:, 0] / scale)[row]
+            moved[f"{name}_outer"] = np.stack([outer[:, 0] * pose.width, base + thick * red], 1)
+        now = {name: self._to_picture(uv) for name, uv in moved.items()}
+        untucked = Pose(pose.opening, pose.width, pose.pout)
+        lower_lip = self.lip_lines(untucked, np.zeros(1))[1][0] - self.inner["lower_inner"][5, 1]
+        drop = 0.72 * lower_lip * self.axes[1]
+        share = np.array([0.05, 0.2, 0.45, 0.7, 0.85, 0.95, 1.0, 1.0, 1.0, 0.95, 0.85, 0.7, 0.45, 0.2, 0.05])
+        now["jaw"] = points["jaw"] + share[:, None] * drop
+        now["chin"] = points["chin"] + drop
+        lift = now["upper_outer"][5] - points["upper_outer"][5]
+        now["philtrum"] = points["philtrum"] + 0.45 * lift
+        beside, beside_now = [], []
+        for end, side in ((0, -1.0), (-1, 1.0)):
+            pull = now["upper_outer"][end] - points["upper_outer"][end]
+            for distance, part in ((14.0, 0.6), (32.0, 0.25)):
+                here = points["upper_outer"][end] + side * distance * self.axes[0]
+                beside.append(here)
+                beside_now.append(here + part * pull)
+        fixed = np.concatenate([points[name] for name in ("nose", "cheeks", "temples")] + [_collar()])
+        shared_now = np.concatenate([np.array(beside_now), now["jaw"], now["chin"], fixed])
+        shared = np.concatenate([np.array(beside), points["jaw"], points["chin"], fixed])
+        layers = []
+        for name, extra in (("upper", ("philtrum",)), ("lower", ())):
+            names = (f"{name}_inner", f"{name}_outer", *extra)
+            layers.append(np.concatenate([*(now[n] for n in names), shared_now]))
+            layers.append(np.concatenate([*(points[n] for n in names), shared]))
+        return layers[0], layers[1], layers[2], layers[3]
+
+    def _mouth_region(self, pose: Pose) -> torch.Tensor:
+        """(3, h, w) float32: the box around the lower face with the mouth in this pose."""
+        left, top, right, bottom = self.box
+        upper_now, upper_before, lower_now, lower_before = self._controls(pose)
+        upper = _enlarge(self.spline(upper_now, upper_before), bottom - top, right - left)
+        lower = _enlarge(self.spline(lower_now, lower_before), bottom - top, right - left)
+        pixels = _pixels(self.box)
+        uv = self._to_mouth(pixels.reshape(-1, 2)).reshape(pixels.shape)
+        s = uv[..., 0] / (self.half_width * pose.width)
+        line_upper, line_lower = self.lip_lines(pose, np.clip(s, -1.0, 1.0))
+        below = np.clip(uv[..., 1] - (line_upper + line_lower) / 2 + 0.5, 0.0, 1.0)
+        # Beside the mouth the two layers are one skin: far from the corners both are the mean of the two.
+        inside = np.clip((1.06 - np.abs(s)) / 0.14, 0.0, 1.0)
+        below = inside * below + (1.0 - inside) * 0.5
+        origins = pixels + upper * (1.0 - below[..., None]) + lower * below[..., None]
+        skin = _sample(self.skin, origins)[0].permute(1, 2, 0).numpy()
+        edge = np.clip((0.98 - np.abs(s)) * self.half_width * pose.width / 2.0, 0.0, 1.0)
+        hole = np.clip(uv[..., 1] - line_upper + 0.6, 0.0, 1.0) * np.clip(line_lower - uv[..., 1] + 0.6, 0.0, 1.0) * edge
+        inner = self._inside(pose, uv, s, line_upper, line_lower)
+        fade = _border_fade(self.box)[..., None]
+        mixed = skin * (1.0 - hole[..., None]) + inner * hole[..., None]
+        still = self.portrait.picture[top:bottom, left:right]
+        return torch.from_numpy((mixed * fade + still * (1.0 - fade)).astype(np.float32)).permute(2, 0, 1)
+
+    def _inside(
+        self, pose: Pose, uv: np.ndarray, s: np.ndarray, line_upper: np.ndarray, line_lower: np.ndarray
+    ) -> np.ndarray:
+        """(h, w, 3): what is seen between the lips."""
+        left, top, right, bottom = self.box
+        depth = np.clip((uv[..., 1] - line_upper) / np.maximum(line_lower - line_upper, 1e-3), 0.0, 1.0)
+        tongue = np.clip((depth - 0.45) / 0.5, 0.0, 1.0) ** 1.5 * min(pose.opening / 0.4, 1.0) * (1.0 - 0.8 * s**2)
+        back = THROAT + (TONGUE - THROAT) * np.clip(tongue, 0.0, 1.0)[..., None]
+        tooth = self.portrait.tooth[top:bottom, left:right, None] * (1.0 - 0.7 * pose.pout)  # full lips hide the teeth
+        # The upper lip throws a shadow on the teeth, and the corners of a narrow mouth are dark.
+        light = np.clip(0.62 + (uv[..., 1] - line_upper) / 9.0, 0.0, 1.0) * np.clip(1.25 - 0.75 * s**2, 0.3, 1.0)
+        teeth = self.portrait.mouth[top:bottom, left:right] * light[..., None]
+        mixed: np.ndarray = back * (1.0 - tooth) + teeth * tooth
+        return mixed
+
+    # --- head ------------------------------------------------------------------------------------
+
+    def _sway_origins(self, right: float, down: float, turn: float) -> np.ndarray:
+        pixels = _pixels((0, 0, SIDE, SIDE))
+        arm = pixels - np.array([SIDE * 0.49, SIDE * 0.78])
+        move_x = right - turn * arm[..., 1]
+        move_y = down + turn * arm[..., 0]
+        return pixels - np.stack([move_x, move_y], -1) * self.head[..., None]
+
+
+class _Lids:
+    """Upper lids that slide down over the eyes."""
+
+    def __init__(self, points: dict[str, np.ndarray]) -> None:
+        self.parts = []
+        for side in ("left", "right"):
+            upper, lower, brow = (points[f"{side}_{name}"] for name in ("eye_upper", "eye_lower", "brow"))
+            x0, x1 = int(upper[:, 0].min()) - 8, int(upper[:, 0].max()) + 8
+            y0, y1 = int(brow[:, 1].min()), int(lower[:, 1].max()) + 10
+            columns = np.arange(x0, x1, dtype=float)
+            top = np.interp(columns, *_sorted(brow)) + 3.0
+            self.parts.append(
+                ((x0, y0, x1, y1), top, np.interp(columns, *_sorted(upper)), np.interp(columns, *_sorted(lower)))
+            )
+
+    def close(self, frame: torch.Tensor, amount: float) -> None:
+        """Shut the eyes of `frame` (1, 3, H, W) in place by `amount`, 0..1."""
+        for box, top, upper, lower in self.parts:
+            pixels = _pixels(box)
+            y = pixels[..., 1]
+            edge = upper + amount * (np.maximum(lower - upper, 0.0) + 3.0)
+            # Only the skin of the lid stretches; the lashes at its edge move as they are.
+            lash, lash_now = upper - LASHES, edge - LASHES
+            stretched = top + (y - top) * np.maximum(lash - top, 1.0) / np.maximum(lash_now - top, 1.0)
+            origin_y = np.where(y < lash_now, stretched, y - edge + upper)
+            past = np.clip((y - edge - 1.0) / 2.0, 0.0, 1.0)
+            origin_y = np.where(y < top, y, origin_y * (1.0 - past) + y * past)
+            origins = np.stack([pixels[..., 0], origin_y], -1)
+            x0, y0, x1, y1 = box
+            frame[0, :, y0:y1, x0:x1] = _sample(frame, origins)[0]
+
+
+def _sorted(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(points[:, 0])
+    return points[order, 0], points[order, 1]
+
+
+def _collar() -> np.ndarray:
+    """Points of the suit and the background that never move."""
+    return np.array([[120.0, 300.0], [150.0, 395.0], [240.0, 412.0], [320.0, 395.0], [345.0, 300.0]])
+
+
+@cache
+def _pixels(box: tuple[int, int, int, int]) -> np.ndarray:
+    """(h, w, 2) float64: x, y of each pixel of a box."""
+    left, top, right, bottom = box
+    grid_y, grid_x = np.mgrid[top:bottom, left:right].astype(float)
+    return np.stack([grid_x, grid_y], -1)
+
+
+@cache
+def _border_fade(box: tuple[int, int, int, int]) -> np.ndarray:
+    """1 inside a box, falling to 0 over the 16 pixels before its border, so that the warp leaves no edge."""
+    left, top, right, bottom = box
+    x = np.minimum(np.arange(right - left), np.arange(right - left)[::-1])
+    y = np.minimum(np.arange(bottom - top), np.arange(bottom - top)[::-1])
+    fade: np.ndarray = np.clip(np.minimum(x[None], y[:, None]) / 16.0, 0.0, 1.0)
+    return fade
+
+
+@cache
+def _head_weight() -> np.ndarray:
+    """(SIDE, SIDE): 1 on the head, 0 on the background far from it and on the suit."""
+    pixels = _pixels((0, 0, SIDE, SIDE)) / SIDE
+    radius = np.hypot((pixels[..., 0] - 0.49) / 0.40, (pixels[..., 1] - 0.40) / 0.52)
+    fade = np.clip((1.35 - radius) / 0.5, 0.0, 1.0)
+    weight: np.ndarray = fade * fade * (3.0 - 2.0 * fade)
+    return weight
+
+
+def _enlarge(coarse: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear interpolation of (h, w, 2) values at every GRID-th pixel to every pixel."""
+    values = torch.from_numpy(coarse).permute(2, 0, 1)[None]
+    y = torch.arange(height, dtype=torch.float32) / GRID * 2 / (coarse.shape[0] - 1) - 1
+    x = torch.arange(width, dtype=torch.float32) / GRID * 2 / (coarse.shape[1] - 1) - 1
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+    fine = torch.nn.functional.grid_sample(values, grid, padding_mode="border", align_corners=True)
+    result: np.ndarray = fine[0].permute(1, 2, 0).numpy()
+    return result
+
+
+def _sample(picture: torch.Tensor, origins: np.ndarray) -> torch.Tensor:
+    """The picture (1, 3, H, W) at pixels `origins` (h, w, 2); (1, 3, h, w)."""
+    scale = np.array([2.0 / (picture.shape[3] - 1), 2.0 / (picture.shape[2] - 1)])
+    grid = torch.from_numpy((origins * scale - 1.0).astype(np.float32))[None]
+    return torch.nn.functional.grid_sample(picture, grid, padding_mode="border", align_corners=True)
