@@ -8,6 +8,7 @@ Shapes: T frames of the phone scores (10 ms), V units.
 """
 
 import dataclasses
+import itertools
 import math
 import warnings
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from avsync.text import Token, normalise
 from avsync.timebase import frames_between, ms_to_seconds, seconds_to_ms
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
+    from avsync.lips import LipTrack
     from avsync.media import Clip
     from avsync.model import Posteriors
     from avsync.offset import Offset
@@ -44,7 +46,8 @@ class AlignConfig:
     floor: float = -10.0
     """Log-probability below which no phone falls: one bad frame cannot forbid a word."""
     evidence_scale: float = 0.3
-    """Neighbouring frames repeat each other: each counts as this share of independent evidence, in `plus_minus_ms`."""
+    """Neighbouring frames repeat each other: each counts as this share of independent evidence, in
+    `plus_minus_ms`."""
     interval: float = 0.9
     """Probability that a word's start lies within `plus_minus_ms`."""
     smallest_plus_minus_ms: float = 10.0
@@ -138,26 +141,23 @@ def align(
 ) -> Alignment:
     """Find the words of `transcript` in a clip.
 
-    `modality`: `audio` listens, `video` reads the lips, `both` adds their scores, `auto` listens where there is speech to
-    hear and reads the lips otherwise. An offset that cannot be determined counts as 0, with a warning.
-    Errors: TextError when the text is empty, not Latin, or too long for the clip; MediaError and FaceError when what the
-    modality needs is not there; UndeterminedError when nobody can be heard or seen speaking.
+    `modality`: `audio` listens, `video` reads the lips, `both` adds their scores, `auto` listens where there
+    is speech to hear and reads the lips otherwise. An offset that cannot be determined counts as 0, with a
+    warning. Errors: TextError when the text is empty, not Latin, or too long for the clip; MediaError and
+    FaceError when what the modality needs is not there; UndeterminedError when nobody can be heard or seen
+    speaking.
     """
-    from avsync import media, offset
+    from avsync import lips, media
 
     if modality not in MODALITIES:
         raise AVSyncError(f"modality is {modality!r}: it must be one of {', '.join(MODALITIES)}.")
     settings = config or AlignConfig()
     tokens = normalise(transcript)
     clip = media.load(source) if isinstance(source, str | Path) else source
-    measured = offset.detect_offset(clip) if clip.has_audio and clip.has_video else None
-    if measured is not None and measured.ms is None:
-        warnings.warn(
-            f"{clip.source}: the offset could not be determined ({measured.reason}): words are aligned as if it were 0.",
-            stacklevel=2,
-        )
+    tracks = lips.track(clip) if clip.has_video else ()
+    measured = _offset(clip, tracks) if clip.has_audio and clip.has_video else None
     seen_later_s = ms_to_seconds(measured.ms) if measured is not None and measured.ms is not None else 0.0
-    scores = _scores(clip, modality, seen_later_s, settings)
+    scores = _scores(clip, tracks, modality, seen_later_s, settings)
     words = align_posteriors(scores, tokens, settings)
     gaps = find_gaps(scores, words, settings)
     return Alignment(
@@ -183,8 +183,8 @@ def align_posteriors(
     graph = _lattice(tokens, posteriors.step, settings)
     if len(log_probs) < graph.shortest:
         raise TextError(
-            f"The transcript has {len(tokens)} words and takes at least {graph.shortest * posteriors.step:.2f} s to say, "
-            f"but only {len(log_probs) * posteriors.step:.2f} s were given. Give the words that are spoken in the clip."
+            f"The transcript has {len(tokens)} words, which take at least {graph.shortest * posteriors.step:.2f} s "
+            f"to say, but the clip has {len(log_probs) * posteriors.step:.2f} s. Give the words that are spoken in it."
         )
     path, _ = lattices.best_path(graph, log_probs)
     spans = _token_frames(graph, path, len(tokens))
@@ -201,7 +201,9 @@ def align_posteriors(
 def find_gaps(
     posteriors: "Posteriors", words: Sequence[Word], config: AlignConfig | None = None
 ) -> list[Gap]:
-    """What lies before, between and behind words (`heard_start` and `heard_end`), on the clock of the scores."""
+    """What lies before, between and behind words (`heard_start` and `heard_end`), on the clock of the
+    scores.
+    """
     settings = config or AlignConfig()
     begin, end = _span(posteriors)
     edges = [begin, *(time for word in words for time in (word.heard_start, word.heard_end)), end]
@@ -219,9 +221,9 @@ def find_gaps(
 def word_confidence(log_probs: "np.ndarray", units: "np.ndarray", window: int) -> float:
     """How well the frames of a word fit its phones, 0 to 1.
 
-    A frame's fit is p / (p + q): p its phone's probability, q that of the best other unit. The word's confidence is the
-    lowest mean fit of `window` frames on end (all of them in a shorter word), so that one wrong half spoils a word.
-    `log_probs` (T, V); `units` (T,) the phone of each frame.
+    A frame's fit is p / (p + q): p its phone's probability, q that of the best other unit. The word's
+    confidence is the lowest mean fit of `window` frames on end (all of them in a shorter word), so that one
+    wrong half spoils a word. `log_probs` (T, V); `units` (T,) the phone of each frame.
     """
     frames = np.arange(len(units))
     own = log_probs[frames, units].astype(np.float64)
@@ -251,7 +253,25 @@ def fuse(sound: "Posteriors", lips: "Posteriors", seen_later_s: float, weight: f
     return dataclasses.replace(sound, log_probs=summed.astype(np.float32))
 
 
-def _scores(clip: "Clip", modality: str, seen_later_s: float, config: AlignConfig) -> "Posteriors":
+def _offset(clip: "Clip", tracks: "tuple[LipTrack, ...]") -> "Offset":
+    """What `offset.detect_offset` says, from faces that were tracked already."""
+    from avsync import offset
+
+    config = offset.OffsetConfig()
+    reason = offset.unusable(clip, config)
+    measured = offset.undetermined(reason) if reason else offset.measure(clip, tracks, config)
+    if measured.ms is None:
+        warnings.warn(
+            f"{clip.source}: the offset could not be determined ({measured.reason}): "
+            "words are aligned as if sound and picture agreed.",
+            stacklevel=3,
+        )
+    return measured
+
+
+def _scores(
+    clip: "Clip", tracks: "tuple[LipTrack, ...]", modality: str, seen_later_s: float, config: AlignConfig
+) -> "Posteriors":
     """Phone scores of what the modality asks for, on the audio clock."""
     sound = None
     if modality != "video":
@@ -267,7 +287,7 @@ def _scores(clip: "Clip", modality: str, seen_later_s: float, config: AlignConfi
         if modality == "audio" or not clip.has_video:
             remedy = "Use modality='video'." if clip.has_video else "Give a clip in which somebody speaks."
             raise UndeterminedError(f"{clip.source} has no speech to be heard. {remedy}", "no_speech")
-    lips = _seen(clip)
+    lips = _seen(clip, tracks)
     if modality == "both" and sound is not None:
         return fuse(sound, lips, seen_later_s, config.lip_weight)
     return dataclasses.replace(lips, times=lips.times - seen_later_s)
@@ -279,12 +299,11 @@ def _heard(clip: "Clip") -> "Posteriors":
     return model.load_model().speech_posteriors(speech.log_mel(clip))
 
 
-def _seen(clip: "Clip") -> "Posteriors":
-    from avsync import features, lips, model
+def _seen(clip: "Clip", tracks: "tuple[LipTrack, ...]") -> "Posteriors":
+    from avsync import features, model
 
     if not clip.has_video:
         raise MediaError(f"{clip.source} has no video stream to read lips from. Use modality='audio'.")
-    tracks = lips.track(clip)
     if not tracks:
         raise FaceError(f"{clip.source} shows no face to read lips from. Use modality='audio'.")
     return model.load_model().lip_posteriors(features.on_grid(tracks[0]))
@@ -357,7 +376,7 @@ def _phones(
     starts = [begin, *(begin + 1 + np.flatnonzero(np.diff(slots))), end]
     return tuple(
         Phone(UNITS[graph.unit[path[a]]], first_edge + float(a) * step, first_edge + float(b) * step)
-        for a, b in zip(starts[:-1], starts[1:], strict=True)
+        for a, b in itertools.pairwise(starts)
     )
 
 
@@ -385,7 +404,7 @@ def _start_spread(
         cuts = [*range(0, len(tokens), BLOCK_WORDS), len(tokens)]
         pieces = [
             (a, b, max(0, a - MARGIN_WORDS), min(len(tokens), b + MARGIN_WORDS))
-            for a, b in zip(cuts, cuts[1:], strict=False)
+            for a, b in itertools.pairwise(cuts)
         ]
     spread: list[float] = []
     for first, last, outer_first, outer_last in pieces:
@@ -423,7 +442,8 @@ def _word(
 
 
 def _unbiased(words: list[Word], step: float, config: AlignConfig) -> list[Word]:
-    """The words with the mean errors of starts and ends taken off; no word shorter than a frame, none overlapping.
+    """The words with the mean errors of starts and ends taken off; no word shorter than a frame, none
+    overlapping.
 
     Where two words touch, they still do: the boundary moves as a start.
     """

@@ -1,7 +1,8 @@
 """Alignments as files: JSON, SubRip, WebVTT and Praat's TextGrid.
 
-JSON holds both clocks; subtitles and TextGrids follow the sound (`heard_start`, `heard_end`), because players and Praat
-time them against it. All files are UTF-8 with `\\n`, and the same alignment gives the same bytes.
+JSON holds both clocks; subtitles and TextGrids follow the sound (`heard_start`, `heard_end`), because players
+and Praat time them against it. All files are UTF-8 with plain line feeds, and the same alignment gives the same
+bytes.
 """
 
 import html
@@ -59,7 +60,9 @@ def to_vtt(alignment: Alignment) -> str:
 
 
 def to_textgrid(alignment: Alignment) -> str:
-    """A TextGrid (long form) on the sound's clock, with the tiers `words` and `phones`; silence is an empty interval."""
+    """A TextGrid (long form) on the sound's clock, with the tiers `words` and `phones`; silence is an empty
+    interval.
+    """
     words = [(word.heard_start, word.heard_end, word.text) for word in alignment.words]
     phones = [(phone.start, phone.end, phone.unit) for word in alignment.words for phone in word.phones]
     begin = _rounded(min(0.0, alignment.span[0], *(start for start, _, _ in words)))
@@ -120,7 +123,8 @@ def check_suffix(path: str | Path) -> str:
 def write(alignment: Alignment, path: str | Path, overwrite: bool = False) -> None:
     """Write an alignment in the format that the suffix of `path` names.
 
-    Errors: MediaError when no format has the suffix, the file exists and `overwrite` is not given, or the folder is missing.
+    Errors: MediaError when no format has the suffix, the file exists and `overwrite` is not given, or the
+    folder is missing.
     """
     text = WRITERS[check_suffix(path)](alignment)
     with atomic_path(Path(path), overwrite=overwrite) as temporary:

@@ -1,10 +1,11 @@
 """The lattice of a transcript, and exact paths through it.
 
-Every pronunciation of every word is a chain of states, one phone after the other; a phone is `minimum` states of
-which the last repeats, so that no phone is shorter than `minimum` frames and no blank stands inside a word. Chains are
-joined end to start, with an optional chain of silence between them and at both edges.
+Every pronunciation of every word is a chain of states, one phone after the other; a phone is `minimum` states
+of which the last repeats, so that no phone is shorter than `minimum` frames and no blank stands inside a
+word. Chains are joined end to start, with an optional chain of silence between them and at both edges.
 
-Shapes: T frames, V units, S states, C chains, A arcs (a chain's first state <- the last state of a chain before it).
+Shapes: T frames, V units, S states, C chains, A arcs (a chain's first state <- the last state of a chain
+before it).
 """
 
 import math
@@ -116,8 +117,8 @@ def build(
 ) -> Lattice:
     """The lattice of `tokens`.
 
-    `minimum` and `silence_minimum` are frames that a phone and a silence last at least; `silence_cost` is the log-score
-    that entering a silence costs (>= 0).
+    `minimum` and `silence_minimum` are frames that a phone and a silence last at least; `silence_cost` is the
+    log-score that entering a silence costs (>= 0).
     """
     grown = _Builder(minimum, silence_minimum, silence_cost)
     start = -1  # becomes S when S is known
@@ -150,9 +151,9 @@ def build(
 def best_path(lattice: Lattice, log_probs: Floats, *, segment: int | None = None) -> tuple[Ints, float]:
     """The states (T,) of the best path, and its log-score (arcs included), exactly.
 
-    `log_probs` (T, V), finite. Scores are kept at every `segment`-th frame only (default: all of them in short sounds,
-    the square root of T in long ones) and computed a second time from there, so that memory is (T / segment + segment) x S.
-    T must be at least `lattice.shortest`.
+    `log_probs` (T, V), finite. Scores are kept at every `segment`-th frame only (default: all of them in
+    short sounds, the square root of T in long ones) and computed a second time from there, so that memory is
+    (T / segment + segment) x S. T must be at least `lattice.shortest`.
     """
     frames, states = len(log_probs), len(lattice)
     if segment is None:

@@ -1,7 +1,7 @@
 """English numbers in words: how a reader may say what is written in digits.
 
-Functions that return readings give alternatives, the most usual first; each is a tuple of lower-case words. An
-aligner puts them in parallel, so a reading too many costs little and one too few costs a word.
+Functions that return readings give alternatives, the most usual first; each is a tuple of lower-case words.
+An aligner puts them in parallel, so a reading too many costs little and one too few costs a word.
 """
 
 import re
@@ -9,10 +9,10 @@ import re
 Reading = tuple[str, ...]
 
 SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-).split()
-TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 SCALES = ("", "thousand", "million", "billion", "trillion", "quadrillion")
 IRREGULAR_ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth",
@@ -36,7 +36,8 @@ MULTIPLES = {
 }
 UNITS_AFTER_DIGITS = {
     "kg": "kilograms", "km": "kilometers", "cm": "centimeters", "mm": "millimeters", "ms": "milliseconds",
-    "hz": "hertz", "khz": "kilohertz", "mhz": "megahertz", "kb": "kilobytes", "mb": "megabytes", "gb": "gigabytes",
+    "hz": "hertz", "khz": "kilohertz", "mhz": "megahertz", "kb": "kilobytes", "mb": "megabytes",
+    "gb": "gigabytes",
     "mph": "miles per hour", "fps": "frames per second", "ft": "feet", "lb": "pounds", "lbs": "pounds",
     "am": "a. m.", "pm": "p. m.", "min": "minutes", "hr": "hours", "hrs": "hours", "sec": "seconds",
     "g": "grams", "s": "seconds", "m": "meters", "h": "hours", "x": "times",
@@ -177,6 +178,7 @@ def _distinct(*readings: Reading) -> tuple[Reading, ...]:
     return tuple(dict.fromkeys(readings))
 
 
+UNIT = "|".join(sorted(UNITS_AFTER_DIGITS, key=len, reverse=True))
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
 _FORMS = {
     name: re.compile(pattern, re.IGNORECASE)
@@ -186,7 +188,7 @@ _FORMS = {
         "tens": r"'?(?P<whole>\d*0)'?s",
         "clock": r"(?P<hours>\d{1,2}):(?P<minutes>\d\d)",
         "fraction": r"(?P<top>\d+)/(?P<bottom>\d*[1-9]\d*)",
-        "unit": rf"(?P<number>{NUMBER})(?P<unit>{'|'.join(sorted(UNITS_AFTER_DIGITS, key=len, reverse=True))})",
+        "unit": rf"(?P<number>{NUMBER})(?P<unit>{UNIT})",
         "number": rf"(?P<number>{NUMBER})",
     }.items()
 }

@@ -1,9 +1,9 @@
 """Spoken words to phones: the CMU dictionary, and rules for what it lacks.
 
-`pronounce` never fails on a word of Latin letters: what the dictionary does not hold is spelt by letter names, put
-together from a known word and an ending, or read by letter-to-sound rules. The rules are learnt from the dictionary
-by `recipes/lexicon/train_rules.py`; on the tenth of the dictionary that was held out they get
-91 % of the phones and 61 % of the whole words right (`--evaluate`).
+`pronounce` never fails on a word of Latin letters: what the dictionary does not hold is spelt by letter
+names, put together from a known word and an ending, or read by letter-to-sound rules. The rules are learnt
+from the dictionary by `recipes/lexicon/train_rules.py`; on the tenth of the dictionary that was held out they
+get 91 % of the phones and 61 % of the whole words right (`--evaluate`).
 """
 
 import lzma
@@ -13,12 +13,12 @@ from importlib.resources import files
 from avsync.errors import TextError
 
 UNITS: tuple[str, ...] = (
-    "sil",
-    *(
-        "aa ae ah ao aw ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh".split()
-    ),
-)
-"""Acoustic units: silence (index 0, also the CTC blank), then the 39 ARPAbet phones without stress, alphabetical."""
+    "sil", "aa", "ae", "ah", "ao", "aw", "ay", "b", "ch", "d", "dh", "eh", "er", "ey", "f", "g", "hh", "ih",
+    "iy", "jh", "k", "l", "m", "n", "ng", "ow", "oy", "p", "r", "s", "sh", "t", "th", "uh", "uw", "v", "w",
+    "y", "z", "zh",
+)  # fmt: skip
+"""Acoustic units: silence (index 0, also the CTC blank), then the 39 ARPAbet phones without stress,
+alphabetical."""
 
 Phones = tuple[str, ...]
 
@@ -35,8 +35,8 @@ LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 VOWELS = frozenset("aeiouy")
 
 CONTEXT = (1, -1, 2, 0, -2, 3, -3, 4, -4, 5)
-"""Where the letters of a rule's context stand, relative to its own letter, the most telling first; 0 = the phones
-that the letter before has become."""
+"""Where the letters of a rule's context stand, relative to its own letter, the most telling first; 0 = the
+phones that the letter before has become."""
 
 
 def _read(name: str) -> dict[str, str]:
@@ -69,8 +69,8 @@ def lookup(word: str) -> tuple[Phones, ...]:
 def context(word: str, index: int, said: str) -> str:
     """The key of the widest rule for letter `index` of `word`: the letter, then its `CONTEXT`.
 
-    `said` is the code of the phones of the letter before; beyond the word's edges stands `#`. Every prefix of a key
-    is the key of a narrower rule.
+    `said` is the code of the phones of the letter before; beyond the word's edges stands `#`. Every prefix of
+    a key is the key of a narrower rule.
     """
     edge = "#" * 5
     padded, previous = edge + word + edge, said[-1:] or "-"
@@ -78,7 +78,9 @@ def context(word: str, index: int, said: str) -> str:
 
 
 def read_by_rules(word: str, rules: dict[str, str] | None = None) -> Phones:
-    """`word` (lower-case Latin letters) by letter-to-sound rules: for each letter the widest rule that fits."""
+    """`word` (lower-case Latin letters) by letter-to-sound rules: for each letter the widest rule that
+    fits.
+    """
     table = _rules() if rules is None else rules
     codes: list[str] = []
     for index in range(len(word)):
@@ -91,9 +93,9 @@ def read_by_rules(word: str, rules: dict[str, str] | None = None) -> Phones:
 def pronounce(word: str) -> tuple[Phones, ...]:
     """Pronunciations of one spoken word, the most usual first; at least one, each of at least one phone.
 
-    `word` is a word in any case, or one letter and a full stop (`f.`) for the letter's name. Letters other than a to z
-    are passed over (`avsync.text.fold` takes accents off first).
-    Errors: TextError when no letter is left.
+    `word` is a word in any case, or one letter and a full stop (`f.`) for the letter's name. Letters other
+    than a to z are passed over (`avsync.text.fold` takes accents off first). Errors: TextError when no letter
+    is left.
     """
     low = word.lower()
     found = (*lookup(low), *(tuple(phones.split()) for phones in ALSO.get(low, ())))

@@ -2,8 +2,9 @@
 
     normalise("Dr. Smith paid $5.")  ->  "Dr." (doctor), "Smith" (smith), "paid" (paid), "$5." (five dollars)
 
-The tokens keep spelling, case and punctuation: joined by spaces they are the transcript again, but for the amount of
-white space. Spoken words are lower case; a letter that is spelt has a full stop after it (`f.`), as in the dictionary.
+The tokens keep spelling, case and punctuation: joined by spaces they are the transcript again, but for the
+amount of white space. Spoken words are lower case; a letter that is spelt has a full stop after it (`f.`), as
+in the dictionary.
 """
 
 import itertools
@@ -23,38 +24,29 @@ MAX_READINGS = 8
 """Alternatives kept for one token; the least usual are dropped."""
 
 ABBREVIATIONS: dict[str, tuple[str, ...]] = {
-    "mr": ("mister",), "mrs": ("missus",), "dr": ("doctor", "drive"), "prof": ("professor",), "jr": ("junior",),
-    "sr": ("senior",), "st": ("saint", "street"), "vs": ("versus",), "etc": ("et cetera",), "approx": ("approximately",),
-    "dept": ("department",), "inc": ("incorporated", "ink"), "ltd": ("limited",), "gov": ("governor", "gov"),
-    "gen": ("general",), "capt": ("captain",), "lt": ("lieutenant",), "col": ("colonel",), "sgt": ("sergeant",),
-    "rev": ("reverend",), "no": ("no", "number"), "fig": ("figure", "fig"), "ave": ("avenue",), "jan": ("january",),
-    "feb": ("february",), "aug": ("august",), "sept": ("september",), "oct": ("october",), "nov": ("november",),
-    "dec": ("december",),
+    "approx": ("approximately",), "aug": ("august",), "ave": ("avenue",), "capt": ("captain",),
+    "col": ("colonel",), "dec": ("december",), "dept": ("department",), "dr": ("doctor", "drive"),
+    "etc": ("et cetera",), "feb": ("february",), "fig": ("figure", "fig"), "gen": ("general",),
+    "gov": ("governor", "gov"), "inc": ("incorporated", "ink"), "jan": ("january",), "jr": ("junior",),
+    "lt": ("lieutenant",), "ltd": ("limited",), "mr": ("mister",), "mrs": ("missus",),
+    "no": ("no", "number"), "nov": ("november",), "oct": ("october",), "prof": ("professor",),
+    "rev": ("reverend",), "sept": ("september",), "sgt": ("sergeant",), "sr": ("senior",),
+    "st": ("saint", "street"), "vs": ("versus",),
 }  # fmt: skip
 """What stands before a full stop, and what is said for it."""
 
 SYMBOLS: dict[str, tuple[str, ...]] = {
-    "&": ("and",), "%": ("percent",), "@": ("at",), "+": ("plus", "and"), "=": ("equals", "is"), "°": ("degrees",),
-    "#": ("number", "hashtag", "hash", "pound"), "€": ("euros",), "£": ("pounds",), "$": ("dollars",), "×": ("times", "by"),
-    "÷": ("divided by",), "²": ("squared",), "³": ("cubed",), "½": ("a half", "one half"), "¼": ("a quarter", "one quarter"),
-    "¾": ("three quarters",), "/": ("", "slash"), "_": ("", "underscore"), "*": ("", "star", "times"), "~": ("", "about"),
-    "<": ("", "less than"), ">": ("", "greater than"), "^": ("", "to the"), "™": ("",), "®": ("",), "©": ("",), "§": ("section",),
-    "|": ("",), "\\": ("", "backslash"),
+    "&": ("and",), "%": ("percent",), "@": ("at",), "+": ("plus", "and"), "=": ("equals", "is"),
+    "°": ("degrees",), "#": ("number", "hashtag", "hash", "pound"), "$": ("dollars",), "£": ("pounds",),
+    "€": ("euros",), "¥": ("yen",), "₹": ("rupees",), "×": ("times", "by"), "÷": ("divided by",),
+    "²": ("squared",), "³": ("cubed",), "½": ("a half", "one half"), "¼": ("a quarter", "one quarter"),
+    "¾": ("three quarters",), "§": ("section",), "/": ("", "slash"), "\\": ("", "backslash"),
+    "_": ("", "underscore"), "*": ("", "star", "times"), "|": ("",), "<": ("", "less than"),
+    ">": ("", "greater than"), "^": ("", "to the"), "~": ("", "about"), "™": ("",), "®": ("",), "©": ("",),
 }  # fmt: skip
 """Signs and what is said for them; an empty entry is silence."""
 
-NAKED_LETTERS = {
-    "ß": "ss",
-    "ø": "o",
-    "æ": "ae",
-    "œ": "oe",
-    "ł": "l",
-    "đ": "d",
-    "ð": "th",
-    "þ": "th",
-    "ı": "i",
-    "ħ": "h",
-}
+NAKED_LETTERS = dict(pair.split(":") for pair in "ß:ss ø:o æ:ae œ:oe ł:l đ:d ð:th þ:th ı:i ħ:h".split())
 """Latin letters that Unicode does not decompose; accents fall off the others."""
 
 QUOTES = str.maketrans({**dict.fromkeys("’‘‛ʼ′`´＇", "'"), **dict.fromkeys("‐‑‒–—―−", "-"), "…": "..."})
@@ -62,7 +54,7 @@ SIGNS = re.escape("".join(SYMBOLS))
 PIECE = re.compile(
     rf"(?P<money>[$£€¥₹]({numerals.NUMBER})(?:bn|mn|[kmbt])?(?![a-z\d]))|(?P<clock>\d{{1,2}}:\d\d(?!\d))"
     rf"|(?P<fraction>\d+/\d+(?![/\d]))|(?P<ordinal>\d[\d,]*(?:st|nd|rd|th)\b)|(?P<tens>\d*0'?s\b)"
-    rf"|(?P<unit>(?:{numerals.NUMBER})(?:{'|'.join(sorted(numerals.UNITS_AFTER_DIGITS, key=len, reverse=True))})\b)"
+    rf"|(?P<unit>(?:{numerals.NUMBER})(?:{numerals.UNIT})\b)"
     rf"|(?P<number>{numerals.NUMBER})|(?P<initials>(?:[a-z]\.){{2,}}(?:[a-z]\b)?)|(?P<word>[a-z']+)|(?P<sign>[{SIGNS}])",
     re.IGNORECASE,
 )
@@ -73,7 +65,8 @@ class Token:
     """One written token and its readings."""
 
     text: str
-    """As written, punctuation included; a token without anything to say is attached to its neighbour by a space."""
+    """As written, punctuation included; a token without anything to say is attached to its neighbour by a
+    space."""
     readings: tuple[Reading, ...]
     """Alternatives, the most usual first, each at least one spoken word."""
 
@@ -107,7 +100,8 @@ def normalise(transcript: str) -> tuple[Token, ...]:
 
 
 def fold(text: str) -> str:
-    """`text` in the letters a to z (case kept), ASCII digits, apostrophes and signs: accents and Unicode forms undone.
+    """`text` in the letters a to z (case kept), ASCII digits, apostrophes and signs: accents and Unicode
+    forms undone.
 
     Errors: TextError naming the first letter of another script.
     """
@@ -129,8 +123,8 @@ def fold(text: str) -> str:
             elif part.isalpha():
                 name = unicodedata.name(character, "unnamed")
                 raise TextError(
-                    f"The transcript has {character!r} (U+{ord(character):04X} {name}) in {text!r}: only the Latin alphabet "
-                    "can be pronounced. Write the word as it sounds in English letters."
+                    f"The transcript has {character!r} (U+{ord(character):04X} {name}) in {text!r}: "
+                    "only the Latin alphabet can be pronounced. Write the word as it sounds in English letters."
                 )
             else:
                 plain.append(" " if part in NOT_SAID_APART else part)
@@ -217,7 +211,9 @@ def _piece(match: re.Match[str], shouted: bool) -> tuple[Reading, ...]:
 
 
 def _word(text: str, shouted: bool) -> tuple[Reading, ...]:
-    """Readings of a run of letters and apostrophes: as a word, letter by letter, or both where the case leaves it open."""
+    """Readings of a run of letters and apostrophes: as a word, letter by letter, or both where the case
+    leaves it open.
+    """
     bare = text.strip("'")
     if not bare:
         return ()

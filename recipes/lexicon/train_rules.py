@@ -1,11 +1,12 @@
 """Learns the letter-to-sound rules of `avsync.pronounce` from the packed CMU dictionary.
 
-    python recipes/lexicon/train_rules.py             # learns from all words, writes avsync/lexicon/rules.txt.xz
+    python recipes/lexicon/train_rules.py             # learns from all words, writes the rules
     python recipes/lexicon/train_rules.py --evaluate  # learns from 90 % of the words, scores the other 10 %
 
-Letters are aligned with phones by hard EM (each letter takes 0, 1 or 2 phones). A rule is a letter with a context
-that is widened step by step in the order of `avsync.pronounce.CONTEXT`; a wider rule is kept only where it says
-something else than the narrower one that would fire in its place (an IGTree: Daelemans, van den Bosch and Weijters, 1997).
+Letters are aligned with phones by hard EM (each letter takes 0, 1 or 2 phones). A rule is a letter with a
+context that is widened step by step in the order of `avsync.pronounce.CONTEXT`; a wider rule is kept only
+where it says something else than the narrower one that would fire in its place (an IGTree: Daelemans, van den
+Bosch and Weijters, 1997).
 """
 
 import argparse
@@ -13,12 +14,14 @@ import lzma
 import math
 import zlib
 from collections import Counter, defaultdict
+from pathlib import Path
 
-from avsync.pronounce import CONTEXT, LEXICON, RULES, context, dictionary, lookup, read_by_rules
+from avsync.pronounce import CONTEXT, RULES, context, dictionary, lookup, read_by_rules
 
 Pair = tuple[str, str]  # letters, phones in the dictionary's one-character code
 Table = dict[str, dict[str, float]]  # letter -> phones it takes -> log-probability
 ROUNDS = 6
+TARGET = Path(__file__).resolve().parents[2] / "avsync" / "lexicon"
 NEVER = -12.0
 
 
@@ -28,10 +31,13 @@ def letters_only(word: str) -> bool:
 
 
 def align(word: str, phones: str, table: Table) -> list[str] | None:
-    """The best split of `phones` over the letters of `word`: 0, 1 or 2 phones a letter; None when they do not fit."""
+    """The best split of `phones` over the letters of `word`: 0, 1 or 2 phones a letter; None when they do not
+    fit.
+    """
     best: list[dict[int, tuple[float, int]]] = [{0: (0.0, 0)}]
     for letter in word:
-        known, here = table.get(letter, {}), {}
+        known = table.get(letter, {})
+        here: dict[int, tuple[float, int]] = {}
         for start, (score, _) in best[-1].items():
             for taken in (0, 1, 2):
                 end = start + taken
@@ -135,16 +141,15 @@ def main() -> None:
     packed = lzma.compress(text.encode("ascii"), preset=9 | lzma.PRESET_EXTREME)
     print(f"{len(rules)} rules, {len(packed)} bytes")
     if not evaluate:
-        (LEXICON / RULES).write_bytes(packed)
+        (TARGET / RULES).write_bytes(packed)
         return
     errors = total = right = 0
     for word in held_out:
         spoken = read_by_rules(word, rules)
         distance, reference = min((edit_distance(spoken, variant), variant) for variant in lookup(word))
         errors, total, right = errors + distance, total + len(reference), right + (distance == 0)
-    print(
-        f"{len(held_out)} held-out words: phone accuracy {1 - errors / total:.4f}, whole words right {right / len(held_out):.4f}"
-    )
+    print(f"{len(held_out)} held-out words: {1 - errors / total:.4f} of the phones right")
+    print(f"whole words right: {right / len(held_out):.4f}")
 
 
 if __name__ == "__main__":
