@@ -46,7 +46,7 @@ SYMBOLS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Signs and what is said for them; an empty entry is silence."""
 
-NAKED_LETTERS = dict(pair.split(":") for pair in "ß:ss ø:o æ:ae œ:oe ł:l đ:d ð:th þ:th ı:i ħ:h".split())
+NAKED_LETTERS = dict(zip("ßøæœłđðþıħ", ("ss", "o", "ae", "oe", "l", "d", "th", "th", "i", "h"), strict=True))
 """Latin letters that Unicode does not decompose; accents fall off the others."""
 
 QUOTES = str.maketrans({**dict.fromkeys("’‘‛ʼ′`´＇", "'"), **dict.fromkeys("‐‑‒–—―−", "-"), "…": "..."})
@@ -124,7 +124,7 @@ def fold(text: str) -> str:
                 name = unicodedata.name(character, "unnamed")
                 raise TextError(
                     f"The transcript has {character!r} (U+{ord(character):04X} {name}) in {text!r}: "
-                    "only the Latin alphabet can be pronounced. Write the word as it sounds in English letters."
+                    "only Latin letters can be pronounced. Write the word as it sounds in English letters."
                 )
             else:
                 plain.append(" " if part in NOT_SAID_APART else part)
