@@ -1,7 +1,7 @@
 """Alignments as files: JSON, SubRip, WebVTT and Praat's TextGrid.
 
 JSON holds both clocks; subtitles and TextGrids follow the sound (`heard_start`, `heard_end`), because players
-and Praat time them against it. All files are UTF-8 with plain line feeds, and one alignment gives the same bytes always.
+and Praat time them against it. All files are UTF-8 with plain line feeds.
 """
 
 import html

@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -123,8 +124,9 @@ def align_posteriors(
     graph = _lattice(tokens, posteriors.step, settings)
     if len(log_probs) < graph.shortest:
         raise TextError(
-            f"The transcript has {len(tokens)} words, which take {graph.shortest * posteriors.step:.2f} s at least, "
-            f"but the clip has {len(log_probs) * posteriors.step:.2f} s. Give the words that are spoken in it."
+            f"The transcript has {len(tokens)} words, which take {graph.shortest * posteriors.step:.2f} s "
+            f"at least, but the clip has {len(log_probs) * posteriors.step:.2f} s. "
+            "Give the words that are spoken in it."
         )
     path, _ = lattices.best_path(graph, log_probs)
     spans = _token_frames(graph, path, len(tokens))
