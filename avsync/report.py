@@ -11,10 +11,11 @@ import numpy as np
 
 if TYPE_CHECKING:
     from avsync.lips import LipTrack
-    from avsync.media import Clip, MediaInfo, StreamInfo
+    from avsync.media import Clip
     from avsync.offset import Offset
     from avsync.remux import Correction
     from avsync.sound import Waveform
+    from avsync.streams import MediaInfo, StreamInfo
 
 JsonObject = dict[str, Any]
 

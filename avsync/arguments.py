@@ -1,0 +1,153 @@
+"""The command line's grammar: commands, options and their checks. Errors are `UsageError`, one line each."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from typing import NoReturn
+
+from avsync import __version__
+
+
+class UsageError(Exception):
+    """The command line cannot be understood; the message is one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` that raises instead of printing its usage and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `UsageError`; argparse calls this for everything that is wrong."""
+        raise UsageError(f"{message} (see: {self.prog} --help)")
+
+
+def build_parser() -> Parser:
+    """The parser of the whole program."""
+    parser = Parser(
+        prog="avsync",
+        description="Puts picture, sound and text of a speaking person on one clock.",
+        epilog="Sign: a positive offset means that the audio leads (is heard before it is seen).",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"avsync {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, help: str) -> Parser:
+        return commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+
+    _add_offset(command("offset", "measure by how much sound and picture disagree"))
+    _add_correct(command("correct", "write a corrected file, measure it again, print the residual"))
+    _add_align(command("align", "find the times and the frames of each word"))
+    _add_annotate(command("annotate", "draw the words, the mouth box and an offset meter on the video"))
+    _add_sample(command("sample", "render a talking head whose offset and word times are known"))
+    _add_info(command("info", "show streams, start times, frame-time statistics and faces"))
+    return parser
+
+
+def _add_offset(parser: Parser) -> None:
+    parser.add_argument("file", nargs="+", metavar="FILE", help="video files")
+    parser.add_argument(
+        "--max-offset-ms",
+        type=_positive,
+        default=1000.0,
+        metavar="MS",
+        help="search from -MS to +MS (default: %(default)g)",
+    )
+    parser.add_argument("--plot", metavar="PNG", type=_suffix(".png"), help="draw the score of every offset")
+    _add_json(parser)
+    _add_overwrite(parser)
+
+
+def _add_correct(parser: Parser) -> None:
+    parser.add_argument("file", metavar="IN", help="video file")
+    parser.add_argument("out", metavar="OUT", help="file to write; its suffix chooses the container")
+    parser.add_argument(
+        "--offset-ms", type=_number, metavar="MS", help="undo this offset instead of the measured one"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="measure and say what would be done")
+    _add_json(parser)
+    _add_overwrite(parser)
+
+
+def _add_align(parser: Parser) -> None:
+    parser.add_argument("file", metavar="FILE", help="video or audio file")
+    _add_transcript(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="OUT",
+        help="files to write: .json, .srt, .vtt or .TextGrid",
+    )
+    parser.add_argument(
+        "--modality",
+        choices=("auto", "audio", "video", "both"),
+        default="auto",
+        help="what to listen to and look at (default: %(default)s)",
+    )
+    _add_json(parser)
+    _add_overwrite(parser)
+
+
+def _add_annotate(parser: Parser) -> None:
+    parser.add_argument("file", metavar="FILE", help="video file")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="video to write: .mp4 or .mov")
+    _add_transcript(parser)
+    _add_overwrite(parser)
+
+
+def _add_sample(parser: Parser) -> None:
+    parser.add_argument("out", metavar="OUT", help="video to write")
+    parser.add_argument("--text", metavar="T", help="what is said: the text of a bundled recording")
+    parser.add_argument("--offset-ms", type=_number, metavar="MS", help="hidden offset (default: 0)")
+    parser.add_argument("--fps", type=_positive, metavar="F", help="frames a second (default: 25)")
+    _add_overwrite(parser)
+
+
+def _add_info(parser: Parser) -> None:
+    parser.add_argument("file", metavar="FILE", help="media file")
+    _add_json(parser)
+
+
+def _add_transcript(parser: Parser) -> None:
+    words = parser.add_mutually_exclusive_group(required=True)
+    words.add_argument("--text", metavar="T", help="the words that are spoken")
+    words.add_argument("--transcript", metavar="F", help="a UTF-8 text file that holds them")
+
+
+def _add_json(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object a file, one a line")
+
+
+def _add_overwrite(parser: Parser) -> None:
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text} is no finite number")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = _number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _suffix(suffix: str) -> Callable[[str], str]:
+    def check(name: str) -> str:
+        if not name.lower().endswith(suffix):
+            raise argparse.ArgumentTypeError(f"{name} does not end in {suffix}")
+        return name
+
+    return check
+
+
+# argparse names the type in its message where float() itself fails: "invalid number value: 'x'".
+_number.__name__ = _positive.__name__ = "number"

@@ -1,0 +1,255 @@
+"""The program `avsync`: results on stdout; progress, warnings and errors, one line each, on stderr.
+
+Exit codes: 0 done; 2 bad input or usage, nothing written; 3 undetermined: the tool abstains and says why.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+import warnings
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from avsync import export, report, wording
+from avsync.align import align
+from avsync.arguments import UsageError, build_parser
+from avsync.errors import AVSyncError, MediaError, TextError, UndeterminedError
+from avsync.lips import track
+from avsync.media import load
+from avsync.offset import detect_offset
+from avsync.plot import plot_scores, require_matplotlib
+from avsync.remux import correct
+from avsync.render import annotate
+from avsync.sample import render_sample
+
+DONE, BAD, UNDETERMINED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 130, 141
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command found out about one file, for programs and for people."""
+
+    json: report.JsonObject
+    text: str
+    code: int = DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a file name may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        arguments = build_parser().parse_args(argv)
+        with _warnings_in_one_line():
+            code = COMMANDS[arguments.command](arguments)
+        sys.stdout.flush()
+        return code
+    except UsageError as error:
+        _complain("error", str(error))
+        return BAD
+    except KeyboardInterrupt:
+        _complain("error", "interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader is gone (`| head`): nothing more to say, not even when Python flushes at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+
+
+def offset_command(arguments: Namespace) -> int:
+    """`avsync offset`: each file's offset."""
+    if arguments.plot is not None and len(arguments.file) > 1:
+        raise UsageError(f"--plot draws one file, not {len(arguments.file)}; run it for each file")
+    files = tqdm(arguments.file, unit="file", disable=None if len(arguments.file) > 1 else True, leave=False)
+    codes = [_attempt(arguments, file, _measure) for file in files]
+    return next((code for code in (BAD, UNDETERMINED) if code in codes), DONE)
+
+
+def correct_command(arguments: Namespace) -> int:
+    """`avsync correct`: a file with the offset undone, and what remains of it."""
+    return _attempt(arguments, arguments.file, _correct)
+
+
+def align_command(arguments: Namespace) -> int:
+    """`avsync align`: when each word is said and seen."""
+    return _attempt(arguments, arguments.file, _align)
+
+
+def annotate_command(arguments: Namespace) -> int:
+    """`avsync annotate`: the video with words, mouth box and offset meter."""
+    return _attempt(arguments, arguments.file, _annotate)
+
+
+def sample_command(arguments: Namespace) -> int:
+    """`avsync sample`: a clip whose truth is known."""
+    return _attempt(arguments, arguments.out, _sample)
+
+
+def info_command(arguments: Namespace) -> int:
+    """`avsync info`: what is in a file."""
+    return _attempt(arguments, arguments.file, _info)
+
+
+COMMANDS: dict[str, Callable[[Namespace], int]] = {
+    "offset": offset_command,
+    "correct": correct_command,
+    "align": align_command,
+    "annotate": annotate_command,
+    "sample": sample_command,
+    "info": info_command,
+}
+
+
+def _measure(arguments: Namespace, file: str) -> Result:
+    if arguments.plot is not None:
+        require_matplotlib()
+        _check_output(file, arguments.plot, overwrite=arguments.overwrite)
+    clip = load(file)
+    found = detect_offset(clip, max_offset_ms=arguments.max_offset_ms)
+    if arguments.plot is not None:
+        plot_scores(found, Path(arguments.plot), title=Path(file).name, overwrite=arguments.overwrite)
+    code = UNDETERMINED if found.ms is None else DONE
+    return Result(report.offset_json(file, found, clip), wording.offset_text(file, found), code)
+
+
+def _correct(arguments: Namespace, file: str) -> Result:
+    _check_output(file, arguments.out, overwrite=arguments.overwrite or arguments.dry_run)
+    try:
+        done = correct(
+            file,
+            arguments.out,
+            offset_ms=arguments.offset_ms,
+            dry_run=arguments.dry_run,
+            overwrite=arguments.overwrite,
+        )
+    except UndeterminedError as error:
+        text = f"{file}: undetermined: {wording.describe_reason(error.reason)}; nothing was written"
+        return Result(report.correction_json(file, None, error.reason), text, UNDETERMINED)
+    text = wording.correction_text(file, arguments.out, done, dry_run=arguments.dry_run)
+    return Result(report.correction_json(file, done), text)
+
+
+def _align(arguments: Namespace, file: str) -> Result:
+    transcript = _transcript(arguments)
+    for target in arguments.output:
+        _check_output(file, target, overwrite=arguments.overwrite, also=arguments.transcript)
+        export.check_format(target)
+    found = align(file, transcript, modality=arguments.modality)
+    for target in arguments.output:
+        export.write(found, Path(target), overwrite=arguments.overwrite)
+    written = "".join(f"\nwrote {target}" for target in arguments.output)
+    return Result({**export.to_json_dict(found), "file": file}, wording.alignment_text(found) + written)
+
+
+def _annotate(arguments: Namespace, file: str) -> Result:
+    transcript = _transcript(arguments)
+    _check_output(file, arguments.output, overwrite=arguments.overwrite, also=arguments.transcript)
+    found = annotate(file, arguments.output, transcript=transcript, overwrite=arguments.overwrite)
+    text = f"{wording.alignment_text(found)}\nwrote {arguments.output}"
+    return Result({**export.to_json_dict(found), "file": file}, text)
+
+
+def _sample(arguments: Namespace, target: str) -> Result:
+    _check_output(None, target, overwrite=arguments.overwrite)
+    options = {"text": arguments.text, "offset_ms": arguments.offset_ms, "fps": arguments.fps}
+    given = {name: value for name, value in options.items() if value is not None}
+    truth = render_sample(target, **given, overwrite=arguments.overwrite)
+    return Result({}, wording.sample_text(target, truth))
+
+
+def _info(arguments: Namespace, file: str) -> Result:
+    clip = load(file)
+    found = report.info_json(file, clip, track(clip) if clip.has_video else ())
+    return Result(found, wording.info_text(found))
+
+
+def _attempt(arguments: Namespace, file: str, work: Callable[[Namespace, str], Result]) -> int:
+    """Do the work on one file and print its result; what is wrong with a file costs only that file."""
+    as_json = getattr(arguments, "json", False)
+    try:
+        result = work(arguments, file)
+    except UndeterminedError as error:
+        result = Result({"file": file, "error": str(error), "reason": error.reason}, str(error), UNDETERMINED)
+    except (UsageError, BrokenPipeError):
+        raise
+    except Exception as error:
+        message = _describe_error(file, error)
+        _complain("error", message)
+        if as_json:
+            print(report.to_line({"file": file, "error": message}), flush=True)
+        return BAD
+    print(report.to_line(result.json) if as_json else result.text, flush=True)
+    return result.code
+
+
+def _describe_error(file: str, error: Exception) -> str:
+    if isinstance(error, AVSyncError):
+        return _one_line(str(error))
+    if isinstance(error, OSError):
+        return _one_line(f"{error.filename or file}: {error.strerror or error}")
+    if os.environ.get("AVSYNC_DEBUG"):
+        traceback.print_exception(error)
+    return _one_line(
+        f"{file}: {type(error).__name__}: {error} (a defect of avsync; AVSYNC_DEBUG=1 shows where)"
+    )
+
+
+def _check_output(source: str | None, target: str, *, overwrite: bool, also: str | None = None) -> None:
+    """Before the long computation: whether `target` may be written. `also`: another input to be kept."""
+    path = Path(target)
+    for kept in (source, also):
+        if kept is not None and path.exists() and Path(kept).exists() and path.samefile(kept):
+            raise MediaError(f"{target} is the input itself. Choose another name for the output.")
+    if path.is_dir():
+        raise MediaError(f"{target} is a folder. Give the name of a file.")
+    if not path.parent.is_dir():
+        raise MediaError(f"the folder {path.parent} does not exist. Make it, or write {path.name} elsewhere.")
+    if path.exists() and not overwrite:
+        raise MediaError(f"{target} exists. Remove it, choose another name, or pass --overwrite.")
+
+
+def _transcript(arguments: Namespace) -> str:
+    """The words of --text, or of the UTF-8 file of --transcript."""
+    if arguments.text is not None:
+        return str(arguments.text)
+    path = Path(arguments.transcript)
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextError(f"{path} is no UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
+    except OSError as error:
+        raise TextError(f"{path} cannot be read ({error.strerror}). Check the name.") from error
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Python warnings meant for the user become lines on stderr, each text once."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        text = _one_line(str(message))
+        if text not in said:
+            said.add(text)
+            _complain("warning", text)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations of other packages are nothing to the user
+        warnings.filterwarnings("always", category=UserWarning)
+        warnings.showwarning = show
+        yield
+
+
+def _complain(kind: str, message: str) -> None:
+    print(f"avsync: {kind}: {message}", file=sys.stderr, flush=True)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

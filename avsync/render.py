@@ -1,0 +1,210 @@
+"""The annotated video: words, mouth box and offset meter on the pictures; sound and times of the source."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import Flags, InputContainer, OutputContainer
+
+from avsync.align import Alignment, align
+from avsync.errors import MediaError, TextError
+from avsync.frames import Image, open_container
+from avsync.lips import LipTrack, track
+from avsync.media import Clip, atomic_path, load
+from avsync.offset import Offset
+from avsync.overlay import BOX, GOOD, Words, draw_box, draw_meter
+from avsync.remux import MUXER_OPTIONS
+from avsync.timebase import frame_at, pts_to_seconds, seconds_to_pts
+
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
+"""Suffixes that can be written, and FFmpeg's names. Matroska is not among them: it has no times before zero, where
+the priming of AAC belongs, so its muxer would move every frame."""
+
+MP4_OPTIONS = MUXER_OPTIONS | {
+    # The start of a stream is written in ticks of the movie: the usual 1 ms would round frame times.
+    "movie_timescale": "705600",
+    "movflags": "+faststart",
+}
+X264_OPTIONS = {
+    "preset": "veryfast",
+    "crf": "20",
+    # Without B-frames the time stamps of decoding and showing are the same, and none needs to be shifted.
+    "bf": "0",
+    # The bytes depend on the number of threads, so it must not depend on the machine.
+    "threads": "4",
+}
+
+Paint = Callable[[Image, float], None]
+"""Draws on a picture, in place, what belongs to its time in seconds."""
+
+
+def annotate(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    transcript: str | None = None,
+    alignment: Alignment | None = None,
+    overwrite: bool = False,
+) -> Alignment:
+    """Write `source` with its words, the speaker's mouth box and the offset meter drawn on the pictures.
+
+    The words follow the picture's clock: each is highlighted while it is seen. Frame times are kept exactly,
+    the sound is copied where the target's container takes its codec. Give the `transcript`, or an `alignment`
+    made before; the one that was drawn is returned. Raises `MediaError` for a file without pictures or a
+    target that cannot be written, and what `align` raises.
+    """
+    source, target = Path(source), Path(target)
+    _check(source, target, overwrite)
+    if transcript is None and alignment is None:
+        raise TextError(
+            "nothing to write on the pictures: give a transcript, or an alignment made with avsync.align"
+        )
+    clip = load(source)
+    if not clip.has_video:
+        raise MediaError(
+            f"{source} has no picture to draw on (found: {clip.info.describe()}). Give a video file."
+        )
+    if alignment is None:
+        assert transcript is not None
+        alignment = align(clip, transcript)
+    paint = painter(clip, alignment, track(clip))
+    with atomic_path(target, overwrite=overwrite) as temporary:
+        write_video(clip, temporary, paint)
+    return alignment
+
+
+def painter(clip: Clip, alignment: Alignment, tracks: tuple[LipTrack, ...]) -> Paint:
+    """What draws the annotations on a picture of `clip`."""
+    height, width = clip.frames[0].shape[:2]
+    words = Words(alignment.words, height, width)
+    meter = draw_meter(alignment.offset, height, width)
+    by_face = {lips.face: lips for lips in tracks}
+
+    def paint(picture: Image, time: float) -> None:
+        lips = by_face.get(speaker(alignment.offset, time))
+        number = None if lips is None else frame_at(lips.times, time)
+        if lips is not None and number is not None:
+            draw_box(picture, lips.boxes[number], BOX if words.current(time) is None else GOOD)
+        meter.lay_on(picture)
+        line = words.at(time)
+        if line is not None:
+            line.lay_on(picture)
+
+    return paint
+
+
+def speaker(offset: Offset | None, time: float) -> int:
+    """The face that speaks at a time: the segment's, or the first face where there is none."""
+    segments = () if offset is None else offset.segments
+    return next((part.face for part in segments if part.start <= time < part.end), 0)
+
+
+def write_video(clip: Clip, target: Path, paint: Paint) -> None:
+    """Encode the pictures of `clip` with `paint` on them, at their own times, beside its sound."""
+    format_name = CONTAINERS[target.suffix.lower()]
+    with av.open(f"file:{target}", "w", format=format_name, container_options=MP4_OPTIONS) as output:
+        output.flags |= Flags.bitexact.value  # no random ids and dates: the same input gives the same bytes
+        video = _add_video(output, clip)
+        with open_container(Path(clip.source)) as container:
+            sound = _sound_packets(output, container, clip)
+            waiting = next(sound, None)
+            for picture, time in zip(clip.frames, clip.frame_times, strict=True):
+                while waiting is not None and _seconds(waiting) <= time:
+                    output.mux(waiting)
+                    waiting = next(sound, None)
+                paint(picture, float(time))
+                output.mux(video.encode(_to_frame(picture, float(time), video)))
+            output.mux(video.encode())
+            while waiting is not None:
+                output.mux(waiting)
+                waiting = next(sound, None)
+
+
+def _add_video(output: OutputContainer, clip: Clip) -> av.VideoStream:
+    height, width = clip.frames[0].shape[:2]
+    assert clip.info.video is not None
+    rate = Fraction(clip.fps or 25.0).limit_denominator(1001)
+    stream = output.add_stream("libx264", rate=rate, options=dict(X264_OPTIONS))
+    stream.width, stream.height = width + width % 2, height + height % 2
+    stream.pix_fmt = "yuv420p"
+    stream.codec_context.time_base = clip.info.streams[clip.info.video].time_base
+    return stream
+
+
+def _to_frame(picture: Image, time: float, stream: av.VideoStream) -> av.VideoFrame:
+    odd_height, odd_width = (side % 2 for side in picture.shape[:2])
+    if odd_height or odd_width:  # yuv420p has even sides: the last row or column is doubled
+        picture = np.pad(picture, ((0, odd_height), (0, odd_width), (0, 0)), mode="edge")
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+    frame.time_base = stream.codec_context.time_base
+    frame.pts = seconds_to_pts(time, frame.time_base)
+    return frame
+
+
+def _sound_packets(output: OutputContainer, container: InputContainer, clip: Clip) -> Iterator[av.Packet]:
+    """The packets of the sound for `output`: copied, or encoded again where its container needs that."""
+    if clip.info.audio is None:
+        return iter(())
+    source = container.streams[clip.info.audio]
+    assert isinstance(source, av.AudioStream)
+    if _takes(output.format.name, source):
+        return _copied(container, source, output.add_stream_from_template(source))
+    return _encoded(container, source, output)
+
+
+def _takes(format_name: str, stream: av.AudioStream) -> bool:
+    """Whether a container of that format can hold the stream: tried, as tables of codecs promise too much."""
+    try:
+        with av.open(io.BytesIO(), "w", format=format_name) as trial:
+            trial.add_stream_from_template(stream)
+            trial.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _copied(container: InputContainer, source: av.AudioStream, stream: av.AudioStream) -> Iterator[av.Packet]:
+    for packet in container.demux(source):
+        if packet.size == 0:
+            continue
+        if packet.pts is None:
+            packet.pts = packet.dts
+        packet.stream = stream
+        yield packet
+
+
+def _encoded(
+    container: InputContainer, source: av.AudioStream, output: OutputContainer
+) -> Iterator[av.Packet]:
+    rate = source.codec_context.sample_rate
+    stream = output.add_stream("aac", rate=rate, layout=source.codec_context.layout.name)
+    resampler = av.AudioResampler("fltp", stream.codec_context.layout, rate, frame_size=1024)
+    for packet in container.demux(source):
+        for frame in packet.decode():
+            for piece in resampler.resample(frame):
+                yield from stream.encode(piece)
+    for piece in resampler.resample(None):
+        yield from stream.encode(piece)
+    yield from stream.encode()
+
+
+def _seconds(packet: av.Packet) -> float:
+    """When a packet is heard; one without a time goes first."""
+    return float("-inf") if packet.pts is None else pts_to_seconds(packet.pts, packet.time_base)
+
+
+def _check(source: Path, target: Path, overwrite: bool) -> None:
+    if target.suffix.lower() not in CONTAINERS:
+        raise MediaError(f"{target}: annotated video is H.264; end its name in {', '.join(CONTAINERS)}.")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise MediaError(f"{target} is the input itself. Choose another name for the output.")
+    if target.exists() and not overwrite:
+        raise MediaError(
+            f"{target} exists. Remove it, choose another name, or allow overwriting (--overwrite)."
+        )
