@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from avsync import __version__
+from avsync.offset import OffsetConfig
 
 
 class UsageError(Exception):
@@ -49,8 +50,8 @@ def _add_offset(parser: Parser) -> None:
     parser.add_argument("file", nargs="+", metavar="FILE", help="video files")
     parser.add_argument(
         "--max-offset-ms",
-        type=_positive,
-        default=1000.0,
+        type=_search_range,
+        default=OffsetConfig().max_offset_ms,
         metavar="MS",
         help="search from -MS to +MS (default: %(default)g)",
     )
@@ -140,6 +141,15 @@ def _positive(text: str) -> float:
     return value
 
 
+def _search_range(text: str) -> float:
+    value = _number(text)
+    try:
+        OffsetConfig(max_offset_ms=value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return value
+
+
 def _suffix(suffix: str) -> Callable[[str], str]:
     def check(name: str) -> str:
         if not name.lower().endswith(suffix):
@@ -150,4 +160,4 @@ def _suffix(suffix: str) -> Callable[[str], str]:
 
 
 # argparse names the type in its message where float() itself fails: "invalid number value: 'x'".
-_number.__name__ = _positive.__name__ = "number"
+_number.__name__ = _positive.__name__ = _search_range.__name__ = "number"

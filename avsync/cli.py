@@ -128,7 +128,7 @@ def _correct(arguments: Namespace, file: str) -> Result:
             arguments.out,
             offset_ms=arguments.offset_ms,
             dry_run=arguments.dry_run,
-            overwrite=arguments.overwrite,
+            overwrite=arguments.overwrite or arguments.dry_run,
         )
     except UndeterminedError as error:
         text = f"{file}: undetermined: {wording.describe_reason(error.reason)}; nothing was written"
@@ -141,7 +141,7 @@ def _align(arguments: Namespace, file: str) -> Result:
     transcript = _transcript(arguments)
     for target in arguments.output:
         _check_output(file, target, overwrite=arguments.overwrite, also=arguments.transcript)
-        export.check_format(target)
+        export.check_suffix(target)
     found = align(file, transcript, modality=arguments.modality)
     for target in arguments.output:
         export.write(found, Path(target), overwrite=arguments.overwrite)

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from avsync.offset import LAG_LIMIT_MS, LEAD_LIMIT_MS, Offset
 from avsync.wording import badge
 
 if TYPE_CHECKING:
     from avsync.align import Word
     from avsync.frames import Image as Picture
-    from avsync.offset import Offset
 
 Colour = tuple[int, int, int, int]
 """Red, green, blue, opacity: 0 to 255."""
@@ -40,9 +40,6 @@ LINGER = 0.6
 """Seconds that a line stands before its first word and after its last."""
 PAUSE = 0.7
 """A silence of this many seconds starts a new line."""
-
-LIMITS_MS = (-125.0, 45.0)
-"""What ITU-R BT.1359 calls in sync."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +212,7 @@ def draw_meter(offset: Offset | None, height: int, width: int) -> Overlay:
 
     top = pad + ascent + descent + bar
     pen.rectangle((x(-reach), top, x(reach), top + bar), fill=UPCOMING)
-    pen.rectangle((x(LIMITS_MS[0]), top, x(LIMITS_MS[1]), top + bar), fill=GOOD)
+    pen.rectangle((x(LAG_LIMIT_MS), top, x(LEAD_LIMIT_MS), top + bar), fill=GOOD)
     pen.line((x(0), top - bar // 2, x(0), top + bar + bar // 2), fill=SPOKEN, width=1)
     if offset is not None and offset.ms is not None:
         if offset.ci_ms is not None:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from avsync.errors import MediaError
 from avsync.media import atomic_path
+from avsync.offset import LAG_LIMIT_MS, LEAD_LIMIT_MS, Offset
 from avsync.wording import badge
-
-if TYPE_CHECKING:
-    from avsync.offset import Offset
-
-IN_SYNC_MS = (-125.0, 45.0)
-"""What ITU-R BT.1359 allows."""
 
 
 def require_matplotlib() -> None:
@@ -33,7 +27,7 @@ def plot_scores(offset: Offset, target: Path, *, title: str, overwrite: bool = F
     figure = Figure(figsize=(8, 4), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.axvspan(*IN_SYNC_MS, color="tab:green", alpha=0.12, label="in sync (ITU-R BT.1359)")
+    axes.axvspan(LAG_LIMIT_MS, LEAD_LIMIT_MS, color="tab:green", alpha=0.12, label="in sync (ITU-R BT.1359)")
     if len(offset.lags_ms):
         axes.plot(offset.lags_ms, offset.scores, color="tab:blue", label="score")
     if offset.ms is not None:

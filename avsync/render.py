@@ -23,8 +23,8 @@ from avsync.remux import MUXER_OPTIONS
 from avsync.timebase import frame_at, pts_to_seconds, seconds_to_pts
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
-"""Suffixes that can be written, and FFmpeg's names. Matroska is not among them: it has no times before zero, where
-the priming of AAC belongs, so its muxer would move every frame."""
+"""Suffixes that can be written, and FFmpeg's names. Matroska is not among them: it has no times before zero,
+where the priming of AAC belongs, so its muxer would move every frame."""
 
 MP4_OPTIONS = MUXER_OPTIONS | {
     # The start of a stream is written in ticks of the movie: the usual 1 ms would round frame times.

@@ -9,9 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from avsync.offset import LAG_LIMIT_MS, LEAD_LIMIT_MS, Offset
+
 if TYPE_CHECKING:
     from avsync.align import Alignment
-    from avsync.offset import Offset
     from avsync.remux import Correction
     from avsync.report import JsonObject
     from avsync.sample import SampleTruth
@@ -28,9 +29,9 @@ REASONS: Mapping[str, str] = {
 """Words for each `Offset.reason`."""
 
 VERDICTS: Mapping[str, str] = {
-    "in_sync": "within the limits of ITU-R BT.1359, +45 to -125 ms",
-    "audio_leads": "over the limit of ITU-R BT.1359, +45 ms",
-    "audio_lags": "over the limit of ITU-R BT.1359, -125 ms",
+    "in_sync": f"within the limits of ITU-R BT.1359, {LAG_LIMIT_MS:+g} to {LEAD_LIMIT_MS:+g} ms",
+    "audio_leads": f"over the limit of ITU-R BT.1359, {LEAD_LIMIT_MS:+g} ms",
+    "audio_lags": f"over the limit of ITU-R BT.1359, {LAG_LIMIT_MS:+g} ms",
 }
 """Words for each `Offset.verdict` but `undetermined`."""
 
