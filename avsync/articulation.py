@@ -53,7 +53,7 @@ class TimedPhone:
 REST = Pose(0.0, 0.84, 0.1)
 
 _AA, _IH, _IY = Pose(0.60, 0.80), Pose(0.26, 0.88), Pose(0.20, 0.95)
-_AO, _UW, _EH = Pose(0.50, 0.66, 0.6), Pose(0.18, 0.54, 1.0), Pose(0.42, 0.89)
+_AO, _UW, _EH = Pose(0.50, 0.66, 0.6), Pose(0.19, 0.48, 1.0), Pose(0.42, 0.89)
 
 VOWELS: dict[str, tuple[Pose, ...]] = {
     "aa": (_AA,), "ae": (Pose(0.54, 0.90),), "ah": (Pose(0.42, 0.82),), "ao": (_AO,), "aw": (_AA, _UW), "ay": (_AA, _IH),
@@ -69,7 +69,7 @@ _LIPS = (Pose(0.0, 0.82, 0.1, 0.0, 1.0), 1.0, 0.3)
 _LIP_TEETH = (Pose(0.10, 0.86, 0.0, 1.0), 1.0, 0.4)
 CONSONANTS: dict[str, tuple[Pose, float, float]] = {
     "b": _LIPS, "m": _LIPS, "p": _LIPS, "f": _LIP_TEETH, "v": _LIP_TEETH,
-    "w": (Pose(0.08, 0.52, 1.0), 1.0, 1.0), "r": (Pose(0.18, 0.66, 0.6), 0.7, 0.6), "y": (Pose(0.15, 0.90), 0.6, 0.5),
+    "w": (Pose(0.08, 0.46, 1.0), 1.0, 1.0), "r": (Pose(0.18, 0.66, 0.6), 0.7, 0.6), "y": (Pose(0.15, 0.90), 0.6, 0.5),
     "ch": _HUSH, "jh": _HUSH, "sh": _HUSH, "zh": _HUSH,
     "d": _TONGUE_TIP, "n": _TONGUE_TIP, "s": _TONGUE_TIP, "t": _TONGUE_TIP, "z": _TONGUE_TIP,
     "dh": (Pose(0.16, 0.84), 0.7, 0.15), "th": (Pose(0.16, 0.84), 0.7, 0.15), "l": (Pose(0.24, 0.84), 0.5, 0.15),
