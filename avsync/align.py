@@ -33,6 +33,7 @@ __all__ = [
     "Word",
     "align",
     "align_posteriors",
+    "find_gaps",
     "fuse",
 ]
 

@@ -217,13 +217,8 @@ def _word(text: str, shouted: bool) -> tuple[Reading, ...]:
     bare = text.strip("'")
     if not bare:
         return ()
-    low = text.lower()
-    spoken = next(
-        (form for form in (low, low.lstrip("'"), low.rstrip("'"), low.strip("'")) if lookup(form)),
-        bare.lower(),
-    )
-    if spoken.rstrip("'").endswith("s'") or len(bare) == 1:
-        spoken = bare.lower()
+    low = text.lower().rstrip("'")
+    spoken = low if lookup(low) else bare.lower()  # 'tis and 'em keep their apostrophe, quoted words do not
     capitals = bare.removesuffix("'s").removesuffix("s") if not shouted else bare
     if (
         len(bare) < 2

@@ -52,7 +52,7 @@ class AlignConfig:
     spoken_confidence: float = 0.05
     """Below this a word's status is `not_spoken`."""
     unmatched_s: float = 0.3
-    """A gap this long, seconds, is looked at for speech that the transcript lacks."""
+    """Speech this long, seconds, in a gap longer than that is something that the transcript lacks."""
     lip_weight: float = 0.3
     """Weight of the lips' log-scores beside the sound's, in `both`."""
     speech_share: float = 0.05
@@ -149,13 +149,13 @@ def find_gaps(
     settings = config or AlignConfig()
     begin, end = span(posteriors)
     edges = [begin, *(time for word in words for time in (word.heard_start, word.heard_end)), end]
-    speech = is_speech(posteriors)
+    speech, window = is_speech(posteriors), max(1, round(settings.unmatched_s / posteriors.step))
     gaps = []
     for start, stop in zip(edges[::2], edges[1::2], strict=True):
         if stop - start < posteriors.step / 2:
             continue
         inside = speech[(posteriors.times > start) & (posteriors.times < stop)]
-        unmatched = stop - start > settings.unmatched_s and len(inside) > 0 and float(inside.mean()) > 0.5
+        unmatched = len(inside) > window and float(_running_mean(inside, window).max()) >= SPEECH_IN_WINDOW
         gaps.append(Gap(start, stop, "unmatched_speech" if unmatched else "silence"))
     return gaps
 
@@ -172,9 +172,13 @@ def word_confidence(log_probs: "np.ndarray", units: "np.ndarray", window: int) -
     others = log_probs.astype(np.float64).copy()
     others[frames, units] = -np.inf
     fit = 1.0 / (1.0 + np.exp(others.max(axis=1) - own))
-    summed = np.concatenate([[0.0], np.cumsum(fit)])
-    width = min(window, len(fit))
-    return float(((summed[width:] - summed[:-width]) / width).min())
+    return float(_running_mean(fit, min(window, len(fit))).min())
+
+
+def _running_mean(values: "np.ndarray", width: int) -> "np.ndarray":
+    """Mean of each `width` neighbours."""
+    summed = np.concatenate([[0.0], np.cumsum(values)])
+    return np.asarray((summed[width:] - summed[:-width]) / width)
 
 
 def is_speech(posteriors: "Posteriors") -> np.ndarray:
@@ -218,6 +222,9 @@ def _phones(
         for a, b in pairwise(starts)
     )
 
+
+SPEECH_IN_WINDOW = 0.8
+"""Share of frames that must look like speech where somebody speaks."""
 
 BLOCK_CELLS = 6_000_000
 """T x S up to which the uncertainty of all word starts is found in one piece."""

@@ -1,0 +1,41 @@
+"""Phone scores of made-up speech whose word times are known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from avsync.pronounce import UNITS, pronounce
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Stands for `avsync.model.Posteriors`, without torch."""
+
+    log_probs: np.ndarray
+    times: np.ndarray
+    step: float
+
+
+def spoken(
+    text: str, pauses: dict[int, float], *, clearness: float, seed: int = 0
+) -> tuple[Scores, list[tuple[float, float]]]:
+    """Scores of `text` (words of the dictionary), and the (start, end) of each word in seconds.
+
+    `pauses`: seconds of silence before word n. The score of what is said stands `clearness` above noise of deviation 1.
+    """
+    rng = np.random.default_rng(seed)
+    labels: list[int] = []
+    truth = []
+    words = text.lower().split()
+    for index in range(len(words) + 1):
+        labels += [0] * round(pauses.get(index, 0.0) * 100)
+        if index == len(words):
+            break
+        start = len(labels)
+        for phone in pronounce(words[index])[0]:
+            labels += [UNITS.index(phone)] * int(rng.integers(4, 12))
+        truth.append((start / 100, len(labels) / 100))
+    score = rng.normal(0, 1, (len(labels), len(UNITS)))
+    score[np.arange(len(labels)), labels] += clearness
+    log_probs = (score - np.logaddexp.reduce(score, axis=1, keepdims=True)).astype(np.float32)
+    return Scores(log_probs, np.arange(len(labels)) * 0.01 + 0.005, 0.01), truth

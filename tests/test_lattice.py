@@ -1,0 +1,144 @@
+"""The lattice against every path there is, listed one by one from the definition."""
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from avsync import lattice as lattices
+from avsync.lattice import best_path, build, start_posteriors
+from avsync.pronounce import UNITS
+from avsync.text import Token, normalise
+
+WORDS = {
+    "ab": (("aa", "b"),),
+    "tea": (("t", "iy"), ("t",)),
+    "oh": (("ow",), ("aa", "ow")),
+}
+TEXTS = [
+    (Token("ab", (("ab",),)),),
+    (Token("tea", (("tea",),)), Token("oh", (("oh",),))),
+    (Token("oh", (("oh",), ("ab",))), Token("oh", (("oh",),))),
+    (Token("2", (("tea", "oh"), ("ab",))),),
+]
+MINIMUM, SILENCE_MINIMUM, COST = 2, 1, 0.7
+
+
+@pytest.fixture(autouse=True)
+def few_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lattices, "pronounce", lambda word: WORDS[word])
+
+
+def spoken_forms(tokens: tuple[Token, ...]) -> Iterator[list[tuple[str, int, bool]]]:
+    """Every row of (unit, token, whether the token begins here): readings, variants, silences present or absent."""
+    rows: list[list[tuple[str, int, bool]]] = [[], [("sil", -1, False)]]
+    for index, token in enumerate(tokens):
+        said: list[list[tuple[str, int, bool]]] = []
+        for reading in token.readings:
+            for variants in itertools.product(*(WORDS[word] for word in reading)):
+                for pauses in itertools.product((False, True), repeat=len(reading) - 1):
+                    row: list[tuple[str, int, bool]] = []
+                    for position, phones in enumerate(variants):
+                        if position and pauses[position - 1]:
+                            row.append(("sil", -1, False))
+                        row += [(phone, index, position == n == 0) for n, phone in enumerate(phones)]
+                    said.append(row)
+        rows = [
+            before + row + after for before in rows for row in said for after in ([], [("sil", -1, False)])
+        ]
+    yield from rows
+
+
+def durations(row: list[tuple[str, int, bool]], frames: int) -> Iterator[list[int]]:
+    least = [SILENCE_MINIMUM if unit == "sil" else MINIMUM for unit, _, _ in row]
+    spare = frames - sum(least)
+    if spare < 0:
+        return
+    for cuts in itertools.combinations(range(spare + len(row) - 1), len(row) - 1):
+        edges = [-1, *cuts, spare + len(row) - 1]
+        yield [low + b - a - 1 for low, a, b in zip(least, edges, edges[1:], strict=False)]
+
+
+def all_paths(
+    tokens: tuple[Token, ...], log_probs: np.ndarray
+) -> Iterator[tuple[float, list[str], list[int]]]:
+    """Score, units a frame, and first frame of each token, of every path."""
+    for row in spoken_forms(tokens):
+        for lengths in durations(row, len(log_probs)):
+            units = [unit for (unit, _, _), length in zip(row, lengths, strict=True) for _ in range(length)]
+            score = sum(float(log_probs[t, UNITS.index(unit)]) for t, unit in enumerate(units))
+            score -= COST * sum(unit == "sil" for unit, _, _ in row)
+            starts = [sum(lengths[:n]) for n, (_, _, opens) in enumerate(row) if opens]
+            yield score, units, starts
+
+
+def scores(frames: int, seed: int) -> np.ndarray:
+    x = np.random.default_rng(seed).normal(0, 1.5, (frames, len(UNITS)))
+    return (x - np.logaddexp.reduce(x, axis=1, keepdims=True)).astype(np.float32)
+
+
+def grown(tokens: tuple[Token, ...]) -> lattices.Lattice:
+    return build(tokens, minimum=MINIMUM, silence_minimum=SILENCE_MINIMUM, silence_cost=COST)
+
+
+@pytest.mark.parametrize("tokens", TEXTS, ids=lambda tokens: " ".join(token.text for token in tokens))
+@pytest.mark.parametrize("segment", [None, 1, 3])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_best_path_is_the_best_of_all(tokens: tuple[Token, ...], segment: int | None, seed: int) -> None:
+    log_probs = scores(10, seed)
+    graph = grown(tokens)
+    path, score = best_path(graph, log_probs, segment=segment)
+    best_score, best_units, _ = max(all_paths(tokens, log_probs), key=lambda one: one[0])
+    assert score == pytest.approx(best_score, abs=1e-4)
+    assert [UNITS[unit] for unit in graph.unit[path]] == best_units
+
+
+@pytest.mark.parametrize("tokens", TEXTS, ids=lambda tokens: " ".join(token.text for token in tokens))
+def test_start_posteriors_weigh_all_paths(tokens: tuple[Token, ...]) -> None:
+    log_probs = scores(9, 4)
+    expected = np.zeros((len(tokens), 9))
+    total = 0.0
+    for score, _, starts in all_paths(tokens, log_probs):
+        total += math.exp(score)
+        for token, start in enumerate(starts):
+            expected[token, start] += math.exp(score)
+    found = start_posteriors(grown(tokens), log_probs, len(tokens))
+    np.testing.assert_allclose(found, expected / total, atol=1e-6)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("tokens", TEXTS, ids=lambda tokens: " ".join(token.text for token in tokens))
+def test_shortest_is_the_fewest_frames_with_a_path(tokens: tuple[Token, ...]) -> None:
+    shortest = grown(tokens).shortest
+    assert any(True for _ in all_paths(tokens, scores(shortest, 5)))
+    assert not any(True for _ in all_paths(tokens, scores(shortest - 1, 5)))
+
+
+def test_checkpoints_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    tokens = normalise("the quick brown fox jumps over 2 lazy dogs in 2014")
+    graph = build(tokens, silence_cost=1.0)
+    log_probs = scores(613, 6)
+    whole, whole_score = best_path(graph, log_probs, segment=613)
+    for segment in (7, 25, 100, 612):
+        path, score = best_path(graph, log_probs, segment=segment)
+        assert np.array_equal(path, whole)
+        assert score == whole_score
+
+
+def test_no_phone_is_shorter_than_the_minimum_and_no_silence_stands_inside_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()
+    graph = build(normalise("seven blue horses"), minimum=3, silence_minimum=2)
+    path, _ = best_path(graph, scores(120, 7))
+    edges = np.flatnonzero(np.diff(graph.slot[path])) + 1
+    lengths = np.diff([0, *edges, 120])
+    units = graph.unit[path[[0, *edges]]]
+    assert all(length >= (3 if unit else 2) for length, unit in zip(lengths, units, strict=True))
+    words = graph.token[path[[0, *edges]]]
+    for word in range(3):
+        inside = units[np.flatnonzero(words == word)[0] : np.flatnonzero(words == word)[-1] + 1]
+        assert (inside > 0).all()

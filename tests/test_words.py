@@ -1,0 +1,120 @@
+"""Words from phone scores whose truth is known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from speech_scores import Scores, spoken
+
+from avsync import words
+from avsync.errors import TextError
+from avsync.words import AlignConfig, align_posteriors, find_gaps, word_confidence
+
+TEXT = "place blue at F two now"
+PAUSES = {0: 0.5, 2: 0.25, 6: 0.4}
+
+
+def test_words_stand_where_they_are_spoken() -> None:
+    posteriors, truth = spoken(TEXT, PAUSES, clearness=8.0)
+    found = align_posteriors(posteriors, TEXT)
+    assert [word.text for word in found] == TEXT.split()
+    for word, (start, end) in zip(found, truth, strict=True):
+        assert word.start == word.heard_start == pytest.approx(start, abs=1e-6)
+        assert word.end == word.heard_end == pytest.approx(end, abs=1e-6)
+        assert word.status == "aligned"
+        assert word.confidence > 0.9
+        assert word.first_frame is None
+        assert word.phones[0].start == word.start
+        assert word.phones[-1].end == word.end
+        assert all(a.end == b.start for a, b in zip(word.phones, word.phones[1:], strict=False))
+
+
+def test_noisy_scores_move_words_little_and_say_so() -> None:
+    clear, truth = spoken(TEXT, PAUSES, clearness=8.0)
+    noisy, _ = spoken(TEXT, PAUSES, clearness=2.5)
+    sure, unsure = align_posteriors(clear, TEXT), align_posteriors(noisy, TEXT)
+    assert all(a.confidence > b.confidence for a, b in zip(sure, unsure, strict=True))
+    assert sum(word.plus_minus_ms for word in unsure) > sum(word.plus_minus_ms for word in sure)
+    assert np.median([abs(word.start - start) for word, (start, _) in zip(unsure, truth, strict=True)]) <= 0.03
+
+
+def test_the_stated_interval_holds_the_truth() -> None:
+    inside = total = 0
+    for seed in range(20):
+        posteriors, truth = spoken(TEXT, PAUSES, clearness=3.0, seed=seed)
+        for word, (start, _) in zip(align_posteriors(posteriors, TEXT), truth, strict=True):
+            inside += abs(word.start - start) <= word.plus_minus_ms / 1000 + 1e-9
+            total += 1
+    assert inside / total >= 0.9
+
+
+def test_moving_the_clock_moves_the_words() -> None:
+    posteriors, _ = spoken(TEXT, PAUSES, clearness=3.0)
+    moved = dataclasses.replace(posteriors, times=posteriors.times + 100.037)
+    for here, there in zip(align_posteriors(posteriors, TEXT), align_posteriors(moved, TEXT), strict=True):
+        assert there.start - here.start == pytest.approx(100.037)
+        assert there.confidence == here.confidence
+
+
+def test_a_word_that_was_not_said_is_not_called_aligned() -> None:
+    posteriors, _ = spoken("place blue at F two now", PAUSES, clearness=6.0)
+    found = align_posteriors(posteriors, "place blue at F xylophone now")
+    assert [word.status for word in found[:4]] == ["aligned"] * 4
+    assert found[4].status in ("low", "not_spoken")
+    assert found[4].confidence < 0.25
+    assert all(word.end > word.start for word in found)
+
+
+def test_text_longer_than_the_sound_is_refused_with_numbers() -> None:
+    posteriors, _ = spoken("now", {}, clearness=6.0)
+    with pytest.raises(TextError, match=r"70 words, which take 6\.30 s at least, but the clip has 0\.\d\d s"):
+        align_posteriors(posteriors, "hello there this is a long text " * 10)
+    empty = Scores(posteriors.log_probs[:0], posteriors.times[:0], 0.01)
+    with pytest.raises(TextError, match=r"the clip has 0\.00 s"):
+        align_posteriors(empty, "now")
+
+
+def test_gaps_are_what_lies_between_and_speech_in_them_is_told() -> None:
+    posteriors, truth = spoken("place blue at F two now", PAUSES, clearness=8.0)
+    found = align_posteriors(posteriors, TEXT)
+    gaps = find_gaps(posteriors, found)
+    assert [gap.status for gap in gaps] == ["silence"] * 3
+    assert (gaps[0].start, gaps[0].end) == (pytest.approx(0.0), pytest.approx(truth[0][0]))
+    assert gaps[2].end == pytest.approx(len(posteriors.times) * 0.01)
+    without_start = find_gaps(posteriors, found[4:])
+    assert without_start[0].status == "unmatched_speech"
+
+
+def test_bias_is_taken_off_and_words_never_overlap() -> None:
+    posteriors, _ = spoken(TEXT, PAUSES, clearness=8.0)
+    plain = align_posteriors(posteriors, TEXT)
+    moved = align_posteriors(posteriors, TEXT, AlignConfig(start_bias_s=0.02, end_bias_s=-0.03))
+    assert moved[0].start == pytest.approx(plain[0].start - 0.02)
+    assert moved[1].end == moved[1].phones[-1].end == pytest.approx(plain[1].end + 0.03)
+    assert moved[0].end == moved[1].start  # words that touch still do
+    for here, there in zip(moved, moved[1:], strict=False):
+        assert here.start < here.end <= there.start
+
+
+def test_long_texts_in_pieces_have_the_same_uncertainty(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = " ".join(["place blue at two now please", "set red by nine again soon"] * 8)
+    posteriors, _ = spoken(text, {n: 0.2 for n in range(0, 96, 7)}, clearness=3.0)
+    whole = align_posteriors(posteriors, text)
+    monkeypatch.setattr(words, "BLOCK_CELLS", 1)
+    pieces = align_posteriors(posteriors, text)
+    assert [word.start for word in pieces] == [word.start for word in whole]
+    spread = np.array([[a.plus_minus_ms, b.plus_minus_ms] for a, b in zip(whole, pieces, strict=True)])
+    assert np.abs(spread[:, 0] - spread[:, 1]).max() < 2.0
+
+
+def test_confidence_of_known_frames() -> None:
+    log_probs = np.log(np.array([[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]], dtype=np.float32))
+    assert word_confidence(log_probs, np.array([0, 0]), 2) == pytest.approx((0.6 / 0.9 + 0.2 / 0.8) / 2, abs=1e-6)
+    assert word_confidence(log_probs, np.array([0, 0]), 1) == pytest.approx(0.25, abs=1e-6)
+    assert word_confidence(log_probs, np.array([0, 0]), 50) == word_confidence(log_probs, np.array([0, 0]), 2)
+
+
+@pytest.mark.parametrize("field", ["minimum_phone_s", "silence_cost", "interval"])
+def test_configuration_is_checked(field: str) -> None:
+    with pytest.raises(ValueError, match=field):
+        AlignConfig(**{field: -1.0})
