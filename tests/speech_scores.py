@@ -21,7 +21,7 @@ def spoken(
 ) -> tuple[Scores, list[tuple[float, float]]]:
     """Scores of `text` (words of the dictionary), and the (start, end) of each word in seconds.
 
-    `pauses`: seconds of silence before word n. The score of what is said stands `clearness` above noise of deviation 1.
+    `pauses`: seconds of silence before word n. What is said scores `clearness` above noise of deviation 1.
     """
     rng = np.random.default_rng(seed)
     labels: list[int] = []

@@ -32,7 +32,7 @@ def few_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def spoken_forms(tokens: tuple[Token, ...]) -> Iterator[list[tuple[str, int, bool]]]:
-    """Every row of (unit, token, whether the token begins here): readings, variants, silences present or absent."""
+    """Every row of (unit, token, whether the token begins here): all readings, variants and silences."""
     rows: list[list[tuple[str, int, bool]]] = [[], [("sil", -1, False)]]
     for index, token in enumerate(tokens):
         said: list[list[tuple[str, int, bool]]] = []

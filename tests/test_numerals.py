@@ -25,7 +25,14 @@ def test_cardinal(number: int, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [(1, "first"), (12, "twelfth"), (20, "twentieth"), (23, "twenty third"), (8, "eighth"), (100, "one hundredth")],
+    [
+        (1, "first"),
+        (12, "twelfth"),
+        (20, "twentieth"),
+        (23, "twenty third"),
+        (8, "eighth"),
+        (100, "one hundredth"),
+    ],
 )
 def test_ordinal(number: int, words: str) -> None:
     assert " ".join(numerals.ordinal(number)) == words

@@ -54,13 +54,16 @@ def test_unknown_words_are_put_together_from_known_ones(word: str, phones: str |
 
 
 @pytest.mark.parametrize(
-    ("word", "phones"), [("blick", "b l ih k"), ("snate", "s n ey t"), ("phrate", "f r ey t"), ("zish", "z ih sh")]
+    ("word", "phones"),
+    [("blick", "b l ih k"), ("snate", "s n ey t"), ("phrate", "f r ey t"), ("zish", "z ih sh")],
 )
 def test_rules_read_words_that_do_not_exist(word: str, phones: str) -> None:
     assert read_by_rules(word) == tuple(phones.split())
 
 
-@pytest.mark.parametrize("word", ["x", "qzx", "brrr", "aaaaaaaaa", "o'", "'", "zzyzx", "supercalifragilistic" * 3])
+@pytest.mark.parametrize(
+    "word", ["x", "qzx", "brrr", "aaaaaaaaa", "o'", "'", "zzyzx", "supercalifragilistic" * 3]
+)
 def test_a_word_of_latin_letters_is_never_an_error(word: str) -> None:
     if word == "'":
         with pytest.raises(TextError, match="no letter"):

@@ -86,7 +86,9 @@ def test_nothing_to_say_is_an_error(transcript: str) -> None:
         normalise(transcript)
 
 
-@pytest.mark.parametrize(("transcript", "name"), [("say привет", "'п' .U.043F CYRILLIC"), ("你好", "CJK"), ("é α", "GREEK")])
+@pytest.mark.parametrize(
+    ("transcript", "name"), [("say привет", "'п' .U.043F CYRILLIC"), ("你好", "CJK"), ("é α", "GREEK")]
+)
 def test_other_scripts_are_named(transcript: str, name: str) -> None:
     with pytest.raises(TextError, match=name):
         normalise(transcript)

@@ -1,6 +1,7 @@
 """Words from phone scores whose truth is known."""
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def test_words_stand_where_they_are_spoken() -> None:
         assert word.first_frame is None
         assert word.phones[0].start == word.start
         assert word.phones[-1].end == word.end
-        assert all(a.end == b.start for a, b in zip(word.phones, word.phones[1:], strict=False))
+        assert all(a.end == b.start for a, b in pairwise(word.phones))
 
 
 def test_noisy_scores_move_words_little_and_say_so() -> None:
@@ -35,7 +36,9 @@ def test_noisy_scores_move_words_little_and_say_so() -> None:
     sure, unsure = align_posteriors(clear, TEXT), align_posteriors(noisy, TEXT)
     assert all(a.confidence > b.confidence for a, b in zip(sure, unsure, strict=True))
     assert sum(word.plus_minus_ms for word in unsure) > sum(word.plus_minus_ms for word in sure)
-    assert np.median([abs(word.start - start) for word, (start, _) in zip(unsure, truth, strict=True)]) <= 0.03
+    assert (
+        np.median([abs(word.start - start) for word, (start, _) in zip(unsure, truth, strict=True)]) <= 0.03
+    )
 
 
 def test_the_stated_interval_holds_the_truth() -> None:
@@ -92,13 +95,13 @@ def test_bias_is_taken_off_and_words_never_overlap() -> None:
     assert moved[0].start == pytest.approx(plain[0].start - 0.02)
     assert moved[1].end == moved[1].phones[-1].end == pytest.approx(plain[1].end + 0.03)
     assert moved[0].end == moved[1].start  # words that touch still do
-    for here, there in zip(moved, moved[1:], strict=False):
+    for here, there in pairwise(moved):
         assert here.start < here.end <= there.start
 
 
 def test_long_texts_in_pieces_have_the_same_uncertainty(monkeypatch: pytest.MonkeyPatch) -> None:
     text = " ".join(["place blue at two now please", "set red by nine again soon"] * 8)
-    posteriors, _ = spoken(text, {n: 0.2 for n in range(0, 96, 7)}, clearness=3.0)
+    posteriors, _ = spoken(text, dict.fromkeys(range(0, 96, 7), 0.2), clearness=3.0)
     whole = align_posteriors(posteriors, text)
     monkeypatch.setattr(words, "BLOCK_CELLS", 1)
     pieces = align_posteriors(posteriors, text)
@@ -109,7 +112,9 @@ def test_long_texts_in_pieces_have_the_same_uncertainty(monkeypatch: pytest.Monk
 
 def test_confidence_of_known_frames() -> None:
     log_probs = np.log(np.array([[0.6, 0.3, 0.1], [0.2, 0.2, 0.6]], dtype=np.float32))
-    assert word_confidence(log_probs, np.array([0, 0]), 2) == pytest.approx((0.6 / 0.9 + 0.2 / 0.8) / 2, abs=1e-6)
+    assert word_confidence(log_probs, np.array([0, 0]), 2) == pytest.approx(
+        (0.6 / 0.9 + 0.2 / 0.8) / 2, abs=1e-6
+    )
     assert word_confidence(log_probs, np.array([0, 0]), 1) == pytest.approx(0.25, abs=1e-6)
     assert word_confidence(log_probs, np.array([0, 0]), 50) == word_confidence(log_probs, np.array([0, 0]), 2)
 

@@ -1,0 +1,179 @@
+"""`align` from clip to frames, with models whose answers are known."""
+
+import warnings
+from collections.abc import Callable
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from speech_scores import Scores, spoken
+
+from avsync import features, lips, model, offset, speech
+from avsync.align import align, fuse
+from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
+from avsync.timebase import pts_to_seconds
+
+TEXT = "place blue at F two now"
+PAUSES = {0: 0.5, 2: 0.25, 6: 0.4}
+
+Clip = Callable[..., SimpleNamespace]
+
+
+@pytest.fixture
+def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
+    """Makes a clip in which `TEXT` is spoken: what is seen at t is heard at t - offset_ms / 1000."""
+    heard, truth = spoken(TEXT, PAUSES, clearness=8.0)
+
+    def make(
+        *,
+        rate: Fraction = Fraction(25),
+        offset_ms: float | None = 0.0,
+        has_audio: bool = True,
+        has_video: bool = True,
+        faces: int = 1,
+        silent: bool = False,
+        hum: float = 0.0,
+    ) -> SimpleNamespace:
+        log_probs = heard.log_probs
+        if silent:
+            log_probs = np.full_like(log_probs, -9.0)
+            log_probs[:, 0] = np.log1p(-39 * np.exp(-9.0))
+        if hum:  # noise that says nothing: every phone alike
+            log_probs = (1 - hum) * log_probs + hum * np.float32(np.log(1 / 40))
+        seen_times = heard.times + (offset_ms or 0.0) / 1000
+        net = SimpleNamespace(
+            speech_posteriors=lambda mel: Scores(log_probs, heard.times, 0.01),
+            lip_posteriors=lambda grid: Scores(heard.log_probs, seen_times, 0.01),
+        )
+        measured = SimpleNamespace(ms=offset_ms, reason=None if offset_ms is not None else "ambiguous")
+        monkeypatch.setattr(model, "load_model", lambda: net)
+        monkeypatch.setattr(speech, "log_mel", lambda clip: None)
+        monkeypatch.setattr(features, "on_grid", lambda track: None)
+        monkeypatch.setattr(lips, "track", lambda clip: (SimpleNamespace(),) * faces)
+        monkeypatch.setattr(offset, "unusable", lambda clip, config: None)
+        monkeypatch.setattr(offset, "measure", lambda clip, tracks, config: measured)
+        times = [pts_to_seconds(n, 1 / rate) for n in range(int(4 * rate))] if has_video else []
+        return SimpleNamespace(
+            source="talk.mp4",
+            has_audio=has_audio,
+            has_video=has_video,
+            frame_times=np.array(times, dtype=np.float64),
+            truth=truth,
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("offset_ms", [0.0, 118.4, -233.0])
+def test_words_are_heard_where_they_sound_and_seen_an_offset_later(clip: Clip, offset_ms: float) -> None:
+    talk = clip(offset_ms=offset_ms)
+    found = align(talk, TEXT)
+    assert [word.text for word in found.words] == TEXT.split()
+    assert (found.transcript, found.source, found.span) == (TEXT, "talk.mp4", pytest.approx((0.0, 2.28)))
+    for word, (start, end) in zip(found.words, talk.truth, strict=True):
+        assert (word.heard_start, word.heard_end) == (pytest.approx(start), pytest.approx(end))
+        assert word.start == pytest.approx(start + offset_ms / 1000, abs=6e-4)
+        assert word.end == pytest.approx(end + offset_ms / 1000, abs=6e-4)
+        assert word.start == round(word.start, 3)
+
+
+@pytest.mark.parametrize(
+    "rate", [Fraction(24000, 1001), Fraction(25), Fraction(30000, 1001), Fraction(50)], ids=str
+)
+@pytest.mark.parametrize("offset_ms", [-200.0, 0.0, 200.0])
+def test_frames_are_those_with_start_up_to_before_end(clip: Clip, rate: Fraction, offset_ms: float) -> None:
+    talk = clip(rate=rate, offset_ms=offset_ms)
+    for word in align(talk, TEXT).words:
+        inside = [n for n, time in enumerate(talk.frame_times) if word.start <= time < word.end]
+        assert (word.first_frame, word.last_frame) == (inside[0], inside[-1])
+
+
+def test_frames_of_a_variable_rate_clip_and_words_between_frames(clip: Clip) -> None:
+    talk = clip()
+    talk.frame_times = np.array([0.0, 0.4, talk.truth[0][0], 1.9, 2.2])
+    found = align(talk, TEXT)
+    assert (found.words[0].first_frame, found.words[0].last_frame) == (2, 2)
+    assert (found.words[1].first_frame, found.words[1].last_frame) == (None, None)
+
+
+def test_gaps_meet_the_words_on_the_picture_clock(clip: Clip) -> None:
+    found = align(clip(offset_ms=118.4), TEXT)
+    assert [gap.status for gap in found.gaps] == ["silence"] * 3
+    assert found.gaps[0].start == pytest.approx(0.118)
+    assert found.gaps[0].end == found.words[0].start
+    assert (found.gaps[1].start, found.gaps[1].end) == (found.words[1].end, found.words[2].start)
+
+
+def test_an_undetermined_offset_counts_as_none_and_warns(clip: Clip) -> None:
+    with pytest.warns(UserWarning, match=r"talk\.mp4: the offset could not be determined \(ambiguous\)"):
+        found = align(clip(offset_ms=None), TEXT)
+    assert found.offset is not None
+    assert found.offset.ms is None
+    assert found.words[0].start == found.words[0].heard_start
+
+
+def test_sound_alone_and_picture_alone(clip: Clip) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        heard = align(clip(has_video=False), TEXT)
+        seen = align(clip(has_audio=False), TEXT)
+    assert heard.offset is None
+    assert all(word.first_frame is None for word in heard.words)
+    assert seen.offset is None
+    assert [word.start for word in seen.words] == [word.start for word in heard.words]
+    assert all(word.first_frame is not None for word in seen.words)
+
+
+def test_video_reads_lips_on_the_picture_clock(clip: Clip) -> None:
+    talk = clip(offset_ms=200.0, silent=True)
+    for modality in ("video", "auto"):  # nothing to hear: auto reads lips too
+        found = align(talk, TEXT, modality=modality)
+        for word, (start, _) in zip(found.words, talk.truth, strict=True):
+            assert word.start == pytest.approx(start + 0.2)
+            assert word.heard_start == pytest.approx(start)
+
+
+def test_both_listens_and_reads_lips(clip: Clip) -> None:
+    talk = clip(offset_ms=-150.0, hum=0.95)
+    heard = align(talk, TEXT, modality="audio").words
+    both = align(talk, TEXT, modality="both").words
+    for word, (start, _) in zip(both, talk.truth, strict=True):
+        assert word.heard_start == pytest.approx(start, abs=0.011)
+    assert min(word.confidence for word in both) > min(word.confidence for word in heard)
+
+
+@pytest.mark.parametrize(
+    ("made", "modality", "error", "message"),
+    [
+        ({"has_audio": False}, "audio", MediaError, "talk.mp4 has no audio stream"),
+        ({"has_audio": False}, "both", MediaError, "talk.mp4 has no audio stream"),
+        ({"has_video": False}, "video", MediaError, "talk.mp4 has no video stream"),
+        ({"faces": 0}, "video", FaceError, "talk.mp4 shows no face"),
+        ({"silent": True, "has_video": False}, "auto", UndeterminedError, "no speech to be heard"),
+        ({"silent": True}, "audio", UndeterminedError, "no speech to be heard. Use modality='video'"),
+        ({}, "sound", AVSyncError, "modality is 'sound': it must be one of auto, audio, video, both"),
+    ],
+)
+def test_what_is_missing_is_said(
+    clip: Clip, made: dict[str, object], modality: str, error: type[AVSyncError], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        align(clip(**made), TEXT, modality=modality)
+
+
+def test_the_text_is_checked_before_the_clip_is_read() -> None:
+    with pytest.raises(TextError, match="transcript is empty"):
+        align("missing.mp4", " ")
+
+
+def test_fuse_shifts_the_lips_and_leaves_uncovered_sound_alone() -> None:
+    times = np.arange(6) * 0.01 + 0.005
+    flat = np.log(np.full((6, 3), 1 / 3, dtype=np.float32))
+    sound = Scores(flat, times, 0.01)
+    peaks = np.log(np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], dtype=np.float32))
+    lips_seen = Scores(peaks, np.array([0.125, 0.135]), 0.01)  # seen 100 ms after it is heard
+    fused = fuse(sound, lips_seen, 0.1, 1.0)
+    np.testing.assert_allclose(np.exp(fused.log_probs[2:4]), [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], atol=1e-5)
+    np.testing.assert_allclose(fused.log_probs[[0, 1, 4, 5]], flat[:4], atol=1e-6)
+    assert fused.times is times
