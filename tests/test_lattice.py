@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from avsync import lattice as lattices
-from avsync.lattice import best_path, build, start_posteriors
+from avsync import paths
+from avsync.lattice import build
+from avsync.paths import best_path, start_posteriors
 from avsync.pronounce import UNITS
 from avsync.text import Token, normalise
 
@@ -142,3 +144,15 @@ def test_no_phone_is_shorter_than_the_minimum_and_no_silence_stands_inside_a_wor
     for word in range(3):
         inside = units[np.flatnonzero(words == word)[0] : np.flatnonzero(words == word)[-1] + 1]
         assert (inside > 0).all()
+
+
+def test_compiled_scores_are_the_same_to_the_last_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    graph = build(normalise("set 2 white dogs with a b again"), silence_cost=1.0)
+    log_probs = scores(300, 8)
+    path, score = best_path(graph, log_probs, segment=40)
+    with monkeypatch.context() as patch:
+        patch.setattr(paths, "WHOLE_CELLS", 0)
+        compiled_path, compiled_score = best_path(graph, log_probs, segment=40)
+    assert np.array_equal(compiled_path, path)
+    assert compiled_score == score
