@@ -44,30 +44,32 @@ PAUSE = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """A small picture and its place. `colour`: (h, w, 3), `opacity`: (h, w, 1), both uint16 0 to 255."""
+    """A small picture, ready to be laid on others at its place."""
 
     left: int
     top: int
-    colour: NDArray[np.uint16]
-    opacity: NDArray[np.uint16]
+    light: NDArray[np.uint16]
+    """(h, w, 3) colour times opacity, 0 to 255 * 255."""
+    through: NDArray[np.uint16]
+    """(h, w, 1) what of the picture below shows through, 0 to 255."""
 
     @classmethod
     def of(cls, image: Image.Image, left: int, top: int) -> Overlay:
         """From an RGBA image of Pillow."""
         pixels = np.asarray(image, dtype=np.uint16)
-        return cls(left, top, pixels[..., :3], pixels[..., 3:])
+        opacity = pixels[..., 3:]
+        return cls(left, top, pixels[..., :3] * opacity + 127, 255 - opacity)
 
     def lay_on(self, picture: Picture) -> None:
         """Blend into `picture` (H, W, 3) uint8 in place; what sticks out is cut off."""
         height, width = picture.shape[:2]
         top, left = max(self.top, 0), max(self.left, 0)
-        bottom, right = min(self.top + len(self.colour), height), min(self.left + self.colour.shape[1], width)
+        bottom, right = min(self.top + len(self.light), height), min(self.left + self.light.shape[1], width)
         if top >= bottom or left >= right:
             return
         rows, columns = slice(top - self.top, bottom - self.top), slice(left - self.left, right - self.left)
-        colour, opacity = self.colour[rows, columns], self.opacity[rows, columns]
         under = picture[top:bottom, left:right]
-        under[...] = (under * (255 - opacity) + colour * opacity + 127) // 255
+        under[...] = (under * self.through[rows, columns] + self.light[rows, columns]) // 255
 
 
 @dataclass(frozen=True, slots=True)

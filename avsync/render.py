@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 import numpy as np
-from av.container import Flags, InputContainer, OutputContainer
+from av.container import InputContainer, OutputContainer
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from avsync.align import Alignment, align
 from avsync.errors import MediaError, TextError
@@ -30,6 +32,8 @@ MP4_OPTIONS = MUXER_OPTIONS | {
     # The start of a stream is written in ticks of the movie: the usual 1 ms would round frame times.
     "movie_timescale": "705600",
     "movflags": "+faststart",
+    # No version of the writing program: the same input gives the same bytes.
+    "fflags": "+bitexact",
 }
 X264_OPTIONS = {
     "preset": "veryfast",
@@ -39,6 +43,12 @@ X264_OPTIONS = {
     # The bytes depend on the number of threads, so it must not depend on the machine.
     "threads": "4",
 }
+
+MATRICES = {1: Colorspace.ITU709, 5: Colorspace.ITU601, 6: Colorspace.ITU601, 9: Colorspace.BT2020}
+"""FFmpeg's tags of a stream's colour matrix, and its names for the conversion. Pictures without a tag are
+converted to RGB and back by the same default, which leaves their colours as they were."""
+
+SoundPacket: TypeAlias = "av.Packet[av.AudioStream]"
 
 Paint = Callable[[Image, float], None]
 """Draws on a picture, in place, what belongs to its time in seconds."""
@@ -108,46 +118,63 @@ def speaker(offset: Offset | None, time: float) -> int:
 def write_video(clip: Clip, target: Path, paint: Paint) -> None:
     """Encode the pictures of `clip` with `paint` on them, at their own times, beside its sound."""
     format_name = CONTAINERS[target.suffix.lower()]
-    with av.open(f"file:{target}", "w", format=format_name, container_options=MP4_OPTIONS) as output:
-        output.flags |= Flags.bitexact.value  # no random ids and dates: the same input gives the same bytes
-        video = _add_video(output, clip)
-        with open_container(Path(clip.source)) as container:
-            sound = _sound_packets(output, container, clip)
-            waiting = next(sound, None)
-            for picture, time in zip(clip.frames, clip.frame_times, strict=True):
-                while waiting is not None and _seconds(waiting) <= time:
-                    output.mux(waiting)
-                    waiting = next(sound, None)
-                paint(picture, float(time))
-                output.mux(video.encode(_to_frame(picture, float(time), video)))
-            output.mux(video.encode())
-            while waiting is not None:
+    with (
+        open_container(Path(clip.source)) as container,
+        av.open(f"file:{target}", "w", format=format_name, container_options=MP4_OPTIONS) as output,
+    ):
+        video = _add_video(output, clip, container)
+        sound = _sound_packets(output, container, clip)
+        convert = VideoReformatter()
+        waiting = next(sound, None)
+        for picture, time in zip(clip.frames, clip.frame_times, strict=True):
+            while waiting is not None and _seconds(waiting) <= time:
                 output.mux(waiting)
                 waiting = next(sound, None)
+            paint(picture, float(time))
+            output.mux(video.encode(_to_frame(picture, float(time), video, convert)))
+        output.mux(video.encode())
+        while waiting is not None:
+            output.mux(waiting)
+            waiting = next(sound, None)
 
 
-def _add_video(output: OutputContainer, clip: Clip) -> av.VideoStream:
+def _add_video(output: OutputContainer, clip: Clip, container: InputContainer) -> av.VideoStream:
     height, width = clip.frames[0].shape[:2]
     assert clip.info.video is not None
+    source = container.streams[clip.info.video].codec_context
+    assert isinstance(source, av.VideoCodecContext)
     rate = Fraction(clip.fps or 25.0).limit_denominator(1001)
     stream = output.add_stream("libx264", rate=rate, options=dict(X264_OPTIONS))
     stream.width, stream.height = width + width % 2, height + height % 2
     stream.pix_fmt = "yuv420p"
     stream.codec_context.time_base = clip.info.streams[clip.info.video].time_base
+    aspect = source.sample_aspect_ratio
+    if aspect:  # that of the stored picture: a quarter turn, already done to the frames, exchanges the sides
+        stored = (source.height, source.width) == (height, width)
+        stream.codec_context.sample_aspect_ratio = aspect if stored else 1 / aspect
+    if source.colorspace in MATRICES:
+        stream.codec_context.colorspace = source.colorspace
+        stream.codec_context.color_primaries = source.color_primaries
+        stream.codec_context.color_trc = source.color_trc
+        stream.codec_context.color_range = ColorRange.MPEG
     return stream
 
 
-def _to_frame(picture: Image, time: float, stream: av.VideoStream) -> av.VideoFrame:
+def _to_frame(
+    picture: Image, time: float, stream: av.VideoStream, convert: VideoReformatter
+) -> av.VideoFrame:
     odd_height, odd_width = (side % 2 for side in picture.shape[:2])
     if odd_height or odd_width:  # yuv420p has even sides: the last row or column is doubled
         picture = np.pad(picture, ((0, odd_height), (0, odd_width), (0, 0)), mode="edge")
-    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+    matrix = MATRICES.get(stream.codec_context.colorspace, Colorspace.DEFAULT)
+    colour = av.VideoFrame.from_ndarray(picture, format="rgb24")
+    frame = convert.reformat(colour, format="yuv420p", dst_colorspace=matrix)
     frame.time_base = stream.codec_context.time_base
     frame.pts = seconds_to_pts(time, frame.time_base)
     return frame
 
 
-def _sound_packets(output: OutputContainer, container: InputContainer, clip: Clip) -> Iterator[av.Packet]:
+def _sound_packets(output: OutputContainer, container: InputContainer, clip: Clip) -> Iterator[SoundPacket]:
     """The packets of the sound for `output`: copied, or encoded again where its container needs that."""
     if clip.info.audio is None:
         return iter(())
@@ -169,7 +196,9 @@ def _takes(format_name: str, stream: av.AudioStream) -> bool:
     return True
 
 
-def _copied(container: InputContainer, source: av.AudioStream, stream: av.AudioStream) -> Iterator[av.Packet]:
+def _copied(
+    container: InputContainer, source: av.AudioStream, stream: av.AudioStream
+) -> Iterator[SoundPacket]:
     for packet in container.demux(source):
         if packet.size == 0:
             continue
@@ -181,7 +210,7 @@ def _copied(container: InputContainer, source: av.AudioStream, stream: av.AudioS
 
 def _encoded(
     container: InputContainer, source: av.AudioStream, output: OutputContainer
-) -> Iterator[av.Packet]:
+) -> Iterator[SoundPacket]:
     rate = source.codec_context.sample_rate
     stream = output.add_stream("aac", rate=rate, layout=source.codec_context.layout.name)
     resampler = av.AudioResampler("fltp", stream.codec_context.layout, rate, frame_size=1024)
@@ -194,7 +223,7 @@ def _encoded(
     yield from stream.encode()
 
 
-def _seconds(packet: av.Packet) -> float:
+def _seconds(packet: SoundPacket) -> float:
     """When a packet is heard; one without a time goes first."""
     return float("-inf") if packet.pts is None else pts_to_seconds(packet.pts, packet.time_base)
 

@@ -159,18 +159,18 @@ def clock(seconds: float) -> str:
 
 
 def _stream_text(stream: JsonObject) -> str:
-    words = [stream["kind"], stream["codec"]]
+    words = [f"{stream['kind']} {stream['codec']}"]
     if stream["kind"] == "video":
         words.append(f"{stream['width']}x{stream['height']}")
         if stream["rotation"]:
             words.append(f"turned by {stream['rotation']} degrees")
     if stream["kind"] == "audio":
-        words.append(f"{stream['sample_rate']} Hz, channels: {stream['channels']},")
+        words.append(f"{stream['sample_rate']} Hz, channels: {stream['channels']}")
     if stream["start"] is not None:
         words.append(f"starts at {stream['start']} s")
     if not stream["used"]:
-        words.append("(not used)")
-    return " ".join(words)
+        words.append("not used")
+    return ", ".join(words)
 
 
 def _interval(offset: Offset) -> str:
