@@ -4,21 +4,26 @@ Coordinates are picture pixels with pixel i covering i to i + 1. Planar points a
 (x + iy), so that a similarity transform is `a * p + b`: |a| the scale, its angle the rotation, b the shift.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from avsync.face.follow import Follower, Sighting, chunks
-from avsync.media import Clip
+from avsync.face.follow import Follower, Sighting
+from avsync.face.mesh import window
+from avsync.media import Clip, Frames
 
 MOUTH_OUTLINE = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
 """Landmarks of the outer lip contour, clockwise from the left corner in the picture."""
 
-# Eye corners, nose bridge, forehead and temples: points that speech does not move. Their places on a frontal face
-# (x, y, z) in units of the distance between the outer eye corners (33, 263), origin between these: medians over 21
-# speakers of the GRID corpus, made symmetric. One side; `_template` adds the mirror image.
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the grey picture (ITU-R BT.601)."""
+
+# Eye corners, nose bridge, forehead and temples: points that speech does not move. Their places on a frontal
+# face (x, y, z) in units of the distance between the outer eye corners (33, 263), origin between these:
+# medians over 21 speakers of the GRID corpus, made symmetric. One side; `_template` adds the mirror image.
 RIGID_MIDDLE = {
     168: (-0.037, -0.246),
     6: (0.051, -0.291),
@@ -48,7 +53,7 @@ class TrackConfig:
     pose_sigma: float = 0.08
     """Smoothing of the face's position, scale and rotation: standard deviation of a Gaussian in seconds."""
     centre_sigma: float = 0.5
-    """Smoothing of the mouth's place on the face in seconds; long, so that lips and jaw move inside the crop."""
+    """Smoothing of the mouth's place on the face in seconds: long, so that lips and jaw move in the crop."""
     longest_gap: float = 0.25
     """A face that is not seen for longer than this many seconds is smoothed anew."""
     shortest_track: float = 0.3
@@ -91,12 +96,11 @@ class LipTrack:
     """0 for the face that is seen longest and largest."""
 
 
-
 def track(clip: Clip, config: TrackConfig | None = None) -> tuple[LipTrack, ...]:
     """Tracks every face of a clip; the one that is seen longest and largest comes first, no face gives ().
 
-    Frames are read once and not kept. After a cut a face goes on with its number when it looks the same in the same
-    place; otherwise it gets a new one.
+    Frames are read once and not kept. After a cut a face goes on as the same track when it looks the same in
+    the same place; otherwise it gets a new one.
     """
     config = config or TrackConfig()
     if not len(clip.frame_times):
@@ -104,7 +108,7 @@ def track(clip: Clip, config: TrackConfig | None = None) -> tuple[LipTrack, ...]
     follower = Follower(config.detect_every, config.threshold, config.max_faces, config.device)
     cutters: dict[int, _Cutter] = {}
     now = 0.0
-    for start, pictures in chunks(clip.frames.batches(config.chunk)):
+    for start, pictures in _chunks(clip.frames, config.chunk):
         for sighting in follower.step(pictures, start):
             cutter = cutters.setdefault(sighting.face, _Cutter(clip.frame_times, config))
             cutter.add(sighting, pictures, start)
@@ -116,11 +120,21 @@ def track(clip: Clip, config: TrackConfig | None = None) -> tuple[LipTrack, ...]
     return _ranked([cutter for cutter in cutters.values() if cutter.seconds() >= config.shortest_track])
 
 
+def _chunks(frames: Sequence[np.ndarray], size: int) -> Iterator[tuple[int, np.ndarray]]:
+    """The frames in groups (n, H, W, 3), each with the index of its first."""
+    if isinstance(frames, Frames):  # spares a copy of each frame
+        yield from zip(range(0, len(frames), size), frames.batches(size), strict=True)
+        return
+    for start in range(0, len(frames), size):
+        yield start, np.stack([frames[i] for i in range(start, min(start + size, len(frames)))])
+
+
 def _ranked(cutters: "list[_Cutter]") -> tuple[LipTrack, ...]:
     """Tracks by frames seen times size of the face, the largest first."""
     order = sorted(cutters, key=lambda cutter: -cutter.prominence)
     return tuple(
-        LipTrack(one.times, one.mouths, one.landmarks, one.boxes, one.found, face) for face, one in enumerate(order)
+        LipTrack(one.times, one.mouths, one.landmarks, one.boxes, one.found, face)
+        for face, one in enumerate(order)
     )
 
 
@@ -139,19 +153,20 @@ RIGID, TEMPLATE = _template()
 def fit_pose(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Similarity from the frontal template to the picture, by least squares (Umeyama 1991), for n faces.
 
-    points: (n, 468, 3). Returns complex `a` and `b`, both (n,). The scale comes from the points in space, so that a
-    head that turns aside keeps its size.
+    points: (n, 468, 3). Returns complex `a` and `b`, both (n,). The scale comes from the points in space, so
+    that a head that turns aside keeps its size.
     """
     rigid = points[:, RIGID].astype(np.float64)
     centred = rigid - rigid.mean(axis=1, keepdims=True)
     flat = centred[..., 0] + 1j * centred[..., 1]
     turn = flat @ np.conj(TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1])
     scale = np.sqrt((centred**2).sum(axis=(1, 2)) / (TEMPLATE**2).sum())
-    return scale * turn / np.maximum(np.abs(turn), 1e-12), rigid[..., 0].mean(axis=1) + 1j * rigid[..., 1].mean(axis=1)
+    place = rigid.mean(axis=1)
+    return scale * turn / np.maximum(np.abs(turn), 1e-12), place[:, 0] + 1j * place[:, 1]
 
 
 def smooth(times: np.ndarray, values: np.ndarray, sigma: float, at: np.ndarray) -> np.ndarray:
-    """Gaussian-weighted local lines: values (n, ...) at `times` (n,) smoothed without lag, at the times `at` (k,).
+    """Local lines with Gaussian weights: values (n, ...) at `times` (n,), smoothed without lag at `at` (k,).
 
     A line and not a mean, so that a moving face is not dragged back at the ends of a shot.
     """
@@ -162,7 +177,8 @@ def smooth(times: np.ndarray, values: np.ndarray, sigma: float, at: np.ndarray) 
     spread = (weights * (distance - middle) ** 2).sum(axis=1, keepdims=True)
     # The small constant keeps a lone frame's line flat.
     tilt = -middle * (distance - middle) / (spread + 1e-9)
-    return (weights / total + weights * tilt) @ values
+    smoothed: np.ndarray = (weights / total + weights * tilt) @ values
+    return smoothed
 
 
 @dataclass(slots=True)
@@ -229,24 +245,18 @@ class _Cutter:
     def _surroundings(
         self, picture: np.ndarray, a: complex, centre: complex
     ) -> tuple[np.ndarray, tuple[int, int], int]:
-        """Grey square around the mouth, with room for the smoothing to move the crop; large faces are shrunk."""
+        """Grey square around the mouth with room for the smoothing to move the crop; shrunk when large."""
         side = self.config.crop_span * abs(a)
         turned = (abs(a.real) + abs(a.imag)) / abs(a)
         shrink = max(int(side / self.config.crop_size), 1)
         reach = int(np.ceil(side * (turned / 2 + 0.25) / shrink)) * shrink
         x, y = round(centre.real) - reach, round(centre.imag) - reach
-        # Outside the picture its border is repeated.
-        rows = np.clip(np.arange(y, y + 2 * reach), 0, picture.shape[0] - 1)
-        columns = np.clip(np.arange(x, x + 2 * reach), 0, picture.shape[1] - 1)
-        part = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.float32)
-        grey = part @ np.array([0.299, 0.587, 0.114], np.float32)
-        grey = grey[np.ix_(rows - rows[0], columns - columns[0])]
-        if shrink > 1:
-            grey = grey.reshape(2 * reach // shrink, shrink, 2 * reach // shrink, shrink).mean(axis=(1, 3))
+        patch = window(picture, x, y, 2 * reach, shrink, repeat=True)
+        grey = np.tensordot(np.array(LUMA, np.float32), patch.numpy(), axes=1)
         return np.rint(grey).astype(np.uint8), (x, y), shrink
 
     def cut_until(self, time: float) -> None:
-        """Cuts out the mouths of all frames up to `time`, which the smoothing of later frames cannot change."""
+        """Cuts out the mouths of all frames up to `time`, which later frames cannot change any more."""
         for run in self._runs:
             ready = [one for one in run if one.patch is not None and self.times[one.index] <= time]
             if ready:

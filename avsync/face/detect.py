@@ -22,6 +22,12 @@ NMS_IOU = 0.3
 """Boxes that overlap at least this much show the same face."""
 
 
+POSITIONS = (0, 2, 3, 4, 5, 6, 7)
+"""Which of a candidate's eight pairs are places: centre and keypoints; pair 1 is width and height."""
+
+_Detector = networks.ShortRangeDetector | networks.FullRangeDetector
+
+
 @dataclass(frozen=True, slots=True)
 class Detection:
     """One face in one picture."""
@@ -43,8 +49,8 @@ def detect(
     overlapping tiles, which finds small faces.
     """
     found: list[list[np.ndarray]] = [[] for _ in pictures]
-    for name in ("short_range", "full_range"):
-        for faces, candidates in zip(found, _run(name, pictures, threshold, device), strict=True):
+    for network in (networks.short_range(device), networks.full_range(device)):
+        for faces, candidates in zip(found, _run(network, pictures, threshold, device), strict=True):
             faces.append(candidates)
     merged = [_merge(np.concatenate(candidates)) for candidates in found]
     if tiles and max(pictures.shape[1:3], default=0) > TILE:
@@ -61,14 +67,15 @@ def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     high = np.minimum(box[2:], boxes[:, 2:])
     shared = np.prod(np.maximum(high - low, 0.0), axis=1)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(box[2:] - box[:2])
-    return shared / np.maximum(areas - shared, 1e-9)
+    ratio: np.ndarray = shared / np.maximum(areas - shared, 1e-9)
+    return ratio
 
 
 @cache
-def _anchors(name: str) -> np.ndarray:
+def _anchors(grids: tuple[tuple[int, int], ...]) -> np.ndarray:
     """(N, 2) anchor centres as fractions of the input, row by row."""
     centres = []
-    for cells, repeats in networks.load(name).grids:  # type: ignore[union-attr, misc]
+    for cells, repeats in grids:
         steps = (np.arange(cells) + 0.5) / cells
         y, x = np.meshgrid(steps, steps, indexing="ij")
         centres.append(np.repeat(np.stack([x.ravel(), y.ravel()], 1), repeats, axis=0))
@@ -76,13 +83,13 @@ def _anchors(name: str) -> np.ndarray:
 
 
 def _letterbox(pictures: np.ndarray, size: int) -> tuple[Tensor, float]:
-    """(n, 3, size, size) uint8 with the picture at the top left and black around, and picture pixels per pixel."""
+    """(n, 3, size, size) uint8, the picture at the top left and black around; picture pixels per pixel."""
     height, width = pictures.shape[1:3]
     scale = max(height, width) / size
     rows, columns = max(round(height / scale), 1), max(round(width / scale), 1)
     small = [
         F.interpolate(
-            torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None],
+            torch.from_numpy(np.require(picture, requirements=["C", "W"])).permute(2, 0, 1)[None],
             (rows, columns),
             mode="bilinear",
             antialias=True,
@@ -93,13 +100,12 @@ def _letterbox(pictures: np.ndarray, size: int) -> tuple[Tensor, float]:
     return F.pad(torch.cat(small), (0, size - columns, 0, size - rows)), scale
 
 
-def _run(name: str, pictures: np.ndarray, threshold: float, device: str) -> list[np.ndarray]:
-    """Candidates (k, 17) of each picture: 8 points (x, y) in picture pixels (centre, size, keypoints), score."""
-    network = networks.load(name, device)
-    anchors = _anchors(name)
+def _run(network: _Detector, pictures: np.ndarray, threshold: float, device: str) -> list[np.ndarray]:
+    """Candidates (k, 17) of each picture: centre, size and six keypoints (x, y) in picture pixels, score."""
+    anchors = _anchors(network.grids) * network.size
     results = []
     for start in range(0, len(pictures), 8):
-        images, scale = _letterbox(pictures[start : start + 8], network.size)  # type: ignore[arg-type]
+        images, scale = _letterbox(pictures[start : start + 8], network.size)
         with torch.inference_mode():
             batch = images.to(device).float().div_(127.5).sub_(1.0)
             boxes, logits = network(batch.contiguous(memory_format=torch.channels_last))
@@ -107,8 +113,7 @@ def _run(name: str, pictures: np.ndarray, threshold: float, device: str) -> list
         for values, score in zip(boxes.double().cpu().numpy(), scores.double().cpu().numpy(), strict=True):
             keep = score >= threshold
             points = values[keep].reshape(-1, 8, 2)
-            centres = anchors[keep] * network.size  # type: ignore[operator]
-            points[:, [0, 2, 3, 4, 5, 6, 7]] += centres[:, None]
+            points[:, POSITIONS] += anchors[keep, None]
             results.append(np.concatenate([points.reshape(-1, 16) * scale, score[keep, None]], axis=1))
     return results
 
@@ -118,18 +123,15 @@ def _search_tiles(picture: np.ndarray, threshold: float, device: str) -> np.ndar
     height, width = picture.shape[:2]
     step = TILE // 2
     origins = [
-        (x, y)
-        for y in range(0, max(height - step, 1), step)
-        for x in range(0, max(width - step, 1), step)
+        (x, y) for y in range(0, max(height - step, 1), step) for x in range(0, max(width - step, 1), step)
     ]
     crops = np.zeros((len(origins), TILE, TILE, 3), np.uint8)
     for crop, (x, y) in zip(crops, origins, strict=True):
         part = picture[y : y + TILE, x : x + TILE]
         crop[: part.shape[0], : part.shape[1]] = part
-    candidates = _run("full_range", crops, threshold, device)
-    for values, (x, y) in zip(candidates, origins, strict=True):
-        values[:, [0, 4, 6, 8, 10, 12, 14]] += x
-        values[:, [1, 5, 7, 9, 11, 13, 15]] += y
+    candidates = _run(networks.full_range(device), crops, threshold, device)
+    for values, origin in zip(candidates, origins, strict=True):
+        values[:, :16].reshape(-1, 8, 2)[:, POSITIONS] += origin
     return np.concatenate(candidates)
 
 

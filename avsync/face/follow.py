@@ -1,13 +1,14 @@
 """Follows every face of a video from picture to picture, shot by shot.
 
 The detector runs only at the start of a shot, every `detect_every` pictures and after a loss. In between, the
-landmarks of a chunk's last picture are found from the ROI before the chunk, the ROIs of the pictures between are
-interpolated, and the mesh runs on all of them at once. A face that moves too irregularly for that is followed
-picture by picture.
+landmarks of a chunk's last picture are found from the ROI before the chunk, the ROIs of the pictures between
+are interpolated, and the mesh runs on all of them at once. A face that moves too irregularly for that is
+followed picture by picture.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,13 +19,13 @@ SAME_FACE_IOU = 0.3
 """Landmark boxes of neighbouring pictures that overlap this much belong to the same face."""
 
 SAME_PORTRAIT = 0.8
-"""After a cut, a face in the same place with at least this correlation of small portraits is the same face."""
+"""After a cut or a loss, a face in the same place whose portrait correlates this well is the same face."""
 
 PORTRAIT_SIZE = 24
 """Side of the grey portrait that is compared across cuts, in pixels."""
 
 CUT_CHANGE, CUT_RATIO = 14.0, 3.5
-"""A cut: the mean change of luma is at least this (of 255), and this many times the usual change before it."""
+"""A cut: the mean change of green is at least this (of 255), and this many times the usual change before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,6 @@ class _Face:
     roi: np.ndarray
     box: np.ndarray
     portrait: np.ndarray
-    seen: int  # index of the last picture with the face
     fresh: bool = True  # the ROI belongs to the first picture of the coming chunk, not to the one before
 
 
@@ -75,11 +75,11 @@ class Follower:
     _changes: list[float] = field(default_factory=list)
 
     def step(self, pictures: np.ndarray, start: int) -> list[Sighting]:
-        """Faces in the next chunk (n, H, W, 3) uint8 RGB whose first picture has index `start` in the video."""
+        """Faces in the next chunk (n, H, W, 3) uint8 RGB, whose first picture is number `start` of the video."""
         sightings: list[Sighting] = []
         cuts = self._cuts(pictures)
         bounds = sorted({0, *cuts, len(pictures)})
-        for first, last in zip(bounds, bounds[1:], strict=False):
+        for first, last in pairwise(bounds):
             if first in cuts:
                 self._begin_shot()
             part = pictures[first:last]
@@ -121,9 +121,10 @@ class Follower:
 
     def _look_for_faces(self, pictures: np.ndarray, index: int, *, new_shot: bool) -> None:
         """Runs the detector on the first picture when it is time to, and begins to follow what is new."""
-        if not (new_shot or index >= self._next_detection):
+        if self._active and not new_shot and index < self._next_detection:
             return
         self._next_detection = index + self.detect_every
+        # Tiles cost much, so a scene without faces is not searched so thoroughly all the time.
         tiles = not self._active and (new_shot or index >= self._next_tiles)
         if tiles:
             self._next_tiles = index + 2 * self.detect_every
@@ -131,57 +132,50 @@ class Follower:
         for detection in sorted(found, key=_side, reverse=True):
             if len(self._active) >= self.max_faces:
                 break
-            result = mesh.landmarks(
-                pictures, np.array([0]), mesh.roi_from_detection(detection)[None], passes=3, device=self.device
-            )
+            result = self._mesh(pictures, [0], mesh.roi_from_detection(detection)[None], passes=3)
             if result.scores[0] < self.threshold:
                 continue
             roi, box = mesh.rois_from_points(result.points)[0], _boxes(result.points)[0]
             if self._active and overlap(box, np.stack([f.box for f in self._active])).max() >= SAME_FACE_IOU:
                 continue
             portrait = self._portrait(pictures, 0, roi)
-            number = self._recognise(box, portrait, same_shot_after=None if new_shot else index)
-            self._active.append(_Face(number, roi, box, portrait, index))
+            number = self._recognise(box, portrait)
+            self._active.append(_Face(number, roi, box, portrait))
 
-    def _recognise(self, box: np.ndarray, portrait: np.ndarray, same_shot_after: int | None) -> int:
+    def _recognise(self, box: np.ndarray, portrait: np.ndarray) -> int:
         """Number of the lost face that this is, or a new number."""
         for face in self._lost:
-            if overlap(box, face.box[None])[0] >= SAME_FACE_IOU and float(portrait @ face.portrait) >= SAME_PORTRAIT:
+            same_place = overlap(box, face.box[None])[0] >= SAME_FACE_IOU
+            if same_place and float(portrait @ face.portrait) >= SAME_PORTRAIT:
                 self._lost.remove(face)
                 return face.number
         self._faces += 1
         return self._faces - 1
 
     def _portrait(self, pictures: np.ndarray, position: int, roi: np.ndarray) -> np.ndarray:
-        """(PORTRAIT_SIZE ** 2,) grey picture of the face with mean 0 and length 1, so that a product correlates."""
+        """(PORTRAIT_SIZE ** 2,) grey face with mean 0 and length 1, so that a product correlates."""
         tight = roi * np.array([1, 1, 1 / mesh.ROI_MARGIN, 1])
-        image = mesh.sample_squares(pictures, np.array([position]), tight[None], PORTRAIT_SIZE)[0].mean(0).numpy()
-        grey = (image - image.mean()).ravel().astype(np.float64)
+        image = mesh.sample_squares(pictures, np.array([position]), tight[None], PORTRAIT_SIZE)[0]
+        grey = image.mean(0).numpy().ravel().astype(np.float64)
+        grey -= grey.mean()
         return grey / max(float(np.linalg.norm(grey)), 1e-9)
 
     def _follow(self, face: _Face, pictures: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Found (n,) and landmarks (n, 468, 3) of one face in a chunk of one shot; updates or drops the face."""
+        """Found (n,) and landmarks (n, 468, 3) of one face in part of one shot; updates or drops the face."""
         count = len(pictures)
-        end = mesh.landmarks(pictures, np.array([count - 1]), face.roi[None], passes=3, device=self.device)
-        if end.scores[0] >= self.threshold and count > 1:
-            between = mesh.landmarks(
-                pictures,
-                np.arange(count - 1),
-                _rois_between(face.roi, mesh.rois_from_points(end.points)[0], count, face.fresh),
-                passes=2,
-                device=self.device,
-            )
+        end = self._mesh(pictures, [count - 1], face.roi[None], passes=3)
+        if end.scores[0] < self.threshold:
+            found, points = self._follow_singly(face, pictures)
+        else:
+            rois = _rois_between(face.roi, mesh.rois_from_points(end.points)[0], count, fresh=face.fresh)
+            between = self._mesh(pictures, range(count - 1), rois, passes=2)
             found = np.append(between.scores >= self.threshold, True)
             points = np.concatenate([between.points, end.points])
-        elif end.scores[0] >= self.threshold:
-            found, points = np.array([True]), end.points
-        else:
-            found, points = self._follow_singly(face, pictures)
         face.fresh = False
         if found.any():
             last = int(np.flatnonzero(found)[-1])
             face.roi = mesh.rois_from_points(points[last : last + 1])[0]
-            face.box, face.seen = _boxes(points[last : last + 1])[0], index + last
+            face.box = _boxes(points[last : last + 1])[0]
             face.portrait = self._portrait(pictures, last, face.roi)
         if not found[-1]:
             self._active.remove(face)
@@ -190,25 +184,31 @@ class Follower:
         return found, points
 
     def _follow_singly(self, face: _Face, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As `_follow`, each picture's ROI from the one before; after a loss the detector is asked once."""
+        """As `_follow`, each picture's ROI from the one before, or from the detector when that fails."""
         found = np.zeros(len(pictures), bool)
         points = np.full((len(pictures), 468, 3), np.nan, np.float32)
         roi, box = face.roi, face.box
         for position in range(len(pictures)):
-            where = np.array([position])
-            result = mesh.landmarks(pictures, where, roi[None], passes=2, device=self.device)
+            result = self._mesh(pictures, [position], roi[None], passes=2)
             if result.scores[0] < self.threshold:
-                seen = detect(pictures[position : position + 1], threshold=self.threshold, device=self.device)[0]
+                seen = detect(pictures[position][None], threshold=self.threshold, device=self.device)[0]
+                # A detected box and a landmark box of one face overlap less than two of a kind.
                 near = [one for one in seen if overlap(box, one.box[None])[0] >= SAME_FACE_IOU / 2]
                 if not near:
                     break
-                roi = mesh.roi_from_detection(near[0])
-                result = mesh.landmarks(pictures, where, roi[None], passes=3, device=self.device)
+                result = self._mesh(pictures, [position], mesh.roi_from_detection(near[0])[None], passes=3)
                 if result.scores[0] < self.threshold:
                     break
             found[position], points[position] = True, result.points[0]
             roi, box = mesh.rois_from_points(result.points)[0], _boxes(result.points)[0]
         return found, points
+
+    def _mesh(
+        self, pictures: np.ndarray, positions: Sequence[int], rois: np.ndarray, *, passes: int
+    ) -> mesh.Mesh:
+        return mesh.landmarks(
+            pictures, np.array(positions, dtype=np.intp), rois, passes=passes, device=self.device
+        )
 
     def _drop_doubles(self) -> None:
         """Of two followers that ended up on one face, the later one gives up."""
@@ -226,23 +226,17 @@ def _side(face: Detection) -> float:
 
 def _boxes(points: np.ndarray) -> np.ndarray:
     """(n, 4) bounding boxes of landmarks (n, 468, 3)."""
-    return np.concatenate([points[..., :2].min(axis=1), points[..., :2].max(axis=1)], axis=1).astype(np.float64)
+    flat = points[..., :2].astype(np.float64)
+    return np.concatenate([flat.min(axis=1), flat.max(axis=1)], axis=1)
 
 
-def _rois_between(start: np.ndarray, end: np.ndarray, count: int, fresh: bool) -> np.ndarray:
+def _rois_between(start: np.ndarray, end: np.ndarray, count: int, *, fresh: bool) -> np.ndarray:
     """ROIs (count - 1, 4) of all pictures of a chunk but the last, which has `end`.
 
     `start` belongs to the chunk's first picture when fresh, otherwise to the picture before it.
     """
-    steps = np.arange(count - 1) / (count - 1) if fresh else np.arange(1, count) / count
+    steps = np.arange(count - 1) / max(count - 1, 1) if fresh else np.arange(1, count) / count
     change = end - start
     change[3] = (change[3] + np.pi) % (2 * np.pi) - np.pi
-    return start + steps[:, None] * change
-
-
-def chunks(batches: Iterator[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
-    """Numbers the batches of a video by the index of their first picture."""
-    index = 0
-    for pictures in batches:
-        yield index, pictures
-        index += len(pictures)
+    rois: np.ndarray = start + steps[:, None] * change
+    return rois

@@ -20,7 +20,7 @@ ROI_MARGIN = 1.5
 """Side of the ROI over the larger side of the face's box."""
 
 SETTLED = 0.08
-"""A ROI is settled when the one from its landmarks differs by at most this: centre and side over side, radians."""
+"""A ROI is good enough when that of its landmarks differs by at most this: shift and growth over the side."""
 
 CPU_BATCH, GPU_BATCH = 6, 64
 """Crops per run: small batches keep the activations inside a CPU's cache."""
@@ -56,8 +56,8 @@ def landmarks(
 ) -> Mesh:
     """Landmarks of n faces.
 
-    pictures: (F, H, W, 3) uint8 RGB; where: (n,) index into pictures; rois: (n, 4). With more `passes`, a face whose
-    landmarks ask for a clearly different ROI is run again with that one.
+    pictures: (F, H, W, 3) uint8 RGB; where: (n,) index into pictures; rois: (n, 4). With more `passes`, faces
+    whose landmarks ask for a clearly different ROI are run again with that one.
     """
     mesh = _run(pictures, where, rois, device)
     points, scores = mesh.points, mesh.scores
@@ -77,12 +77,13 @@ def settled(rois: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """(n,) bool: whether the ROIs (n, 4) are as good as the wanted ones (n, 4)."""
     change = np.abs(wanted - rois) / wanted[:, 2:3]
     turn = np.abs((wanted[:, 3] - rois[:, 3] + np.pi) % (2 * np.pi) - np.pi)
-    return (change[:, :3].max(axis=1) <= SETTLED) & (turn <= 2 * SETTLED)
+    good: np.ndarray = (change[:, :3].max(axis=1) <= SETTLED) & (turn <= 2 * SETTLED)
+    return good
 
 
 def _run(pictures: np.ndarray, where: np.ndarray, rois: np.ndarray, device: str) -> Mesh:
     """One pass of the network in batches."""
-    network = networks.load("mesh", device)
+    network = networks.face_mesh(device)
     batch = CPU_BATCH if device == "cpu" else GPU_BATCH
     size = networks.FaceMesh.size
     points = np.empty((len(rois), 468, 3), np.float32)
@@ -110,32 +111,49 @@ def sample_squares(
 ) -> torch.Tensor:
     """(n, 3, size, size) float32 in [0, 1]: the ROIs, upright, bilinear; black outside the picture.
 
-    Only an axis-aligned window around each ROI is converted to float, and shrunk by area first when it is large.
+    Only an axis-aligned window around each ROI is converted to float, and is shrunk first when it is large.
     """
     cos, sin = np.cos(rois[:, 3]), np.sin(rois[:, 3])
-    reach = int(np.ceil((rois[:, 2] * (np.abs(cos) + np.abs(sin))).max() / 2)) + 2
-    shrink = max(int(rois[:, 2].min() / size), 1)
-    reach = -(-reach // shrink) * shrink
-    corners = np.round(rois[:, :2]).astype(int) - reach
-    windows = torch.from_numpy(_windows(pictures, where, corners, 2 * reach)).to(device)
-    images = windows.permute(0, 3, 1, 2).float().div_(255.0)
-    if shrink > 1:
-        images = F.avg_pool2d(images, shrink)
-    scale = rois[:, 2] / (2 * reach)
-    shift = (rois[:, :2] - corners) / reach - 1
-    rows = [np.stack([scale * cos, -scale * sin, shift[:, 0]], 1), np.stack([scale * sin, scale * cos, shift[:, 1]], 1)]
-    affine = torch.from_numpy(np.stack(rows, axis=1).astype(np.float32)).to(device)
+    shrink = np.maximum(rois[:, 2] // size, 1).astype(int)
+    reach = np.ceil(rois[:, 2] * (np.abs(cos) + np.abs(sin)) / 2 / shrink).astype(int) * shrink + 2 * shrink
+    corners = np.round(rois[:, :2]).astype(int) - reach[:, None]
+    side = int((2 * reach // shrink).max())
+    windows = torch.zeros((len(rois), 3, side, side), dtype=torch.uint8)
+    for k in range(len(rois)):
+        x, y = corners[k]
+        part = window(pictures[where[k]], x, y, 2 * reach[k], shrink[k])
+        windows[k, :, : part.shape[1], : part.shape[2]] = part
+    scale = rois[:, 2] / shrink / side
+    shift = 2 * (rois[:, :2] - corners) / shrink[:, None] / side - 1
+    upper = np.stack([scale * cos, -scale * sin, shift[:, 0]], axis=1)
+    lower = np.stack([scale * sin, scale * cos, shift[:, 1]], axis=1)
+    affine = torch.from_numpy(np.stack([upper, lower], axis=1).astype(np.float32)).to(device)
     grid = F.affine_grid(affine, [len(rois), 3, size, size], align_corners=False)
+    images = windows.to(device).float().div_(255.0)
     return F.grid_sample(images, grid, align_corners=False).contiguous(memory_format=torch.channels_last)
 
 
-def _windows(pictures: np.ndarray, where: np.ndarray, corners: np.ndarray, side: int) -> np.ndarray:
-    """(n, side, side, 3) uint8 squares with top left corner `corners` (n, 2); black outside the picture."""
-    height, width = pictures.shape[1:3]
-    windows = np.zeros((len(where), side, side, 3), np.uint8)
-    for window, index, (x, y) in zip(windows, where, corners, strict=True):
-        top, left = max(y, 0), max(x, 0)
-        bottom, right = min(y + side, height), min(x + side, width)
-        if bottom > top and right > left:
-            window[top - y : bottom - y, left - x : right - x] = pictures[index][top:bottom, left:right]
-    return windows
+def window(
+    picture: np.ndarray, x: int, y: int, side: int, shrink: int = 1, *, repeat: bool = False
+) -> torch.Tensor:
+    """(3, side / shrink, side / shrink) uint8: a square of a picture (H, W, 3), shrunk with antialiasing.
+
+    Outside the picture it is black, or with `repeat` as the picture's border.
+    """
+    height, width = picture.shape[:2]
+    top, bottom = np.clip((y, y + side), 0, height)
+    left, right = np.clip((x, x + side), 0, width)
+    square = picture[top:bottom, left:right]
+    if square.shape[:2] != (side, side) and repeat:
+        rows = np.clip(np.arange(y, y + side), 0, height - 1)
+        columns = np.clip(np.arange(x, x + side), 0, width - 1)
+        square = picture[rows[:, None], columns]
+    elif square.shape[:2] != (side, side):
+        inside, square = square, np.zeros((side, side, 3), np.uint8)
+        square[top - y : bottom - y, left - x : right - x] = inside
+    image = torch.from_numpy(np.require(square, requirements=["C", "W"])).permute(2, 0, 1)
+    if shrink > 1:
+        # bytes are an order of magnitude faster here than floats
+        small = (side // shrink, side // shrink)
+        image = F.interpolate(image[None], small, mode="bilinear", antialias=True, align_corners=False)[0]
+    return image

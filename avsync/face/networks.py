@@ -7,8 +7,10 @@ Kartynnik et al. 2019, "Real-time Facial Surface Geometry from Monocular Video o
 Shapes: `B` batch, `C` channels, `H` `W` size, `N` anchors.
 """
 
-from functools import cache
+from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +22,7 @@ from avsync.errors import ModelError
 WEIGHTS_FILE = Path(__file__).parent.parent / "weights" / "face-12164858.safetensors"
 """fp16 weights of all three networks; the name holds the first 8 hex digits of the file's SHA-256."""
 
-NETWORK_NAMES = ("short_range", "full_range", "mesh")
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 def pad_same(x_BCHW: Tensor, kernel: int, stride: int) -> Tensor:
@@ -39,6 +41,7 @@ class SameConv(nn.Conv2d):
         super().__init__(inputs, outputs, kernel, stride, padding, groups=groups)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, outputs, ceil(H / stride), ceil(W / stride))."""
         if self.stride[0] > 1:
             x_BCHW = pad_same(x_BCHW, self.kernel_size[0], self.stride[0])
         return super().forward(x_BCHW)
@@ -51,6 +54,7 @@ class Pointwise(nn.Conv2d):
         super().__init__(inputs, outputs, 1)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, outputs, H, W)."""
         y_BHWC = F.linear(x_BCHW.permute(0, 2, 3, 1), self.weight[:, :, 0, 0], self.bias)
         return y_BHWC.permute(0, 3, 1, 2)
 
@@ -77,12 +81,14 @@ class BlazeBlock(nn.Module):
         self.activation = nn.PReLU(outputs) if prelu else nn.ReLU()
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, outputs, H / stride, W / stride)."""
         residual = self.pointwise(self.depthwise(x_BCHW))
-        return self.activation(add_shortcut(residual, x_BCHW, self.stride))
+        activated: Tensor = self.activation(add_shortcut(residual, x_BCHW, self.stride))
+        return activated
 
 
 class DoubleBlazeBlock(nn.Module):
-    """Two depthwise-pointwise pairs with a narrow middle and one residual; the full-range detector's block."""
+    """Two depthwise and pointwise pairs with a narrow middle; the full-range detector's block."""
 
     def __init__(self, inputs: int, middle: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
@@ -93,6 +99,7 @@ class DoubleBlazeBlock(nn.Module):
         self.expand = Pointwise(middle, outputs)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, outputs, H / stride, W / stride)."""
         residual = F.relu(self.squeeze(self.depthwise(x_BCHW)))
         residual = self.expand(self.depthwise2(residual))
         return F.relu(add_shortcut(residual, x_BCHW, self.stride))
@@ -101,8 +108,8 @@ class DoubleBlazeBlock(nn.Module):
 class ShortRangeDetector(nn.Module):
     """BlazeFace for faces that fill much of the picture.
 
-    Input (B, 3, 128, 128) in [-1, 1]. Output: boxes and keypoints (B, 896, 16) in network pixels relative to the
-    anchors, and logits (B, 896); the first 512 anchors are a 16x16 grid times 2, the rest an 8x8 grid times 6.
+    Input (B, 3, 128, 128) in [-1, 1]. Output: boxes and keypoints (B, 896, 16) in network pixels relative to
+    the anchors, and logits (B, 896); the first 512 anchors are a 16x16 grid times 2, the others 8x8 times 6.
     """
 
     size = 128
@@ -113,9 +120,7 @@ class ShortRangeDetector(nn.Module):
         self.stem = SameConv(3, 24, 5, 2)
         widths = [24, 24, 28, 32, 36, 42, 48, 56, 64, 72, 80, 88]
         strided = {32, 48}
-        self.fine = nn.Sequential(
-            *(BlazeBlock(a, b, 2 if b in strided else 1) for a, b in zip(widths, widths[1:], strict=False))
-        )
+        self.fine = nn.Sequential(*(BlazeBlock(a, b, 2 if b in strided else 1) for a, b in pairwise(widths)))
         self.coarse = nn.Sequential(BlazeBlock(88, 96, 2), *(BlazeBlock(96, 96) for _ in range(4)))
         self.fine_logit = Pointwise(88, 2)
         self.coarse_logit = Pointwise(96, 6)
@@ -123,17 +128,24 @@ class ShortRangeDetector(nn.Module):
         self.coarse_box = Pointwise(96, 96)
 
     def forward(self, image_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Picture to boxes and logits; see the class."""
         fine = self.fine(F.relu(self.stem(image_BCHW)))
         coarse = self.coarse(fine)
-        boxes = torch.cat([_by_anchor(self.fine_box(fine), 16), _by_anchor(self.coarse_box(coarse), 16)], 1)
-        logits = torch.cat([_by_anchor(self.fine_logit(fine), 1), _by_anchor(self.coarse_logit(coarse), 1)], 1)
-        return boxes, logits[..., 0]
+        fine_boxes, coarse_boxes = (
+            _by_anchor(self.fine_box(fine), 16),
+            _by_anchor(self.coarse_box(coarse), 16),
+        )
+        fine_logits, coarse_logits = (
+            _by_anchor(self.fine_logit(fine), 1),
+            _by_anchor(self.coarse_logit(coarse), 1),
+        )
+        return torch.cat([fine_boxes, coarse_boxes], 1), torch.cat([fine_logits, coarse_logits], 1)[..., 0]
 
 
 class FullRangeDetector(nn.Module):
     """BlazeFace for smaller faces, with a feature pyramid (the dense variant).
 
-    Input (B, 3, 192, 192) in [-1, 1]. Output as `ShortRangeDetector`, with 2304 anchors: a 48x48 grid times 1.
+    Input (B, 3, 192, 192) in [-1, 1]. Output as `ShortRangeDetector`, with 2304 anchors: a 48x48 grid.
     """
 
     size = 192
@@ -159,6 +171,7 @@ class FullRangeDetector(nn.Module):
         self.box = Pointwise(48, 16)
 
     def forward(self, image_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Picture to boxes and logits; see the class."""
         at4 = self.down4(F.relu(self.stem(image_BCHW)))
         at8 = self.down8(at4)
         at16 = self.down16(at8)
@@ -172,8 +185,8 @@ class FullRangeDetector(nn.Module):
 class FaceMesh(nn.Module):
     """FaceMesh: 468 surface points of one face.
 
-    Input (B, 3, 192, 192) in [0, 1], the face upright in the middle. Output: points (B, 468, 3), x and y in pixels
-    of the input and z of about the same scale, and the logit (B,) that a well aligned face is there.
+    Input (B, 3, 192, 192) in [0, 1], the face upright in the middle. Output: points (B, 468, 3), x and y in
+    pixels of the input and z of about the same scale, and the logit (B,) that a well aligned face is there.
     """
 
     size = 192
@@ -182,28 +195,25 @@ class FaceMesh(nn.Module):
         super().__init__()
         self.stem = SameConv(3, 16, 3, 2)
         self.stem_activation = nn.PReLU(16)
-        # Three blocks each at 96, 48, 24, 12 and 6 pixels: the first of a stage strides.
-        stages = [(16, 1), (32, 2), (64, 2), (128, 2), (128, 2)]
-        blocks: list[nn.Module] = []
-        width = 16
-        for outputs, stride in stages:
-            count = 2 if stride == 1 else 3
-            for index in range(count):
-                blocks.append(BlazeBlock(width, outputs, stride if index == 0 else 1, prelu=True))
-                width = outputs
-        self.trunk = nn.Sequential(*blocks)
-        self.point_blocks = nn.Sequential(
-            BlazeBlock(128, 128, 2, prelu=True), BlazeBlock(128, 128, prelu=True), BlazeBlock(128, 128, prelu=True)
+        block = partial(BlazeBlock, prelu=True)
+        self.trunk = nn.Sequential(
+            *(block(16, 16), block(16, 16)),
+            *(block(16, 32, 2), block(32, 32), block(32, 32)),
+            *(block(32, 64, 2), block(64, 64), block(64, 64)),
+            *(block(64, 128, 2), block(128, 128), block(128, 128)),
+            *(block(128, 128, 2), block(128, 128), block(128, 128)),
         )
+        self.point_blocks = nn.Sequential(block(128, 128, 2), block(128, 128), block(128, 128))
         self.point_squeeze = nn.Sequential(Pointwise(128, 32), nn.PReLU(32))
-        self.point_last = BlazeBlock(32, 32, prelu=True)
+        self.point_last = block(32, 32)
         self.points = nn.Conv2d(32, 1404, 3)
-        self.score_block = BlazeBlock(128, 128, 2, prelu=True)
+        self.score_block = block(128, 128, 2)
         self.score_squeeze = nn.Sequential(Pointwise(128, 32), nn.PReLU(32))
-        self.score_last = BlazeBlock(32, 32, prelu=True)
+        self.score_last = block(32, 32)
         self.score = nn.Conv2d(32, 1, 3)
 
     def forward(self, image_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Picture to points and logits; see the class."""
         x = self.trunk(self.stem_activation(self.stem(image_BCHW)))
         points = self.points(self.point_last(self.point_squeeze(self.point_blocks(x))))
         score = self.score(self.score_last(self.score_squeeze(self.score_block(x))))
@@ -220,32 +230,44 @@ def _double(x_BCHW: Tensor) -> Tensor:
     return F.interpolate(x_BCHW, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-_CLASSES: dict[str, type[nn.Module]] = {
+NETWORKS: dict[str, type[nn.Module]] = {
     "short_range": ShortRangeDetector,
     "full_range": FullRangeDetector,
     "mesh": FaceMesh,
 }
-
-
-def build(name: str) -> nn.Module:
-    """A network of `NETWORK_NAMES` with random weights."""
-    return _CLASSES[name]()
+"""The networks by their prefix in the weight file."""
 
 
 @cache
-def load(name: str, device: str = "cpu") -> nn.Module:
-    """A network of `NETWORK_NAMES` with the bundled weights, in float32, ready for inference on `device`.
+def short_range(device: str = "cpu") -> ShortRangeDetector:
+    """The detector for large faces with the bundled weights; raises `ModelError` when they are missing."""
+    return _with_weights(ShortRangeDetector(), "short_range", device)
 
-    Raises `ModelError` when the weight file is missing or does not fit.
-    """
+
+@cache
+def full_range(device: str = "cpu") -> FullRangeDetector:
+    """The detector for smaller faces with the bundled weights; raises `ModelError` when they are missing."""
+    return _with_weights(FullRangeDetector(), "full_range", device)
+
+
+@cache
+def face_mesh(device: str = "cpu") -> FaceMesh:
+    """The landmark network with the bundled weights; raises `ModelError` when they are missing."""
+    return _with_weights(FaceMesh(), "mesh", device)
+
+
+def _with_weights(network: _Network, name: str, device: str) -> _Network:
+    """Fills a network with the bundled weights, as float32, ready for inference."""
     if not WEIGHTS_FILE.is_file():
         raise ModelError(f"{WEIGHTS_FILE} is missing: the installation is damaged. Install avsync again.")
     prefix = f"{name}."
-    state = {k.removeprefix(prefix): v.float() for k, v in load_file(WEIGHTS_FILE).items() if k.startswith(prefix)}
-    network = build(name)
+    stored = load_file(WEIGHTS_FILE)
+    state = {key.removeprefix(prefix): stored[key].float() for key in stored if key.startswith(prefix)}
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        raise ModelError(f"{WEIGHTS_FILE} does not fit the {name} network: {error}. Install avsync again.") from error
+        raise ModelError(f"{WEIGHTS_FILE} does not fit {name}: {error}. Install avsync again.") from error
     network.requires_grad_(False)
-    return network.eval().to(device, memory_format=torch.channels_last)
+    network.eval()
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network

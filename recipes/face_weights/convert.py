@@ -1,6 +1,6 @@
 """Converts MediaPipe's face models (.tflite, Apache-2.0) to `avsync/weights/face-XXXXXXXX.safetensors`.
 
-    python recipes/face_weights/convert.py MEDIAPIPE.whl FACE_DETECTION.tgz [--output avsync/weights] [--check]
+    python recipes/face_weights/convert.py MEDIAPIPE.whl FACE_DETECTION.tgz [--output FOLDER] [--check]
 
 See README.md beside this file for where the two archives come from.
 """
@@ -46,12 +46,16 @@ def read_models(wheel: Path, tgz: Path) -> dict[str, bytes]:
         for name, member in TGZ_MEMBERS.items():
             stream = archive.extractfile(member)
             if stream is None:
-                raise SystemExit(f"{tgz}: {member} is not a file. Give @mediapipe/face_detection 0.4.1657300184.")
+                raise SystemExit(
+                    f"{tgz}: {member} is not a file. Give @mediapipe/face_detection 0.4.1657300184."
+                )
             models[name] = stream.read()
     for name, data in models.items():
         digest = hashlib.sha256(data).hexdigest()
         if digest != SHA256[name]:
-            raise SystemExit(f"{name}: SHA-256 is {digest}, expected {SHA256[name]}. Give the versions of README.md.")
+            raise SystemExit(
+                f"{name}: SHA-256 is {digest}, expected {SHA256[name]}. Give the versions of README.md."
+            )
     return models
 
 
@@ -117,7 +121,7 @@ def modules_in_order(name: str, network: torch.nn.Module) -> list[str]:
 
 def convert(name: str, data: bytes) -> dict[str, torch.Tensor]:
     """State dictionary of one network in float16, which is how the source stores it."""
-    network = networks.build(name)
+    network = networks.NETWORKS[name]()
     expected = network.state_dict()
     state = {}
     constants = constants_in_order(data)
@@ -127,7 +131,9 @@ def convert(name: str, data: bytes) -> dict[str, torch.Tensor]:
             key = f"{path}.{parameter}"
             is_slope = isinstance(network.get_submodule(path), torch.nn.PReLU)
             if (kind == "slope") != is_slope or values.shape != tuple(expected[key].shape):
-                raise SystemExit(f"{name}: {kind} {values.shape} does not fit {key} {tuple(expected[key].shape)}.")
+                raise SystemExit(
+                    f"{name}: {kind} {values.shape} does not fit {key} {tuple(expected[key].shape)}."
+                )
             state[key] = torch.from_numpy(values).half()
             if not np.array_equal(state[key].float().numpy(), values):
                 raise SystemExit(f"{name}: {key} is not exact in float16.")
@@ -140,7 +146,7 @@ def largest_difference(name: str, data: bytes, state: dict[str, torch.Tensor]) -
     """Largest absolute difference between PyTorch and LiteRT on two fixed random inputs."""
     from ai_edge_litert.interpreter import Interpreter
 
-    network = networks.build(name).eval()
+    network = networks.NETWORKS[name]().eval()
     network.load_state_dict({key: value.float() for key, value in state.items()})
     size = network.size
     low = 0.0 if name == "mesh" else -1.0
@@ -164,7 +170,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("wheel", type=Path, help="mediapipe 0.10.21 wheel")
     parser.add_argument("tgz", type=Path, help="npm archive of @mediapipe/face_detection 0.4.1657300184")
-    parser.add_argument("--output", type=Path, default=Path("avsync/weights"), help="folder for the weight file")
+    parser.add_argument(
+        "--output", type=Path, default=Path("avsync/weights"), help="folder for the weight file"
+    )
     parser.add_argument("--check", action="store_true", help="compare with LiteRT (needs ai-edge-litert)")
     arguments = parser.parse_args()
 
@@ -176,7 +184,10 @@ def main() -> None:
         states |= {f"{name}.{key}": value for key, value in state.items()}
     content = save(
         dict(sorted(states.items())),
-        metadata={"licence": "Apache-2.0", "source": "Google MediaPipe: BlazeFace short and full range, FaceMesh"},
+        metadata={
+            "licence": "Apache-2.0",
+            "source": "Google MediaPipe: BlazeFace short and full range, FaceMesh",
+        },
     )
     target = arguments.output / f"face-{hashlib.sha256(content).hexdigest()[:8]}.safetensors"
     target.write_bytes(content)
