@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from avsync import __version__
@@ -44,6 +44,21 @@ def build_parser() -> Parser:
     _add_sample(command("sample", "render a talking head whose offset and word times are known"))
     _add_info(command("info", "show streams, start times, frame-time statistics and faces"))
     return parser
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The arguments of one run. Files may stand before and after the options of `offset`."""
+    parser = build_parser()
+    arguments, rest = parser.parse_known_args(argv)
+    # argparse takes a list of files only where they stand together.
+    files = rest[rest.index("--") + 1 :] if "--" in rest else []
+    more = rest[: len(rest) - len(files)]
+    unknown = [word for word in more if word.startswith("-") and word != "--"]
+    if unknown or (rest and arguments.command != "offset"):
+        parser.error(f"unrecognized arguments: {' '.join(unknown or rest)}")
+    if rest:
+        arguments.file += [word for word in more if word != "--"] + files
+    return arguments
 
 
 def _add_offset(parser: Parser) -> None:

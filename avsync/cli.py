@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from avsync import export, report, wording
 from avsync.align import align
-from avsync.arguments import UsageError, build_parser
+from avsync.arguments import UsageError, parse
 from avsync.errors import AVSyncError, MediaError, TextError, UndeterminedError
 from avsync.lips import track
 from avsync.media import load
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a file name may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
     try:
-        arguments = build_parser().parse_args(argv)
+        arguments = parse(argv)
         with _warnings_in_one_line():
             code = COMMANDS[arguments.command](arguments)
         sys.stdout.flush()
