@@ -8,6 +8,7 @@
 import dataclasses
 import warnings
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,11 @@ class Alignment:
 
 
 def align(
-    source: "str | Path | Clip", transcript: str, *, modality: str = "auto", config: AlignConfig | None = None
+    source: "str | PathLike[str] | Clip",
+    transcript: str,
+    *,
+    modality: str = "auto",
+    config: AlignConfig | None = None,
 ) -> Alignment:
     """Find the words of `transcript` in a clip.
 
@@ -71,7 +76,7 @@ def align(
         raise AVSyncError(f"modality is {modality!r}: it must be one of {', '.join(MODALITIES)}.")
     settings = config or AlignConfig()
     tokens = normalise(transcript)
-    clip = media.load(source) if isinstance(source, str | Path) else source
+    clip = media.load(Path(source)) if isinstance(source, str | PathLike) else source
     tracks = lips.track(clip) if clip.has_video else ()
     measured = _offset(clip, tracks) if clip.has_audio and clip.has_video else None
     seen_later_s = ms_to_seconds(measured.ms) if measured is not None and measured.ms is not None else 0.0

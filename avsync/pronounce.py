@@ -110,7 +110,7 @@ def pronounce(word: str) -> tuple[Phones, ...]:
     guesses = [*lookup(plain.strip("'")), *_with_ending(plain), *_compound(letters)]
     if not guesses:
         guesses.append(read_by_rules(letters))
-    if not VOWELS.intersection(letters):
+    if not VOWELS.intersection(letters) or not any(guesses):
         guesses.insert(0, tuple(phone for letter in letters for phone in lookup(letter + ".")[0]))
     return tuple(dict.fromkeys(phones for phones in guesses if phones))
 

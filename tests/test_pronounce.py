@@ -62,7 +62,7 @@ def test_rules_read_words_that_do_not_exist(word: str, phones: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["x", "qzx", "brrr", "aaaaaaaaa", "o'", "'", "zzyzx", "supercalifragilistic" * 3]
+    "word", ["x", "qzx", "brrr", "aaaaaaaaa", "o'", "'", "zzyzx", "mne", "supercalifragilistic" * 3]
 )
 def test_a_word_of_latin_letters_is_never_an_error(word: str) -> None:
     if word == "'":
