@@ -1,7 +1,8 @@
 """A photograph that speaks: warps the mouth, jaw, eyelids and head of the bundled portrait.
 
-The lips are two layers that are bent by thin-plate splines, one for all above the mouth's opening and one for all below.
-Where they part, the inside of the mouth is seen: the portrait's own teeth, which stay with the skull, and the dark behind.
+The lips are two layers that are bent by thin-plate splines, one for all above the mouth's opening and one
+for all below. Where they part, the inside of the mouth is seen: the portrait's own teeth, which stay with
+the skull, and the dark behind them.
 
 Shapes: H W picture, N control points, 2 = x, y in pixels of the picture.
 """
@@ -17,13 +18,14 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
 from avsync.articulation import Pose
+from avsync.warp import Box, Spline, border_fade, enlarge, pixels, sample
 
 SIDE = 480
 """Width and height of the picture in pixels."""
-GRID = 3
-"""The bending is worked out at every third pixel and interpolated in between."""
 NECK = (0.49 * SIDE, 0.78 * SIDE)
 """Where the head turns, x, y in pixels."""
+Sway = tuple[float, float, float]
+"""The head's move to the right and down in pixels, and its turn in radians."""
 TEETH_SHADE = 0.88
 LASHES = 4.0
 """Pixels above the edge of the upper lid that are lashes."""
@@ -34,11 +36,16 @@ THROAT, TONGUE = np.array([38.0, 14.0, 14.0]), np.array([122.0, 54.0, 54.0])
 class Portrait:
     """The still picture with the points that the warp needs, both at the size of the output."""
 
-    picture: np.ndarray  # (SIDE, SIDE, 3) float32, RGB 0..255
-    skin: np.ndarray  # (SIDE, SIDE, 3) float32: the picture with the teeth painted over in the colour of the nearest lip
-    points: dict[str, np.ndarray]  # name -> (N, 2)
-    mouth: np.ndarray  # (SIDE, SIDE, 3) float32: what is seen behind the lips at rest, teeth and dark
-    tooth: np.ndarray  # (SIDE, SIDE) float32: 1 where `mouth` shows teeth
+    picture: np.ndarray
+    """(SIDE, SIDE, 3) float32, RGB 0..255."""
+    skin: np.ndarray
+    """(SIDE, SIDE, 3) float32: the picture with the teeth painted over in the colour of the nearest lip."""
+    teeth: np.ndarray
+    """(SIDE, SIDE, 3) float32: the picture in the light that falls into a mouth."""
+    tooth: np.ndarray
+    """(SIDE, SIDE) float32: 1 where `teeth` shows teeth, 0 elsewhere."""
+    points: dict[str, np.ndarray]
+    """Name to (N, 2) x, y in pixels."""
 
 
 @cache
@@ -61,42 +68,7 @@ def load_portrait() -> Portrait:
     filled = picture[nearest[0], nearest[1]]
     softened = ndimage.gaussian_filter(filled, (1.5, 1.5, 0))
     skin = np.where((tooth > 0.02)[..., None], softened, picture)
-    return Portrait(picture, skin, points, picture * TEETH_SHADE, tooth)
-
-
-class _Spline:
-    """Thin-plate splines: given where control points are and where they came from, where every pixel came from."""
-
-    def __init__(self, box: tuple[int, int, int, int]) -> None:
-        left, top, right, bottom = box
-        grid_y, grid_x = np.mgrid[top : bottom + GRID : GRID, left : right + GRID : GRID]
-        self.shape = grid_x.shape
-        self.grid = np.stack([grid_x.ravel(), grid_y.ravel()], 1).astype(np.float32)
-
-    def __call__(self, now: np.ndarray, before: np.ndarray) -> np.ndarray:
-        """(h, w, 2) float32 move of each grid pixel towards its origin, for points (N, 2) `now` that were `before`."""
-        count = len(now)
-        system = np.zeros((count + 3, count + 3))
-        system[:count, :count] = _kernel(now, now)
-        # A trace of slack: points that meet (closed lips) must not blow the spline up.
-        system[range(count), range(count)] += 0.004
-        system[:count, count] = system[count, :count] = 1.0
-        system[:count, count + 1 :], system[count + 1 :, :count] = now / SIDE, now.T / SIDE
-        wanted = np.zeros((count + 3, 2))
-        wanted[:count] = before - now
-        weights = np.linalg.solve(system, wanted).astype(np.float32)
-        bend = _kernel(self.grid, now.astype(np.float32)) @ weights[:count]
-        bend += weights[count] + (self.grid / SIDE) @ weights[count + 1 :]
-        return bend.reshape(*self.shape, 2)
-
-
-def _kernel(here: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """r^2 log r^2 between all pairs, r in units of 50 pixels; (N, M)."""
-    here, there = (here - SIDE / 2) / np.float32(50.0), (there - SIDE / 2) / np.float32(50.0)
-    squared = (here**2).sum(1)[:, None] + (there**2).sum(1)[None] - 2.0 * (here @ there.T)
-    np.maximum(squared, 1e-9, out=squared)
-    result: np.ndarray = squared * np.log(squared)
-    return result
+    return Portrait(picture, skin, picture * TEETH_SHADE, tooth, points)
 
 
 class Puppet:
@@ -115,46 +87,53 @@ class Puppet:
         self.seam_y = float(self.inner["upper_inner"][5, 1] * 0.5 + self.inner["lower_inner"][5, 1] * 0.5)
         x, y = self.origin
         self.box = (int(x) - 124, int(y) - 80, int(x) + 124, int(y) + 128)
-        self.spline = _Spline(self.box)
+        self.spline = Spline(self.box)
         self.head = _head_weight()
         self.still = torch.from_numpy(self.portrait.picture).permute(2, 0, 1)[None]
         self.skin = torch.from_numpy(self.portrait.skin).permute(2, 0, 1)[None]
         self.lids = _Lids(points)
 
     def _to_mouth(self, xy: np.ndarray) -> np.ndarray:
-        return (xy - self.origin) @ self.axes.T
+        uv: np.ndarray = (xy - self.origin) @ self.axes.T
+        return uv
 
     def _to_picture(self, uv: np.ndarray) -> np.ndarray:
-        return uv @ self.axes + self.origin
+        xy: np.ndarray = uv @ self.axes + self.origin
+        return xy
 
-    def draw(self, pose: Pose, *, blink: float = 0.0, sway: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> np.ndarray:
-        """One frame, (SIDE, SIDE, 3) uint8 RGB.
-
-        `blink`: 0 eyes open, 1 shut. `sway`: the head's move to the right and down in pixels and its turn in radians.
-        """
+    def draw(self, pose: Pose, *, blink: float = 0.0, sway: Sway = (0.0, 0.0, 0.0)) -> np.ndarray:
+        """One frame, (SIDE, SIDE, 3) uint8 RGB; `blink`: 0 eyes open, 1 shut."""
         frame = self.still.clone()
         left, top, right, bottom = self.box
         frame[0, :, top:bottom, left:right] = self._mouth_region(pose)
         if blink > 0.0:
             self.lids.close(frame, blink)
-        moved = _sample(frame, self._sway_origins(*sway))
+        moved = sample(frame, self._sway_origins(*sway))
         return moved[0].permute(1, 2, 0).add(0.5).clamp(0, 255).to(torch.uint8).numpy()
 
     # --- mouth -----------------------------------------------------------------------------------
 
     def lip_lines(self, pose: Pose, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Height of the upper and lower inner lip, in pixels down from the portrait's corner line, at `s` in -1..1."""
-        wide = 1.0 - pose.width
-        corner = 11.0 * (1.0 - np.exp(-max(wide, 0.0) / 0.2)) + 5.0 * pose.opening
+        """Where the upper and the lower inner lip run.
+
+        In pixels below the line through the portrait's corners, at `s` (-1 left corner, 1 right corner).
+        """
+        smile = np.exp(-max(1.0 - pose.width, 0.0) / 0.2)
+        corner = 11.0 * (1.0 - smile) + 5.0 * pose.opening
         middle = self.seam_y - 1.5 * pose.pout
         seam = corner + (middle - corner) * (1.0 - np.abs(s) ** 2.2)
-        gap = pose.opening * self.half_width * np.clip(1.0 - (np.abs(s) / 0.97) ** 2, 0.0, None) ** (0.8 - 0.25 * pose.pout)
+        lens = np.clip(1.0 - (np.abs(s) / 0.97) ** 2, 0.0, None) ** (0.8 - 0.25 * pose.pout)
+        gap = pose.opening * self.half_width * lens
         lift = 2.0 * pose.tuck * (1.0 - s**2)
-        share = 0.22 + 0.2 * pose.pout
+        share = (
+            0.22 + 0.2 * pose.pout
+        )  # of the gap, by which the upper lip rises; the rest the lower lip falls
         return seam - share * gap - lift, seam + (1.0 - share) * gap - lift
 
     def _controls(self, pose: Pose) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Control points of the upper and the lower layer: now and before, each (N, 2) in picture pixels."""
+        """Control points (N, 2) in pixels: of the upper layer now and before, of the lower layer now and
+        before.
+        """
         points, scale = self.portrait.points, self.half_width
         moved: dict[str, np.ndarray] = {}
         for row, name in enumerate(("upper", "lower")):
@@ -195,22 +174,24 @@ class Puppet:
         """(3, h, w) float32: the box around the lower face with the mouth in this pose."""
         left, top, right, bottom = self.box
         upper_now, upper_before, lower_now, lower_before = self._controls(pose)
-        upper = _enlarge(self.spline(upper_now, upper_before), bottom - top, right - left)
-        lower = _enlarge(self.spline(lower_now, lower_before), bottom - top, right - left)
-        pixels = _pixels(self.box)
-        uv = self._to_mouth(pixels.reshape(-1, 2)).reshape(pixels.shape)
+        upper = enlarge(self.spline(upper_now, upper_before), bottom - top, right - left)
+        lower = enlarge(self.spline(lower_now, lower_before), bottom - top, right - left)
+        here = pixels(self.box)
+        uv = self._to_mouth(here.reshape(-1, 2)).reshape(here.shape)
         s = uv[..., 0] / (self.half_width * pose.width)
         line_upper, line_lower = self.lip_lines(pose, np.clip(s, -1.0, 1.0))
         below = np.clip(uv[..., 1] - (line_upper + line_lower) / 2 + 0.5, 0.0, 1.0)
         # Beside the mouth the two layers are one skin: far from the corners both are the mean of the two.
         inside = np.clip((1.06 - np.abs(s)) / 0.14, 0.0, 1.0)
         below = inside * below + (1.0 - inside) * 0.5
-        origins = pixels + upper * (1.0 - below[..., None]) + lower * below[..., None]
-        skin = _sample(self.skin, origins)[0].permute(1, 2, 0).numpy()
+        origins = here + upper * (1.0 - below[..., None]) + lower * below[..., None]
+        skin = sample(self.skin, origins)[0].permute(1, 2, 0).numpy()
         edge = np.clip((0.98 - np.abs(s)) * self.half_width * pose.width / 2.0, 0.0, 1.0)
-        hole = np.clip(uv[..., 1] - line_upper + 0.6, 0.0, 1.0) * np.clip(line_lower - uv[..., 1] + 0.6, 0.0, 1.0) * edge
+        under_upper = np.clip(uv[..., 1] - line_upper + 0.6, 0.0, 1.0)
+        over_lower = np.clip(line_lower - uv[..., 1] + 0.6, 0.0, 1.0)
+        hole = under_upper * over_lower * edge
         inner = self._inside(pose, uv, s, line_upper, line_lower)
-        fade = _border_fade(self.box)[..., None]
+        fade = border_fade(self.box)[..., None]
         mixed = skin * (1.0 - hole[..., None]) + inner * hole[..., None]
         still = self.portrait.picture[top:bottom, left:right]
         return torch.from_numpy((mixed * fade + still * (1.0 - fade)).astype(np.float32)).permute(2, 0, 1)
@@ -221,20 +202,28 @@ class Puppet:
         """(h, w, 3): what is seen between the lips."""
         left, top, right, bottom = self.box
         depth = np.clip((uv[..., 1] - line_upper) / np.maximum(line_lower - line_upper, 1e-3), 0.0, 1.0)
-        tongue = np.clip((depth - 0.45) / 0.5, 0.0, 1.0) ** 1.5 * min(pose.opening / 0.4, 1.0) * (1.0 - 0.8 * s**2)
-        back = THROAT + (TONGUE - THROAT) * np.clip(tongue, 0.0, 1.0)[..., None]
-        tooth = self.portrait.tooth[top:bottom, left:right, None] * (1.0 - 0.7 * pose.pout)  # full lips hide the teeth
+        sides = 1.0 - np.minimum(s**2, 1.0)
+        tongue = (
+            np.clip((depth - 0.45) / 0.5, 0.0, 1.0) ** 1.5
+            * min(pose.opening / 0.4, 1.0)
+            * (0.2 + 0.8 * sides)
+        )
+        back = THROAT + (TONGUE - THROAT) * tongue[..., None]
+        # Lips pushed forward hide the teeth.
+        tooth = self.portrait.tooth[top:bottom, left:right, None] * (1.0 - 0.7 * pose.pout)
         # The upper lip throws a shadow on the teeth, and the corners of a narrow mouth are dark.
-        light = np.clip(0.62 + (uv[..., 1] - line_upper) / 9.0, 0.0, 1.0) * np.clip(1.25 - 0.75 * s**2, 0.3, 1.0)
-        teeth = self.portrait.mouth[top:bottom, left:right] * light[..., None]
+        light = np.clip(0.62 + (uv[..., 1] - line_upper) / 9.0, 0.0, 1.0) * np.minimum(
+            0.5 + 0.75 * sides, 1.0
+        )
+        teeth = self.portrait.teeth[top:bottom, left:right] * light[..., None]
         mixed: np.ndarray = back * (1.0 - tooth) + teeth * tooth
         return mixed
 
     # --- head ------------------------------------------------------------------------------------
 
     def _sway_origins(self, right: float, down: float, turn: float) -> np.ndarray:
-        pixels = _pixels((0, 0, SIDE, SIDE))
-        x, y = pixels[..., 0], pixels[..., 1]
+        here = pixels((0, 0, SIDE, SIDE))
+        x, y = here[..., 0], here[..., 1]
         move_x = np.float32(right) - np.float32(turn) * (y - NECK[1])
         move_y = np.float32(down) + np.float32(turn) * (x - NECK[0])
         return np.stack([x - move_x * self.head, y - move_y * self.head], -1)
@@ -244,22 +233,21 @@ class _Lids:
     """Upper lids that slide down over the eyes."""
 
     def __init__(self, points: dict[str, np.ndarray]) -> None:
-        self.parts = []
+        self.parts: list[tuple[Box, np.ndarray, np.ndarray, np.ndarray]] = []
         for side in ("left", "right"):
             upper, lower, brow = (points[f"{side}_{name}"] for name in ("eye_upper", "eye_lower", "brow"))
             x0, x1 = int(upper[:, 0].min()) - 8, int(upper[:, 0].max()) + 8
             y0, y1 = int(brow[:, 1].min()), int(lower[:, 1].max()) + 10
             columns = np.arange(x0, x1, dtype=float)
             top = np.interp(columns, *_sorted(brow)) + 3.0
-            self.parts.append(
-                ((x0, y0, x1, y1), top, np.interp(columns, *_sorted(upper)), np.interp(columns, *_sorted(lower)))
-            )
+            lids = [np.interp(columns, *_sorted(line)) for line in (upper, lower)]
+            self.parts.append(((x0, y0, x1, y1), top, lids[0], lids[1]))
 
     def close(self, frame: torch.Tensor, amount: float) -> None:
         """Shut the eyes of `frame` (1, 3, H, W) in place by `amount`, 0..1."""
         for box, top, upper, lower in self.parts:
-            pixels = _pixels(box)
-            y = pixels[..., 1]
+            here = pixels(box)
+            y = here[..., 1]
             edge = upper + amount * (np.maximum(lower - upper, 0.0) + 3.0)
             # Only the skin of the lid stretches; the lashes at its edge move as they are.
             lash, lash_now = upper - LASHES, edge - LASHES
@@ -267,9 +255,9 @@ class _Lids:
             origin_y = np.where(y < lash_now, stretched, y - edge + upper)
             past = np.clip((y - edge - 1.0) / 2.0, 0.0, 1.0)
             origin_y = np.where(y < top, y, origin_y * (1.0 - past) + y * past)
-            origins = np.stack([pixels[..., 0], origin_y], -1)
+            origins = np.stack([here[..., 0], origin_y], -1)
             x0, y0, x1, y1 = box
-            frame[0, :, y0:y1, x0:x1] = _sample(frame, origins)[0]
+            frame[0, :, y0:y1, x0:x1] = sample(frame, origins)[0]
 
 
 def _sorted(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -283,46 +271,10 @@ def _collar() -> np.ndarray:
 
 
 @cache
-def _pixels(box: tuple[int, int, int, int]) -> np.ndarray:
-    """(h, w, 2) float32: x, y of each pixel of a box."""
-    left, top, right, bottom = box
-    grid_y, grid_x = np.mgrid[top:bottom, left:right].astype(np.float32)
-    return np.stack([grid_x, grid_y], -1)
-
-
-@cache
-def _border_fade(box: tuple[int, int, int, int]) -> np.ndarray:
-    """1 inside a box, falling to 0 over the 16 pixels before its border, so that the warp leaves no edge."""
-    left, top, right, bottom = box
-    x = np.minimum(np.arange(right - left), np.arange(right - left)[::-1])
-    y = np.minimum(np.arange(bottom - top), np.arange(bottom - top)[::-1])
-    fade: np.ndarray = np.clip(np.minimum(x[None], y[:, None]) / 16.0, 0.0, 1.0)
-    return fade
-
-
-@cache
 def _head_weight() -> np.ndarray:
     """(SIDE, SIDE): 1 on the head, 0 on the background far from it and on the suit."""
-    pixels = _pixels((0, 0, SIDE, SIDE)) / SIDE
-    radius = np.hypot((pixels[..., 0] - 0.49) / 0.40, (pixels[..., 1] - 0.40) / 0.52)
+    here = pixels((0, 0, SIDE, SIDE)) / SIDE
+    radius = np.hypot((here[..., 0] - 0.49) / 0.40, (here[..., 1] - 0.40) / 0.52)
     fade = np.clip((1.35 - radius) / 0.5, 0.0, 1.0)
     weight: np.ndarray = (fade * fade * (3.0 - 2.0 * fade)).astype(np.float32)
     return weight
-
-
-def _enlarge(coarse: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Bilinear interpolation of (h, w, 2) values at every GRID-th pixel to every pixel."""
-    values = torch.from_numpy(coarse).permute(2, 0, 1)[None]
-    y = torch.arange(height, dtype=torch.float32) / GRID * 2 / (coarse.shape[0] - 1) - 1
-    x = torch.arange(width, dtype=torch.float32) / GRID * 2 / (coarse.shape[1] - 1) - 1
-    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
-    fine = torch.nn.functional.grid_sample(values, grid, padding_mode="border", align_corners=True)
-    result: np.ndarray = fine[0].permute(1, 2, 0).numpy()
-    return result
-
-
-def _sample(picture: torch.Tensor, origins: np.ndarray) -> torch.Tensor:
-    """The picture (1, 3, H, W) at pixels `origins` (h, w, 2); (1, 3, h, w)."""
-    scale = np.array([2.0 / (picture.shape[3] - 1), 2.0 / (picture.shape[2] - 1)], np.float32)
-    grid = torch.from_numpy((origins * scale - 1.0).astype(np.float32, copy=False))[None]
-    return torch.nn.functional.grid_sample(picture, grid, padding_mode="border", align_corners=True)

@@ -1,9 +1,9 @@
 """Renders a talking head whose offset, words and phones are known: for demos, tests and a first try.
 
-Nothing is synthesised when it runs. Three recordings with the times of their phones are part of the package, and the
-mouth of the bundled portrait (`puppet`) follows those times (`articulation`). At offset 0 lips and sound agree as
-in nature: the lips meet when the closure of p, b, m is heard and part at its burst. An offset moves the sound by whole
-samples of 1/48000 s, never by frames; the picture does not depend on it.
+Nothing is synthesised when it runs. Three recordings with the times of their phones are part of the
+package, and the mouth of the bundled portrait (`puppet`) follows those times (`articulation`). At offset 0
+lips and sound agree as in nature: the lips meet when the closure of p, b, m is heard and part at its burst.
+An offset moves the sound by whole samples of 1/48000 s, never by frames; the picture does not depend on it.
 """
 
 import json
@@ -77,13 +77,15 @@ class SampleTruth:
 
     def to_json_dict(self) -> dict[str, Any]:
         """The truth as JSON values, times to a tenth of a millisecond."""
-        result: dict[str, Any] = json.loads(json.dumps(asdict(self)), parse_float=lambda t: round(float(t), 4))
-        return result
+        page: dict[str, Any] = json.loads(json.dumps(asdict(self)), parse_float=lambda t: round(float(t), 4))
+        return page
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """A bundled recording: sound (N,) float32 at `SAMPLE_RATE`, words and phones in seconds from its start."""
+    """A bundled recording: sound (N,) float32 at `SAMPLE_RATE`, words and phones in seconds from its
+    start.
+    """
 
     text: str
     sound: np.ndarray
@@ -106,18 +108,19 @@ def render_sample(
 ) -> SampleTruth:
     """Write a talking-head clip and return its truth; the same arguments give the same bytes.
 
-    `target`: .mp4, .mov, .m4v (AAC) or .mkv (FLAC). `text`: one of `sentences()`, its number or its beginning; the first one
-    unless given. `offset_ms`: within +-1000; > 0 puts the sound early. `fps`: 23.976, 29.97 and 59.94 mean the
-    rates over 1001. Every frame shows the face at its time stamp, without motion blur.
-    Raises `TextError` for other texts, `MediaError` when the file cannot be written, `AVSyncError` for other values.
+    `target`: .mp4, .mov, .m4v (AAC) or .mkv (FLAC). `text`: one of `sentences()`, its number or its
+    beginning; the first one unless given. `offset_ms`: within +-1000; > 0 puts the sound early. `fps`:
+    23.976, 29.97 and 59.94 mean the rates over 1001. Every frame shows the face at its time stamp, without
+    motion blur. Raises `TextError` for other texts, `MediaError` when the file cannot be written,
+    `AVSyncError` for other values.
     """
     target = Path(target)
     recording = load_recording(_choose(text))
     rate = _frame_rate(fps)
     if not abs(offset_ms) <= OFFSET_LIMIT_MS:
-        raise AVSyncError(f"an offset of {offset_ms} ms cannot be rendered. Choose one from -1000 to 1000 ms.")
+        raise AVSyncError(f"an offset of {offset_ms} ms cannot be rendered. Give one from -1000 to 1000 ms.")
     if target.suffix.lower() not in CODECS:
-        raise MediaError(f"{target}: a sample is written to {', '.join(CODECS)}. Choose one of these suffixes.")
+        raise MediaError(f"{target}: a sample can be {', '.join(CODECS)}. Choose one of these suffixes.")
     early = seconds_to_samples(ms_to_seconds(offset_ms), SAMPLE_RATE)
     frames = int(np.ceil((2 * LEAD_IN_S + samples_to_seconds(len(recording.sound), SAMPLE_RATE)) * rate))
     sound = _soundtrack(recording.sound, early, seconds_to_samples(float(frames / rate), SAMPLE_RATE))
@@ -129,7 +132,8 @@ def render_sample(
 def load_recording(number: int) -> Recording:
     """Read bundled recording 1, 2 or 3."""
     page = _page(number)
-    with resources.as_file(resources.files("avsync") / "assets" / f"sample_{number}.flac") as path, av.open(path) as file:
+    asset = resources.files("avsync") / "assets" / f"sample_{number}.flac"
+    with asset.open("rb") as stream, av.open(stream, "r") as file:
         pieces = [frame.to_ndarray() for frame in file.decode(audio=0)]
         rate = file.streams.audio[0].rate
     sound = np.concatenate(pieces, axis=1)[0].astype(np.float64) / 32768.0
@@ -161,7 +165,7 @@ def _choose(text: str | None) -> int:
     if len(found) == 1:
         return found[0]
     listed = "; ".join(f'{number} "{sentence}"' for number, sentence in enumerate(sentences(), 1))
-    raise TextError(f'no bundled recording says "{text}". Give the number or the beginning of one of: {listed}')
+    raise TextError(f'no bundled recording says "{text}". Give the number or the beginning of one: {listed}')
 
 
 def _plain(text: str) -> str:
@@ -215,7 +219,9 @@ def _write(path: Path, pictures: Iterator[np.ndarray], rate: Fraction, sound: np
         video.time_base = 1 / rate
         # No B-frames: decoding order is display order. One thread: the same bytes on every machine.
         video.options = {"crf": "17", "preset": "fast", "bf": "0", "threads": "1"}
-        audio = output.add_stream(codec, rate=SAMPLE_RATE, layout="mono", format="fltp" if codec == "aac" else "s16")
+        form = "fltp" if codec == "aac" else "s16"
+        audio = output.add_stream(codec, rate=SAMPLE_RATE, layout="mono", format=form)
+        assert isinstance(audio, av.AudioStream)
         if codec == "aac":
             audio.bit_rate = 128_000
         blocks = _sound_frames(sound, codec)

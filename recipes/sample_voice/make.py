@@ -2,16 +2,17 @@
 
 Developer tool: it needs the packages named in README.md beside it. `avsync` itself reads only the results.
 
-Kokoro speaks the sentences from IPA. Its own token times are no truth for the sound (they run about 90 ms late,
-README.md), so the phones are timed on the finished sound: pocketsphinx places them on a 10 ms grid and each
-boundary then moves to the strongest change of the spectrum close by. Stops and nasals also get the time at which
-they are released, because that is when the lips part.
+Kokoro speaks the sentences from IPA. Its own token times are no truth for the sound (they run about 90 ms
+late, README.md), so the phones are timed on the finished sound: pocketsphinx places them on a 10 ms grid
+and each boundary then moves to the strongest change of the spectrum close by. Stops and nasals also get the
+time at which they are released, because that is when the lips part.
 """
 
 import argparse
 import importlib.resources
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,11 @@ REACH = 0.015
 """A boundary moves by at most this many seconds from where pocketsphinx puts it."""
 
 ARPABET = {
-    "A": "ey", "I": "ay", "W": "aw", "O": "ow", "Y": "oy", "ɑ": "aa", "æ": "ae", "ʌ": "ah", "ə": "ah", "ᵊ": "ah",
-    "ɔ": "ao", "ɛ": "eh", "ɪ": "ih", "i": "iy", "ʊ": "uh", "u": "uw", "əɹ": "er", "ɜɹ": "er", "b": "b", "ʧ": "ch",
-    "d": "d", "ð": "dh", "f": "f", "ɡ": "g", "h": "hh", "ʤ": "jh", "k": "k", "l": "l", "m": "m", "n": "n", "ŋ": "ng",
-    "p": "p", "ɹ": "r", "s": "s", "ʃ": "sh", "t": "t", "T": "t", "θ": "th", "v": "v", "w": "w", "j": "y", "z": "z",
-    "ʒ": "zh",
+    "A": "ey", "I": "ay", "W": "aw", "O": "ow", "Y": "oy", "ɑ": "aa", "æ": "ae", "ʌ": "ah", "ə": "ah",
+    "ᵊ": "ah", "ɔ": "ao", "ɛ": "eh", "ɪ": "ih", "i": "iy", "ʊ": "uh", "u": "uw", "əɹ": "er", "ɜɹ": "er",
+    "b": "b", "ʧ": "ch", "d": "d", "ð": "dh", "f": "f", "ɡ": "g", "h": "hh", "ʤ": "jh", "k": "k", "l": "l",
+    "m": "m", "n": "n", "ŋ": "ng", "p": "p", "ɹ": "r", "s": "s", "ʃ": "sh", "t": "t", "T": "t", "θ": "th",
+    "v": "v", "w": "w", "j": "y", "z": "z", "ʒ": "zh",
 }  # fmt: skip
 """IPA in Kokoro's spelling (capitals are diphthongs, T the flap) to ARPAbet."""
 
@@ -85,7 +86,9 @@ def load_voice() -> tuple[onnxruntime.InferenceSession, dict[str, int], dict[str
 
 
 def speak(recording: Recording, session, vocabulary, voices) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sound (N,) float32 at 24 kHz and the start of each IPA character in seconds by Kokoro's count."""
+    """Return the sound (N,) float32 at 24 kHz and the start of each IPA character in seconds by Kokoro's
+    count.
+    """
     tokens = [vocabulary[character] for character in recording.ipa]
     style = voices[recording.voice][len(tokens) - 1].reshape(1, 256).astype(np.float32)
     sound, lengths = session.run(
@@ -97,7 +100,8 @@ def speak(recording: Recording, session, vocabulary, voices) -> tuple[np.ndarray
         },
     )
     sound = np.asarray(sound, np.float32).ravel()
-    return sound * (0.7 / np.abs(sound).max()), np.cumsum(np.ravel(lengths))[: len(tokens)] * 600 / SAMPLE_RATE
+    token_starts = np.cumsum(np.ravel(lengths))[: len(tokens)] * 600 / SAMPLE_RATE
+    return sound * (0.7 / np.abs(sound).max()), token_starts
 
 
 def units_of(ipa_word: str) -> list[str]:
@@ -130,7 +134,7 @@ def place_phones(sound: np.ndarray, recording: Recording) -> list[tuple[str, lis
         placed.append((words[len(placed)], phones))
     spoken = [units_of(word) for word in recording.ipa.split()]
     if [len(phones) for _, phones in placed] != [len(units) for units in spoken]:
-        raise SystemExit(f"{recording.name}: pocketsphinx heard {placed}, the IPA says {spoken}. Correct the IPA.")
+        raise SystemExit(f"{recording.name}: pocketsphinx has {placed}, the IPA {spoken}. Correct the IPA.")
     # The dictionary may name a weak vowel otherwise; what Kokoro was told to say counts.
     return [
         (word, [(unit, start, end) for unit, (_, start, end) in zip(units, phones, strict=True)])
@@ -145,17 +149,20 @@ def spectral_levels(sound: np.ndarray) -> np.ndarray:
     starts = np.arange(0, len(sound), hop)
     power = np.abs(np.fft.rfft(padded[starts[:, None] + np.arange(window)] * np.hanning(window), axis=1)) ** 2
     edges = np.unique(np.geomspace(1, 48, 13).round().astype(int))
-    bands = np.stack([power[:, a:b].sum(1) for a, b in zip(edges[:-1], edges[1:], strict=True)], 1)
+    bands = np.stack([power[:, a:b].sum(1) for a, b in pairwise(edges)], 1)
     return 10 * np.log10(bands + 1e-6)
 
 
 def refine(boundary: float, levels: np.ndarray, lower: float, upper: float) -> float:
-    """Move a boundary (s) to the largest change between the 8 ms before and after it, between the two limits (s)."""
-    first = int(round(max(boundary - REACH, lower + 0.012) * 1000))
-    last = int(round(min(boundary + REACH, upper - 0.012) * 1000))
+    """Move a boundary (s) to the largest change between the 8 ms before and after it, between the two
+    limits (s).
+    """
+    first = round(max(boundary - REACH, lower + 0.012) * 1000)
+    last = round(min(boundary + REACH, upper - 0.012) * 1000)
     if last <= first:
         return boundary
-    change = [np.abs(levels[t : t + 8].mean(0) - levels[t - 8 : t].mean(0)).sum() for t in range(first, last + 1)]
+    moments = range(first, last + 1)
+    change = [np.abs(levels[t : t + 8].mean(0) - levels[t - 8 : t].mean(0)).sum() for t in moments]
     return (first + int(np.argmax(change))) / 1000
 
 
@@ -164,7 +171,7 @@ def release(unit: str, start: float, end: float, levels: np.ndarray) -> float:
     if unit in ("m", "n", "ng"):
         return end
     high = levels[:, 5:].mean(1)
-    first, last = int(round((start + 0.02) * 1000)), int(round((end + 0.012) * 1000))
+    first, last = round((start + 0.02) * 1000), round((end + 0.012) * 1000)
     rise = [high[t : t + 6].mean() - high[max(t - 8, 0) : t].mean() for t in range(first, last)]
     return min((first + int(np.argmax(rise))) / 1000, end) if rise else end
 
@@ -173,8 +180,9 @@ def time_phones(sound: np.ndarray, placed) -> list[dict]:
     """Final times of all phones, refined on the sound; words keep their phones under `phones`."""
     levels = spectral_levels(sound)
     flat = [[word, unit, start, end] for word, phones in placed for unit, start, end in phones]
-    smooth = {"aa", "ae", "ah", "ao", "aw", "ay", "eh", "er", "ey", "ih", "iy", "ow", "uh", "uw", "l", "r", "w", "y"}
-    for before, after in zip(flat[:-1], flat[1:], strict=True):
+    vowels = {unit for unit in ARPABET.values() if unit[0] in "aeiou"}
+    smooth = vowels | {"l", "r", "w", "y"}
+    for before, after in pairwise(flat):
         joined = after[2] - before[3] < 0.005
         if joined and not (before[1] in smooth and after[1] in smooth):
             before[3] = after[2] = refine(before[3], levels, before[2], after[3])
@@ -198,9 +206,9 @@ def time_phones(sound: np.ndarray, placed) -> list[dict]:
 def cut(sound: np.ndarray, words: list[dict]) -> np.ndarray:
     """Cut the silence around the speech and move all times so that they count from the cut."""
     start = words[0]["start"] - MARGIN
-    first = max(0, int(round(start * SAMPLE_RATE)))
-    last = int(round((words[-1]["end"] + MARGIN) * SAMPLE_RATE))
-    kept = np.pad(sound[first:last], (max(0, -int(round(start * SAMPLE_RATE))), 0)).copy()
+    first = max(0, round(start * SAMPLE_RATE))
+    last = round((words[-1]["end"] + MARGIN) * SAMPLE_RATE)
+    kept = np.pad(sound[first:last], (max(0, -round(start * SAMPLE_RATE)), 0)).copy()
     fade = np.linspace(0, 1, int(0.02 * SAMPLE_RATE), dtype=np.float32)
     kept[: len(fade)] *= fade
     kept[-len(fade) :] *= fade[::-1]
@@ -237,9 +245,10 @@ def main() -> None:
         }  # fmt: skip
         (out / f"{recording.name}.json").write_text(json.dumps(page, indent=1) + "\n", encoding="utf-8")
         print(
-            f"{recording.name}: {len(kept) / SAMPLE_RATE:.2f} s, {len(words)} words; Kokoro's word starts minus "
-            f"pocketsphinx's: median {np.median(moved):+.0f} ms (from {moved.min():+.0f} to {moved.max():+.0f}); "
-            f"refined phone starts against pocketsphinx: median {np.median(change):.0f} ms, at most {max(change):.0f} ms"
+            f"{recording.name}: {len(kept) / SAMPLE_RATE:.2f} s, {len(words)} words; Kokoro's word starts "
+            f"minus pocketsphinx's: median {np.median(moved):+.0f} ms (from {moved.min():+.0f} to "
+            f"{moved.max():+.0f}); refined phone starts against pocketsphinx: median "
+            f"{np.median(change):.0f} ms, at most {max(change):.0f} ms"
         )
 
 
