@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from avsync import lattice as lattices
-from avsync import paths
 from avsync.errors import TextError
 from avsync.pronounce import UNITS
 from avsync.text import Token, normalise
@@ -129,7 +128,7 @@ def align_posteriors(
             f"at least, but the clip has {len(log_probs) * posteriors.step:.2f} s. "
             "Give the words that are spoken in it."
         )
-    path, _ = paths.best_path(graph, log_probs)
+    path, _ = lattices.best_path(graph, log_probs)
     spans = _token_frames(graph, path, len(tokens))
     spread = _start_spread(tokens, spans, log_probs, posteriors.step, settings)
     first_edge = float(posteriors.times[0]) - posteriors.step / 2
@@ -257,7 +256,7 @@ def _start_spread(
         begin = spans[outer_first - 1][1] if outer_first else 0
         end = spans[outer_last][0] if outer_last < len(tokens) else len(log_probs)
         part = _lattice(tokens[outer_first:outer_last], step, config)
-        shares = paths.start_posteriors(part, evidence[begin:end], outer_last - outer_first)
+        shares = lattices.start_posteriors(part, evidence[begin:end], outer_last - outer_first)
         spread += [_half_width(row, step, config) for row in shares[first - outer_first : last - outer_first]]
     return spread
 
