@@ -22,7 +22,7 @@ def word(text: str, start: float, end: float, phones: str = "", status: str = "a
         text=text, start=start + 0.1, end=end + 0.1, heard_start=start, heard_end=end,
         first_frame=int(start * 25), last_frame=None if status == "low" else int(end * 25) - 1,
         confidence=0.98123, plus_minus_ms=14.0, status=status,
-        phones=tuple(Phone(unit, start + n * length, start + (n + 1) * length) for n, unit in enumerate(units)),
+        phones=tuple(Phone(u, start + n * length, start + (n + 1) * length) for n, u in enumerate(units)),
     )  # fmt: skip
 
 
@@ -178,8 +178,8 @@ def test_json_has_the_fields_of_the_interface_and_nothing_else() -> None:
     found = export.to_json_dict(TWO)
     assert list(found) == ["file", "transcript", "offset_ms", "words", "gaps"]
     assert set(found["words"][0]) == {
-        "text", "start", "end", "first_frame", "last_frame", "confidence", "plus_minus_ms", "status", "heard_start",
-        "heard_end",
+        "text", "start", "end", "first_frame", "last_frame", "confidence", "plus_minus_ms", "status",
+        "heard_start", "heard_end",
     }  # fmt: skip
     assert json.loads(export.to_json(TWO)) == found
     assert export.to_json_dict(made(word("so", 0.5, 0.7), offset_ms=None))["offset_ms"] is None
