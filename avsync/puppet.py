@@ -210,7 +210,7 @@ class Puppet:
         )
         back = THROAT + (TONGUE - THROAT) * tongue[..., None]
         # Lips pushed forward hide the teeth.
-        tooth = self.portrait.tooth[top:bottom, left:right, None] * (1.0 - 0.7 * pose.pout)
+        tooth = self.portrait.tooth[top:bottom, left:right, None] * (1.0 - 0.85 * pose.pout)
         # The upper lip throws a shadow on the teeth, and the corners of a narrow mouth are dark.
         light = np.clip(0.62 + (uv[..., 1] - line_upper) / 9.0, 0.0, 1.0) * np.minimum(
             0.5 + 0.75 * sides, 1.0
