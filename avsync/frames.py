@@ -1,12 +1,17 @@
 """The pictures of a clip, decoded when asked for: a sequence that behaves like a list of arrays.
 
-Nothing is kept but the last picture, so memory does not grow with the length of the clip. Reading in order runs
-at the speed of the decoder; any other access seeks to the key frame before the picture and decodes up to it.
+Nothing is kept but the last picture, so memory does not grow with the length of the clip. Reading in order
+runs at the speed of the decoder; any other access seeks to the key frame before the picture and decodes up to
+it.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import av
 import numpy as np
@@ -14,7 +19,9 @@ from av.container import InputContainer
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from avsync.decode import decode, open_container, use_threads
 from avsync.errors import MediaError
+from avsync.timebase import Times, pts_to_seconds
 
 Image = NDArray[np.uint8]
 """(H, W, 3) RGB."""
@@ -23,24 +30,23 @@ IDENTITY = (1, 0, 0, 1)
 """Display matrix (a, b, c, d) of a picture that is shown as it is stored."""
 
 
+USUAL_GAP = 0.04
+"""Seconds between frames where not a single gap is known."""
+
 ROTATIONS = {(1, 0, 0, 1): 0, (0, -1, 1, 0): 90, (-1, 0, 0, -1): 180, (0, 1, -1, 0): -90}
 """Degrees counter-clockwise of the display matrices that do not mirror."""
-
-
-def open_container(path: Path) -> InputContainer:
-    """Open a file for reading. The prefix keeps a colon in its name from being read as a protocol."""
-    return av.open(f"file:{path}", metadata_errors="replace")
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """The rotation and mirroring that a player applies to a frame, as signs of (a, b, c, d) with
 
-    `x' = a x + c y`, `y' = b x + d y` (x to the right, y down). Angles that are no quarter turn count as none.
+    `x' = a x + c y`, `y' = b x + d y` (x to the right, y down). Angles that are no quarter turn count as
+    none.
     """
     side_data = frame.side_data.get("DISPLAYMATRIX")
     if side_data is None:
         return IDENTITY
-    values = np.frombuffer(bytes(side_data), dtype=np.int32)[[0, 1, 3, 4]]
+    values = np.frombuffer(cast(bytes, side_data), dtype=np.int32)[[0, 1, 3, 4]]
     a, b, c, d = (int(v) for v in np.sign(np.where(np.abs(values) > 32768, values, 0)))
     return (a, b, c, d) if abs(a * d - b * c) == 1 and abs(a) + abs(b) == 1 else IDENTITY
 
@@ -53,11 +59,64 @@ def orient(image: Image, matrix: tuple[int, int, int, int]) -> Image:
     return np.ascontiguousarray(image.transpose(1, 0, 2)[::b, ::c])
 
 
+@dataclass(slots=True)
+class PictureTrack:
+    """What the decoding pass keeps of each frame: its time stamp, never its pixels."""
+
+    pts: list[int | None] = field(default_factory=list)
+    keyframes: list[int] = field(default_factory=list)
+    size: tuple[int, int] = (0, 0)
+    matrix: tuple[int, int, int, int] = IDENTITY
+    damaged: int = 0
+
+    def add(self, frame: av.VideoFrame) -> None:
+        """Take the next decoded frame."""
+        if not self.pts:
+            self.size = (frame.height, frame.width)
+            self.matrix = display_matrix(frame)
+        if frame.key_frame:
+            self.keyframes.append(len(self.pts))
+        self.damaged += bool(frame.is_corrupt)
+        self.pts.append(frame.pts)
+
+    def times(self, time_base: Fraction, source: str) -> Times:
+        """(F,) rising seconds; `source` names the file in warnings.
+
+        A frame without a time stamp, or with one that is not later than the frame before, is moved behind it.
+        """
+        times = np.array([np.nan if p is None else pts_to_seconds(p, time_base) for p in self.pts])
+        known = times[np.isfinite(times)]
+        gaps = np.diff(known)
+        usual = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else USUAL_GAP
+        missing = int(np.isnan(times).sum())
+        moved = 0
+        previous = (float(known[0]) if len(known) else 0.0) - usual
+        for i, time in enumerate(times):
+            if not time > previous:
+                moved += not np.isnan(time)
+                # A small step keeps the later frames, whose times are right, in place.
+                times[i] = previous + (usual if np.isnan(time) else float(time_base))
+            previous = times[i]
+        if missing:
+            warnings.warn(
+                f"{source}: {missing} of {len(times)} frames have no time stamp; they follow at "
+                f"{usual * 1000:.1f} ms",
+                stacklevel=3,
+            )
+        if moved:
+            warnings.warn(
+                f"{source}: {moved} of {len(times)} frames have a time stamp that is not later than the "
+                "frame before; they were moved behind it",
+                stacklevel=3,
+            )
+        return times
+
+
 class Frames(Sequence[Image]):
     """The pictures of one video stream in presentation order.
 
-    `frames[i]` is (H, W, 3) uint8 RGB with the container's rotation applied; negative indices and slices (a list)
-    work. `height` and `width` are those of the displayed picture.
+    `frames[i]` is (H, W, 3) uint8 RGB with the container's rotation applied; negative indices and slices (a
+    list) work. `height` and `width` are those of the displayed picture.
     """
 
     def __init__(
@@ -69,10 +128,13 @@ class Frames(Sequence[Image]):
         size: tuple[int, int],
         matrix: tuple[int, int, int, int] = IDENTITY,
     ) -> None:
-        """`pts`: of each decoded frame, in stream ticks; `keyframes`: their indices; `size`: stored (H, W)."""
+        """`pts`: of each frame, in stream ticks; `keyframes`: their indices; `size`: stored (H, W)."""
         self._path = path
         self._stream_index = stream_index
         self._pts = pts
+        # A picture is found again by its time stamp; where stamps repeat, only counting is sure.
+        known = [p for p in pts if p is not None]
+        self._seekable = len(known) == len(pts) and all(a < b for a, b in pairwise(known))
         self._keyframes = np.asarray(keyframes, dtype=np.int64)
         self._stored_height, self._stored_width = size
         self._matrix = matrix
@@ -128,7 +190,7 @@ class Frames(Sequence[Image]):
     # The decoder stands before frame `_next`; `_last` is the last picture and its index.
     def _reset(self) -> None:
         self._container: InputContainer | None = None
-        self._decoded: Iterator[av.VideoFrame] = iter(())
+        self._decoded: Iterator[av.VideoFrame | av.AudioFrame] = iter(())
         self._reformatter = VideoReformatter()
         self._next = 0
         self._last: tuple[int, Image] | None = None
@@ -139,23 +201,23 @@ class Frames(Sequence[Image]):
             stored = self._reformatter.reformat(
                 frame, width=self._stored_width, height=self._stored_height, format="rgb24"
             )
-            self._last = (index, orient(stored.to_ndarray(), self._matrix))
+            self._last = (index, orient(cast(Image, stored.to_ndarray()), self._matrix))
         return self._last[1]
 
     def _frame(self, index: int) -> av.VideoFrame:
         key = self._keyframe_before(index)
         if self._container is None or index < self._next or key > self._next:
-            frame = self._seek(index, key) if key > 0 else None
-            if frame is not None:
-                return frame
+            found = self._seek(index, key) if key > 0 else None
+            if found is not None:
+                return found
             self._rewind()
         for frame in self._decoded:
             self._next += 1
-            if self._next > index:
+            if self._next > index and isinstance(frame, av.VideoFrame):
                 return frame
         raise MediaError(
-            f"{self._path}: frame {index} could be decoded before and cannot now. Was the file changed meanwhile? "
-            "Load it again."
+            f"{self._path}: frame {index} could be decoded before and cannot now. "
+            "Was the file changed meanwhile? Load it again."
         )
 
     def _keyframe_before(self, index: int) -> int:
@@ -165,7 +227,7 @@ class Frames(Sequence[Image]):
     def _seek(self, index: int, key: int) -> av.VideoFrame | None:
         """The frame, decoded from the key frame on; None where the file cannot be entered there exactly."""
         key_pts, pts = self._pts[key], self._pts[index]
-        if key_pts is None or pts is None:
+        if not self._seekable or key_pts is None or pts is None:
             return None
         self._open()
         assert self._container is not None
@@ -173,12 +235,17 @@ class Frames(Sequence[Image]):
             self._container.seek(key_pts, stream=self._container.streams[self._stream_index])
         except av.FFmpegError:
             return None
-        for count, frame in enumerate(self._decoded):
-            if frame.pts is None or (count == 0 and frame.pts > key_pts) or frame.pts > pts:
+        entered = False
+        for frame in self._decoded:
+            if not isinstance(frame, av.VideoFrame) or frame.pts is None or frame.pts > pts:
+                return None
+            # Pictures before the key frame lack what they refer to; those after it do not.
+            entered = entered or frame.pts == key_pts
+            if not entered and frame.pts > key_pts:
                 return None
             if frame.pts == pts:
                 self._next = index + 1
-                return frame
+                return frame if entered else None
         return None
 
     def _rewind(self) -> None:
@@ -193,22 +260,5 @@ class Frames(Sequence[Image]):
                 self._container = open_container(self._path)
             except av.FFmpegError as error:
                 raise MediaError(f"{self._path}: cannot be opened again ({error})") from error
-        self._decoded = decode_video(self._container, self._stream_index)
-
-
-def decode_video(container: InputContainer, stream_index: int) -> Iterator[av.VideoFrame]:
-    """All frames of a stream that decode, from the container's position on; damaged packets are passed over."""
-    stream = container.streams[stream_index]
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except av.FFmpegError:  # the container ends in damage: deliver what the decoder still holds
-            yield from stream.codec_context.decode(None)
-            return
-        try:
-            yield from packet.decode()
-        except av.FFmpegError:
-            continue
+            use_threads(self._container.streams[self._stream_index])
+        self._decoded = decode(self._container, [self._container.streams[self._stream_index]])

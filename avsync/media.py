@@ -6,27 +6,25 @@ The clock is the container's presentation clock, `pts * time_base`, as FFmpeg's 
   start there, and what counts is their difference.
 - MP4 and MOV edit lists are applied: pictures and sound outside an edit are not presented and not delivered,
   an empty edit at the start moves a stream later, codec priming that the list cuts is gone.
-- Priming that the container signals (AAC in MP4, Opus and Vorbis in Matroska/WebM/Ogg, LAME's header in MP3) is
-  cut, as players do. Priming that is not signalled (MP3 in AVI, MP2 in MPEG) is heard, as in players.
+- Priming that the container signals (AAC in MP4, Opus and Vorbis in Matroska/WebM/Ogg, LAME's header in MP3)
+  is cut, as players do. Priming that is not signalled (MP3 in AVI, MP2 in MPEG) is heard, as in players.
 - Neither stream is padded or cut to the other.
 """
 
 import os
 import tempfile
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
-from av.container import InputContainer
-from av.stream import Stream
 
+from avsync.decode import Damage, decode, use_threads
 from avsync.errors import MediaError
-from avsync.frames import IDENTITY, Frames, Image, display_matrix
+from avsync.frames import Frames, Image, PictureTrack
 from avsync.sound import SoundTrack, Waveform
 from avsync.streams import MediaInfo, StreamInfo, describe, open_media, probe
 from avsync.timebase import Times
@@ -65,8 +63,8 @@ class FrameStatistics:
 class Clip:
     """Picture and sound of a file on one clock; a missing stream is an empty array.
 
-    `frame_times`: (F,) seconds, rising, one for each decoded frame. `frames[i]`: (H, W, 3) uint8 RGB, decoded when
-    asked for. `waveform`: (N,) float32 mono; sample n stands at `audio_start + n / sample_rate`.
+    `frame_times`: (F,) seconds, rising, one for each decoded frame. `frames[i]`: (H, W, 3) uint8 RGB, decoded
+    when asked for. `waveform`: (N,) float32 mono; sample n stands at `audio_start + n / sample_rate`.
     """
 
     source: str
@@ -113,8 +111,9 @@ class Clip:
 def frame_statistics(frame_times: Times) -> FrameStatistics:
     """Rate and regularity of (F,) frame times.
 
-    The rate counts as constant when every frame lies within 1.1 ms of an even grid fitted to the times: so the 1 ms
-    clock of Matroska (gaps of 33 and 34 ms at 30 fps) is constant, and a rate that changes half-way is not.
+    The rate counts as constant when every frame lies within 1.1 ms of an even grid fitted to the times: so
+    the 1 ms clock of Matroska (gaps of 33 and 34 ms at 30 fps) is constant, and a rate that changes half-way
+    is not.
     """
     if len(frame_times) < 2:
         return FrameStatistics(len(frame_times), 0.0, 0.0, 0.0, 0.0, False)
@@ -133,8 +132,8 @@ def frame_statistics(frame_times: Times) -> FrameStatistics:
 def load(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> Clip:
     """Read a media file: sound at once, pictures when asked for, all times from the PTS.
 
-    Raises `MediaError` when the file is missing, empty, no media, or nothing in it can be decoded; a damaged or
-    truncated file gives what decodes, and a warning that says what is lost.
+    Raises `MediaError` when the file is missing, empty, no media, or nothing in it can be decoded; a damaged
+    or truncated file gives what decodes, and a warning that says what is lost.
     """
     if sample_rate < 1000:
         raise ValueError(f"sample rate must be at least 1000 Hz, not {sample_rate}")
@@ -144,29 +143,36 @@ def load(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> Cli
         streams = [container.streams[i] for i in (info.video, info.audio) if i is not None]
         if not streams:
             raise MediaError(
-                f"{path} has neither video nor sound that can be decoded (found: {info.describe()}). Give a video file."
+                f"{path} has neither video nor sound that can be decoded (found: {info.describe()}). "
+                "Give a video file."
             )
-        pictures = _PictureTrack()
-        sound = SoundTrack(sample_rate)
-        damage = _decode_all(container, streams, pictures, sound)
+        pictures, sound, damage = PictureTrack(), SoundTrack(sample_rate), Damage()
+        for stream in streams:
+            use_threads(stream)
+        for frame in decode(container, streams, damage):
+            if isinstance(frame, av.VideoFrame):
+                pictures.add(frame)
+            else:
+                sound.add(frame)
     waveform, audio_start = sound.place(str(path))
-    frame_times = _frame_times(pictures, info, path)
-    frames = Frames.empty()
+    frames, frame_times = Frames.empty(), np.zeros(0, np.float64)
     if info.video is not None and pictures.pts:
+        frame_times = pictures.times(info.streams[info.video].time_base, str(path))
         frames = Frames(path, info.video, pictures.pts, pictures.keyframes, pictures.size, pictures.matrix)
     clip = Clip(str(path), frame_times, frames, waveform, sample_rate, audio_start, info)
     if not clip.has_video and not clip.has_audio:
         raise MediaError(
-            f"{path}: nothing can be decoded (declared: {info.describe()}); the file is damaged or truncated. "
-            "Get a complete copy."
+            f"{path}: nothing can be decoded (declared: {info.describe()}); the file is damaged or "
+            "truncated. Get a complete copy."
         )
-    _warn_of_losses(clip, damage)
+    _warn_of_losses(clip, damage, pictures.damaged)
     return clip
 
 
 @contextmanager
 def atomic_path(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
-    """A temporary path beside `target`, with its suffix, that is moved into place on success and removed on error.
+    """A temporary path beside `target`, with its suffix, that is moved into place on success and removed on
+    error.
 
     Raises `MediaError` when the folder is missing, or the target exists and may not be overwritten.
     """
@@ -199,108 +205,13 @@ def atomic_path(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
         temporary.unlink(missing_ok=True)
 
 
-@dataclass(slots=True)
-class _PictureTrack:
-    """What the decoding pass keeps of each frame: its time stamp, never its pixels."""
-
-    pts: list[int | None] = field(default_factory=list)
-    keyframes: list[int] = field(default_factory=list)
-    size: tuple[int, int] = (0, 0)
-    matrix: tuple[int, int, int, int] = IDENTITY
-    damaged: int = 0
-
-    def add(self, frame: av.VideoFrame) -> None:
-        if not self.pts:
-            self.size = (frame.height, frame.width)
-            self.matrix = display_matrix(frame)
-        if frame.key_frame:
-            self.keyframes.append(len(self.pts))
-        self.damaged += bool(frame.is_corrupt)
-        self.pts.append(frame.pts)
-
-
-@dataclass(slots=True)
-class _Damage:
-    """Packets that could not be decoded, by kind of stream; `broken_off` when the container itself ended in error."""
-
-    packets: Counter[str] = field(default_factory=Counter)
-    broken_off: str | None = None
-
-
-def _decode_all(
-    container: InputContainer, streams: list[Stream], pictures: _PictureTrack, sound: SoundTrack | None
-) -> _Damage:
-    """Decode both streams once, in the order of the file."""
-    damage = _Damage()
-
-    def take(frame: object) -> None:
-        if isinstance(frame, av.VideoFrame):
-            pictures.add(frame)
-        elif isinstance(frame, av.AudioFrame) and sound is not None:
-            sound.add(frame)
-
-    packets = container.demux(streams)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return damage
-        except av.FFmpegError as error:
-            damage.broken_off = error.strerror
-            for stream in streams:
-                for frame in stream.codec_context.decode(None):
-                    take(frame)
-            return damage
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            damage.packets[packet.stream.type] += 1
-            continue
-        for frame in frames:
-            take(frame)
-
-
-def _frame_times(pictures: _PictureTrack, info: MediaInfo, path: Path) -> Times:
-    """(F,) rising seconds. A frame without a time stamp, or not later than the one before it, is moved behind it."""
-    if info.video is None or not pictures.pts:
-        return np.zeros(0, np.float64)
-    time_base = info.streams[info.video].time_base
-    times = np.array([np.nan if p is None else float(p * time_base) for p in pictures.pts])
-    known = times[np.isfinite(times)]
-    gaps = np.diff(known)
-    usual = (
-        float(np.median(gaps[gaps > 0]))
-        if (gaps > 0).any()
-        else 1 / (info.streams[info.video].frame_rate or 25)
-    )
-    missing = int(np.isnan(times).sum())
-    moved = 0
-    previous = (float(known[0]) if len(known) else 0.0) - usual
-    for i, time in enumerate(times):
-        if not time > previous:
-            moved += not np.isnan(time)
-            # A small step keeps the later frames, whose times are right, in place.
-            times[i] = previous + (usual if np.isnan(time) else float(time_base))
-        previous = times[i]
-    if missing:
-        warnings.warn(
-            f"{path}: {missing} of {len(times)} frames have no time stamp; they follow at {usual * 1000:.1f} ms",
-            stacklevel=3,
-        )
-    if moved:
-        warnings.warn(
-            f"{path}: {moved} of {len(times)} frames have a time stamp that is not later than the frame before; they "
-            "were moved behind it",
-            stacklevel=3,
-        )
-    return times
-
-
-def _warn_of_losses(clip: Clip, damage: _Damage) -> None:
+def _warn_of_losses(clip: Clip, damage: Damage, damaged_pictures: int) -> None:
     """Say what a damaged or truncated file lost, by errors and by the lengths it declares."""
     losses = [
         f"{count} {kind} packets could not be decoded" for kind, count in sorted(damage.packets.items())
     ]
+    if damaged_pictures:
+        losses.append(f"{damaged_pictures} pictures are damaged")
     if damage.broken_off:
         losses.append(f"reading broke off ({damage.broken_off})")
     ends = {}
@@ -318,9 +229,16 @@ def _warn_of_losses(clip: Clip, damage: _Damage) -> None:
             losses.append(f"the {name} ends at {end:.2f} s instead of the declared {declared:.2f} s")
     if ends and clip.info.duration is not None:
         end = max(e for _, e in ends.values())
-        # Matroska counts its duration from zero, MPEG from the first packet: only what is short by both is lost.
+        # Matroska counts its duration from zero, MPEG from the first packet: only what is short by both is
+        # lost.
         declared = min(clip.info.start_time or 0.0, 0.0) + clip.info.duration
         if declared > end + 0.5 and not any("declared" in loss for loss in losses):
             losses.append(f"the file ends at {end:.2f} s instead of the declared {declared:.2f} s")
+    if clip.has_video and clip.info.container == "avi" and not losses:
+        # FFmpeg shortens the declared length of an AVI file to its size; the count of frames stays.
+        assert clip.info.video is not None
+        declared_frames = clip.info.streams[clip.info.video].declared_frames
+        if (declared_frames - len(clip.frame_times)) > 0.5 * clip.fps:
+            losses.append(f"{len(clip.frame_times)} of {declared_frames} declared pictures are left")
     if losses:
         warnings.warn(f"{clip.source} is damaged or truncated: {'; '.join(losses)}", stacklevel=3)

@@ -1,29 +1,30 @@
 """Correcting the offset of a file by its time stamps alone: every packet is copied, nothing is encoded again.
 
-`shift_audio` moves the sound against everything else. A time below zero would be cut (MP4 edit lists) or moved by
-the muxer, so where the sound would start before zero the other streams are moved later instead: only the
-difference counts. The written file is read back and compared packet by packet before it is put in place, because
-some containers (AVI) cannot hold a shift and their muxers do not say so.
+`shift_audio` moves the sound against everything else. A time below zero would be cut (MP4 edit lists) or
+moved by the muxer, so where the sound would start before zero the other streams are moved later instead: only
+the difference counts. The written file is read back and compared packet by packet before it is put in place,
+because some containers (AVI) cannot hold a shift and their muxers do not say so.
 """
 
 import contextlib
 import os
 import warnings
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-from av.container import Flags, InputContainer, OutputContainer
+from av.codec import CodecContext
+from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
+from avsync.decode import decode
 from avsync.errors import MediaError, UndeterminedError
-from avsync.frames import open_container
 from avsync.media import atomic_path
+from avsync.packets import complete_times, keep_rising, move, packet_times, readable
 from avsync.streams import describe, open_media
-from avsync.timebase import FLICK, rescale, seconds_to_ms, shift_to_fraction
+from avsync.timebase import seconds_to_ms, shift_to_fraction
 
 TOLERANCE_SECONDS = 1.0e-3
 """How far the written shift may be from the wanted one: the rounding of a 1 ms clock."""
@@ -37,13 +38,18 @@ MP4_OPTIONS = {
     "movie_timescale": "90000",
     "movflags": "+faststart",
 }
+BITEXACT = 0x400
+"""FFmpeg's flag for a file without random ids and dates: the same input gives the same bytes."""
+
 STALE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 """Tags that describe the old file, not its content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What `correct` did. Offsets in ms, positive = audio leads; `after_ms` None = not measured or undetermined."""
+    """What `correct` did. Offsets in ms, positive = audio leads; `after_ms` None = not measured or
+    undetermined.
+    """
 
     source: str
     output: str
@@ -65,7 +71,8 @@ def correct(
     """Measure the offset of `source`, write a copy without it, and measure that again.
 
     `offset_ms` is taken instead of the first measurement. `dry_run` measures and writes nothing. Raises
-    `UndeterminedError` when the offset is not determined, `MediaError` for files that cannot be read or written.
+    `UndeterminedError` when the offset is not determined, `MediaError` for files that cannot be read or
+    written.
     """
     from avsync.offset import detect_offset  # the models are loaded only where something is measured
 
@@ -75,8 +82,8 @@ def correct(
         found = detect_offset(source)
         if found.ms is None:
             raise UndeterminedError(
-                f"the offset of {source} is undetermined ({found.reason}); nothing was written. If you know it, give "
-                "it: --offset-ms MS (positive: the audio leads).",
+                f"the offset of {source} is undetermined ({found.reason}); nothing was written. "
+                "If you know it, give it: --offset-ms MS (positive: the audio leads).",
                 found.reason or "ambiguous",
             )
         offset_ms = found.ms
@@ -95,9 +102,10 @@ def shift_audio(
 ) -> None:
     """Copy a file with all its sound moved by `shift_ms` (positive = later) against the other streams.
 
-    All streams, tags, chapters and the rotation are copied; a stream that the new container cannot hold is left
-    out with a warning, unless it is picture or sound. Raises `MediaError` when the file lacks picture or sound, the
-    target exists or is the source, or the container cannot hold the shift (nothing is left behind then).
+    All streams, tags, chapters and the rotation are copied; a stream that the new container cannot hold is
+    left out with a warning, unless it is picture or sound. Raises `MediaError` when the file lacks picture or
+    sound, the target exists or is the source, or the container cannot hold the shift (nothing is left behind
+    then).
     """
     source, target = Path(source), Path(target)
     if not np.isfinite(shift_ms):
@@ -109,8 +117,8 @@ def shift_audio(
         if info.video is None or info.audio is None:
             missing = "video" if info.video is None else "audio"
             raise MediaError(
-                f"{source} has no {missing} stream (found: {info.describe()}): there is nothing to shift the sound "
-                "against. Give a file with both."
+                f"{source} has no {missing} stream (found: {info.describe()}): there is nothing to shift "
+                "the sound against. Give a file with both."
             )
     with atomic_path(target, overwrite=overwrite) as temporary:
         _copy(source, temporary, target, shift, _lift(source, info.audio, shift))
@@ -125,7 +133,9 @@ def _check_target(source: Path, target: Path, overwrite: bool) -> None:
     if same:
         raise MediaError(f"the output {target} is the input itself. Give another name.")
     if target.exists() and not overwrite:
-        raise MediaError(f"{target} exists. Remove it, choose another name, or allow overwriting (--overwrite).")
+        raise MediaError(
+            f"{target} exists. Remove it, choose another name, or allow overwriting (--overwrite)."
+        )
 
 
 def _lift(source: Path, audio: int, shift: Fraction) -> Fraction:
@@ -134,20 +144,20 @@ def _lift(source: Path, audio: int, shift: Fraction) -> Fraction:
     The first *audible* sample counts: AAC priming lies before zero and belongs there.
     """
     with open_media(source) as container:
-        stream = container.streams[audio]
-        for packet in container.demux(stream):
-            with contextlib.suppress(av.FFmpegError):
-                for frame in packet.decode():
-                    if frame.pts is not None and frame.time_base is not None:
-                        return max(Fraction(0), -(frame.pts * frame.time_base + shift))
+        for frame in decode(container, [container.streams[audio]]):
+            if frame.pts is not None and frame.time_base is not None:
+                return max(Fraction(0), -(frame.pts * frame.time_base + shift))
     return max(Fraction(0), -shift)
 
 
 def _copy(source: Path, temporary: Path, target: Path, shift: Fraction, lift: Fraction) -> None:
+    # Muxers accept some streams (timecode, telemetry) and refuse them when the header is written: leave out
+    # the least important kind first.
     refused: set[str] = set()
     while True:
         with open_media(source) as container:
-            extras = {s.type for s in container.streams} - {"video", "audio"} - refused
+            kinds = {s.type for s in container.streams} - refused
+            extras = [kind for kind in ("data", "attachment", "subtitle") if kind in kinds]
             try:
                 _write(container, temporary, target, shift, lift, refused)
                 return
@@ -157,8 +167,7 @@ def _copy(source: Path, temporary: Path, target: Path, shift: Fraction, lift: Fr
                         f"{target} cannot be written: {getattr(error, 'strerror', None) or error}. "
                         "Choose another container for the output, such as .mkv or .mp4."
                     ) from error
-        # Muxers accept data streams (timecode, telemetry) and refuse them when the header is written.
-        refused |= extras
+        refused.add(extras[0])
 
 
 def _write(
@@ -175,10 +184,10 @@ def _write(
         out.metadata.update(_lasting(source.metadata))
         _copy_chapters(source, out, lift)
         out.start_encoding()
-        for packet in _complete_times(_readable(source, list(streams))):
+        for packet in complete_times(readable(source, list(streams))):
             stream = packet.stream
-            _move(packet, lift + shift if stream.type == "audio" else lift)
-            _keep_rising(packet, last_dts, streams[stream].time_base)
+            move(packet, lift + shift if stream.type == "audio" else lift)
+            keep_rising(packet, last_dts, streams[stream].time_base)
             packet.stream = streams[stream]
             out.mux(packet)
 
@@ -193,7 +202,7 @@ def _open_output(temporary: Path, target: Path) -> OutputContainer:
         raise MediaError(
             f"{target}: no container is known by the ending {target.suffix!r}. Use .mp4, .mov, .mkv or .webm."
         ) from error
-    out.flags |= Flags.bitexact.value  # no random ids and dates, so that the same input gives the same bytes
+    out.flags |= BITEXACT
     return out
 
 
@@ -201,21 +210,24 @@ def _add_streams(
     source: InputContainer, out: OutputContainer, target: Path, refused: set[str]
 ) -> dict[Stream, Stream]:
     streams: dict[Stream, Stream] = {}
+    chapters = source.chapters()
     for stream in source.streams:
         try:
+            if stream.type == "data" and not _codec_name(stream) and chapters:
+                continue  # the track in which MP4 keeps its chapters, which are copied as such
             if stream.type in refused:
                 raise ValueError("refused by the muxer")
             copy = out.add_stream_from_template(stream, opaque=True)
         except (ValueError, av.FFmpegError, AttributeError) as error:
-            name = stream.codec_context.name if stream.codec_context else "unknown codec"
+            name = _codec_name(stream) or "unknown codec"
             if stream.type in ("video", "audio"):
                 raise MediaError(
                     f"{target.suffix} cannot hold the {stream.type} stream ({name}) of the input. "
                     "Give the output the ending .mkv, or that of the input."
                 ) from error
             warnings.warn(
-                f"{target}: the {stream.type} stream {stream.index} ({name}) is left out; {target.suffix} cannot "
-                "hold it",
+                f"{target}: the {stream.type} stream {stream.index} ({name}) is left out; {target.suffix} "
+                "cannot hold it",
                 stacklevel=5,
             )
             continue
@@ -223,6 +235,11 @@ def _add_streams(
         copy.disposition = stream.disposition
         streams[stream] = copy
     return streams
+
+
+def _codec_name(stream: Stream) -> str | None:
+    context: CodecContext | None = stream.codec_context
+    return context.name if context is not None else None
 
 
 def _lasting(metadata: dict[str, str]) -> dict[str, str]:
@@ -233,111 +250,39 @@ def _copy_chapters(source: InputContainer, out: OutputContainer, lift: Fraction)
     chapters = source.chapters()
     for chapter in chapters:
         time_base = chapter["time_base"] or Fraction(1, 1000)
-        for edge in ("start", "end"):
-            chapter[edge] += round(lift / time_base)
+        by = round(lift / time_base)
+        chapter["end"] += by
+        # MP4 lays chapters end to end from zero: what is new before the first one belongs to it.
+        chapter["start"] += by if chapter["start"] > 0 else 0
     if chapters:
         out.set_chapters(chapters)
 
 
-def _readable(source: InputContainer, streams: list[Stream]) -> Iterator[av.Packet]:
-    """All packets that can be read; a file that breaks off is copied up to there."""
-    packets = source.demux(streams)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except av.FFmpegError as error:
-            warnings.warn(f"{source.name}: reading broke off ({error.strerror}); the rest is not copied", stacklevel=6)
-            return
-        if packet.size:  # an empty packet only says that its stream has ended
-            yield packet
-
-
-def _complete_times(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
-    """The packets with both time stamps, as muxers need them.
-
-    Demuxers leave out the DTS of a stream's first packets where pictures are reordered: they are counted back from
-    the first that is known. A packet without any time stamp cannot be placed and is passed over.
-    """
-    waiting: dict[int, list[av.Packet]] = {}
-    known: set[int] = set()
-    for packet in packets:
-        index = packet.stream_index
-        if index in known:
-            if packet.dts is not None or packet.pts is not None:
-                yield _with_both(packet)
-        elif packet.dts is None:
-            waiting.setdefault(index, []).append(packet)
-        else:
-            known.add(index)
-            early = waiting.pop(index, [])
-            for distance, first in enumerate(reversed(early), 1):
-                first.dts = packet.dts - distance * max(packet.duration or 1, 1)
-            yield from map(_with_both, [*early, packet])
-    for rest in waiting.values():
-        yield from (_with_both(p) for p in rest if p.pts is not None)
-
-
-def _with_both(packet: av.Packet) -> av.Packet:
-    if packet.dts is None:
-        packet.dts = packet.pts
-    if packet.pts is None:
-        packet.pts = packet.dts
-    return packet
-
-
-def _move(packet: av.Packet, by: Fraction) -> None:
-    """Shift a packet on a tick so fine that only the muxer rounds."""
-    time_base = packet.time_base
-    ticks = round(by / FLICK)
-    assert packet.pts is not None and packet.dts is not None
-    packet.pts = rescale(packet.pts, time_base, FLICK) + ticks
-    packet.dts = rescale(packet.dts, time_base, FLICK) + ticks
-    packet.duration = rescale(packet.duration or 0, time_base, FLICK)
-    packet.time_base = FLICK
-
-
-def _keep_rising(packet: av.Packet, last: dict[int, int], time_base: Fraction | None) -> None:
-    """Muxers refuse a DTS that does not rise, which damaged files have."""
-    index = packet.stream_index
-    assert packet.pts is not None and packet.dts is not None
-    if index in last and packet.dts <= last[index]:
-        packet.dts = last[index] + max(round((time_base or FLICK) / FLICK), 1)
-        packet.pts = max(packet.pts, packet.dts)
-    last[index] = packet.dts
-
-
 def _check_shift(source: Path, temporary: Path, target: Path, shift: Fraction) -> None:
     """Compare the times of the packets of both files; raise when the sound did not move as wanted."""
-    before, after = _packet_times(source), _packet_times(temporary)
+    before, after = packet_times(source), packet_times(temporary)
     moved = {}
-    for kind, old in before.items():
-        new = after.get(kind)
-        if new is None or not len(new):
-            raise MediaError(f"{target} lost its {kind} when it was written. Use .mkv or .mp4 for the output.")
-        if len(new) == len(old):
-            moved[kind] = new - old
-        else:  # some demuxers cut the same bytes into other packets: compare the ends
-            moved[kind] = np.array([new[0] - old[0]])
+    for kind, (old, _) in before.items():
+        new, _ = after[kind]
+        if not len(new):
+            raise MediaError(
+                f"{target} lost its {kind} when it was written. Use .mkv or .mp4 for the output."
+            )
+        # Some demuxers cut the same bytes into other packets: then only the starts compare.
+        moved[kind] = new - old if len(new) == len(old) else new[:1] - old[:1]
     got = float(np.median(moved["audio"]) - np.median(moved["video"]))
     uneven = max(float(np.abs(m - np.median(m)).max()) for m in moved.values())
+    spread = f", uneven by {seconds_to_ms(uneven):.1f} ms" if uneven > 2 * TOLERANCE_SECONDS else ""
     # Each of the four time stamps is rounded on its own: two ticks of a 1 ms clock at most.
     if abs(got - float(shift)) > TOLERANCE_SECONDS or uneven > 2 * TOLERANCE_SECONDS:
         raise MediaError(
-            f"{target.suffix} cannot hold the shift: wanted {seconds_to_ms(float(shift)):+.1f} ms, the written file has "
-            f"{seconds_to_ms(got):+.1f} ms. Give the output the ending .mkv or .mp4."
+            f"{target.suffix} cannot hold the shift: wanted {seconds_to_ms(float(shift)):+.1f} ms, the "
+            f"written file has {seconds_to_ms(got):+.1f} ms{spread}. Give the output the ending .mkv or .mp4."
         )
-
-
-def _packet_times(path: Path) -> dict[str, np.ndarray]:
-    """PTS in seconds of all packets of the first video and audio stream, in the order of presentation."""
-    times: dict[str, list[float]] = {"video": [], "audio": []}
-    with open_container(path) as container:
-        info = describe(container, path)
-        streams = [container.streams[i] for i in (info.video, info.audio) if i is not None]
-        for packet in container.demux(streams):
-            pts = packet.pts if packet.pts is not None else packet.dts
-            if pts is not None and packet.size:
-                times[packet.stream.type].append(float(pts * packet.time_base))
-    return {kind: np.sort(np.array(values)) for kind, values in times.items()}
+    shown = before["video"][1] - after["video"][1]
+    if shown > 0:
+        warnings.warn(
+            f"{target}: {shown} pictures before the start, hidden by the edit list of {source}, are visible "
+            "in it",
+            stacklevel=3,
+        )

@@ -1,15 +1,16 @@
-"""The sound of a clip on the presentation clock: decoded, mixed to mono, resampled, and laid where its PTS say.
+"""The sound of a clip on the presentation clock: decoded, mixed to mono, resampled, laid where its PTS say.
 
 A decoder hands out samples without gaps; where they belong is in the time stamps. The difference between a
-frame's time stamp and the length of the sound before it (the *lag* here) is constant in a sound file without
-gaps. It wobbles by the rounding of the container (1 ms in Matroska), jumps where sound is missing or doubled, and
-creeps where the recorder's sample clock is not the container's. Rounding is averaged out, jumps become silence or
-a cut, creep is followed.
+frame's time stamp and the length of the sound before it (the *lag* here) is constant in sound without gaps.
+It wobbles by the rounding of the container (1 ms in Matroska), jumps where sound is missing or doubled, and
+creeps where the recorder's sample clock is not the container's. Rounding is averaged out, jumps become
+silence or a cut, creep is followed.
 """
 
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -22,8 +23,9 @@ Waveform = NDArray[np.float32]
 """(N,) mono."""
 
 GAP_SECONDS = 0.010
-"""A jump of the lag by more than this is missing (or doubled) sound. Below lies the rounding of containers (at most
-1 ms each way) and the jitter of capture programs; above lies one lost packet of any usual codec (20 to 26 ms)."""
+"""A jump of the lag by more than this is missing (or doubled) sound. Below lies the rounding of containers
+(at most 1 ms each way) and the jitter of capture programs; above lies one lost packet of any usual codec (20
+to 26 ms)."""
 
 CREEP_SECONDS = 0.002
 """A slow change of the lag within a run that stays below this is taken for rounding and not followed."""
@@ -53,7 +55,8 @@ class SoundTrack:
         if source != self._source:
             self._flush()
             self._source = source
-            # rematrix_maxval: stereo becomes (L + R) / 2 instead of the louder, clipping sum of FFmpeg's default.
+            # rematrix_maxval: stereo becomes (L + R) / 2 instead of the louder, clipping sum of FFmpeg's
+            # default.
             self._resampler = av.AudioResampler(
                 format="flt", layout="mono", rate=self.sample_rate, options={"rematrix_maxval": "1.0"}
             )
@@ -97,8 +100,9 @@ def place_on_clock(
 ) -> tuple[Waveform, float]:
     """Lay decoded sound on the presentation clock.
 
-    `samples`: (N,) without gaps; `positions`: (M,) seconds of sound decoded before each frame; `times`: (M,) its
-    time stamp in seconds, NaN where it has none. Returns the sound with silence in its gaps, and its start.
+    `samples`: (N,) without gaps; `positions`: (M,) seconds of sound decoded before each frame; `times`: (M,)
+    its time stamp in seconds, NaN where it has none. Returns the sound with silence in its gaps, and its
+    start.
     """
     from scipy.ndimage import median_filter  # here, because it is slow to import
 
@@ -110,7 +114,7 @@ def place_on_clock(
     borders = np.flatnonzero(np.abs(np.diff(smooth)) > GAP_SECONDS) + 1
     edges = np.concatenate([[0], borders, [len(lag)]])
     pieces: list[tuple[float, Waveform]] = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         begin = positions[first]
         end = positions[last] if last < len(positions) else np.inf
         run = samples[round(begin * sample_rate) : None if np.isinf(end) else round(end * sample_rate)]
@@ -152,7 +156,7 @@ def _run_on_clock(
 
 def _blocks(positions: NDArray[np.float64]) -> Iterator[slice]:
     edges = np.searchsorted(positions, np.arange(0.0, positions[-1] + BLOCK_SECONDS, BLOCK_SECONDS))
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         if last > first:
             yield slice(int(first), int(last))
 
@@ -168,8 +172,8 @@ def _join(pieces: list[tuple[float, Waveform]], sample_rate: int, source: str) -
         gap = place - length
         if gap > MAX_SILENCE_SECONDS * sample_rate:
             raise MediaError(
-                f"{source}: the time stamps of the sound jump by {gap / sample_rate:.0f} s at {begin:.3f} s; the file "
-                "is damaged. Copy it into a new container with repaired time stamps first."
+                f"{source}: the time stamps of the sound jump by {gap / sample_rate:.0f} s at {begin:.3f} s; "
+                "the file is damaged. Copy it into a new container with repaired time stamps first."
             )
         if gap > 0:
             out.append(np.zeros(gap, np.float32))
@@ -180,7 +184,8 @@ def _join(pieces: list[tuple[float, Waveform]], sample_rate: int, source: str) -
         length += max(gap, 0) + len(run)
     if cut:
         warnings.warn(
-            f"{source}: {cut / sample_rate * 1000:.0f} ms of sound overlap what was heard before and were left out",
+            f"{source}: {cut / sample_rate * 1000:.0f} ms of sound overlap what was heard before and were "
+            "left out",
             stacklevel=5,
         )
     return np.concatenate(out), start

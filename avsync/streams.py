@@ -6,19 +6,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
+from av.audio import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition, Stream
+from av.video import VideoStream
 
+from avsync.decode import decode, open_container
 from avsync.errors import MediaError
-from avsync.frames import IDENTITY, ROTATIONS, decode_video, display_matrix, open_container
+from avsync.frames import IDENTITY, ROTATIONS, display_matrix
 from avsync.timebase import pts_to_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What a container declares of one stream. Times in seconds on the presentation clock; None = not declared."""
+    """What a container declares of one stream. Times in seconds on the presentation clock; None = not
+    declared.
+    """
 
     index: int
     kind: str
@@ -35,6 +41,8 @@ class StreamInfo:
     """Degrees counter-clockwise that a player turns the picture."""
     frame_rate: float | None = None
     """Declared average rate. What the frames really do is in `frame_statistics`."""
+    declared_frames: int = 0
+    """Pictures or packets that the header counts; 0 = not declared."""
     cover: bool = False
     """A still picture (cover art), not a video."""
     sample_rate: int = 0
@@ -72,8 +80,8 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
         info = describe(container, path)
         if info.video is None:
             return info
-        frame = next(decode_video(container, info.video), None)
-        matrix = IDENTITY if frame is None else display_matrix(frame)
+        frame = next(decode(container, [container.streams[info.video]]), None)
+        matrix = display_matrix(frame) if isinstance(frame, av.VideoFrame) else IDENTITY
         turned = replace(info.streams[info.video], rotation=ROTATIONS.get(matrix, 0))
         streams = tuple(turned if s.index == info.video else s for s in info.streams)
         return replace(info, streams=streams)
@@ -102,6 +110,7 @@ def open_media(path: Path) -> Iterator[InputContainer]:
 
 
 def describe(container: InputContainer, path: Path) -> MediaInfo:
+    """What an open container declares; no packet is read."""
     streams = tuple(_describe_stream(container, s) for s in container.streams)
     return MediaInfo(
         source=str(path),
@@ -114,7 +123,9 @@ def describe(container: InputContainer, path: Path) -> MediaInfo:
     )
 
 
-def _best(container: InputContainer, streams: tuple[StreamInfo, ...], kind: str) -> int | None:
+def _best(
+    container: InputContainer, streams: tuple[StreamInfo, ...], kind: Literal["video", "audio"]
+) -> int | None:
     """FFmpeg's choice (default flag, resolution, bit rate) unless that is a cover picture."""
     usable = [s.index for s in streams if s.kind == kind and not s.cover and s.codec != "unknown"]
     best = container.streams.best(kind) if usable else None
@@ -128,26 +139,28 @@ def _describe_stream(container: InputContainer, stream: Stream) -> StreamInfo:
     def seconds(ticks: int | None) -> float | None:
         return None if ticks is None else pts_to_seconds(ticks, time_base)
 
-    common = {
-        "index": stream.index,
-        "kind": stream.type,
-        "codec": "unknown" if context is None else context.codec.canonical_name,
-        "time_base": time_base,
-        "start_time": seconds(stream.start_time),
-        "duration": seconds(stream.duration),
-        "language": stream.language,
-    }
-    if isinstance(stream, av.VideoStream) and context is not None:
-        rate = stream.average_rate
-        return StreamInfo(
-            **common,
+    described = StreamInfo(
+        index=stream.index,
+        kind=stream.type,
+        codec="unknown" if context is None else context.codec.canonical_name,
+        time_base=time_base,
+        start_time=seconds(stream.start_time),
+        duration=seconds(stream.duration),
+        language=stream.language,
+        declared_frames=stream.frames,
+    )
+    if isinstance(stream, VideoStream) and context is not None:
+        return replace(
+            described,
             width=stream.codec_context.width,
             height=stream.codec_context.height,
-            frame_rate=float(rate) if rate else None,
+            frame_rate=float(stream.average_rate) if stream.average_rate else None,
             cover=bool(stream.disposition & Disposition.attached_pic),
         )
-    if isinstance(stream, av.AudioStream) and context is not None:
-        return StreamInfo(
-            **common, sample_rate=stream.codec_context.sample_rate, channels=stream.codec_context.channels
+    if isinstance(stream, AudioStream) and context is not None:
+        return replace(
+            described,
+            sample_rate=stream.codec_context.sample_rate,
+            channels=stream.codec_context.channels,
         )
-    return StreamInfo(**common)
+    return described

@@ -1,7 +1,8 @@
 """Clips with a known truth: numbered pictures, flashes, and beeps at the flashes, in any container.
 
-Each picture carries its number as eight black or white blocks and so survives lossy codecs; flashes turn the upper
-half white. Each beep is a short sweep whose centre lies at a known time and is found again by correlation.
+Each picture carries its number as eight black or white blocks and so survives lossy codecs; flashes turn the
+upper half white. Each beep is a short sweep whose centre lies at a known time and is found again by
+correlation.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,8 @@ BEEP_SECONDS = 0.040
 
 @dataclass(frozen=True)
 class Truth:
-    """What was rendered: times in seconds on the writer's clock (a container may move all of them together)."""
+    """What was rendered: times in seconds on the writer's clock (a container may move all of them
+    together)."""
 
     path: Path
     frame_times: np.ndarray
@@ -97,7 +99,8 @@ def render(
     gop: int = 12,
     options: dict[str, str] | None = None,
 ) -> Truth:
-    """Write a clip. Flash k and beep k share a time; sound before the clock's zero is left to the container."""
+    """Write a clip. Flash k and beep k share a time; sound before the clock's zero is left to the
+    container."""
     if frame_times is None:
         frame_times = even_times(rate or Fraction(25), seconds)
     times = np.array([float(t) for t in frame_times])
@@ -128,7 +131,13 @@ def _video(out, codec, tick, rate, frame_times, flashes, b_frames, gop, rotation
         stream.bit_rate = 2_000_000
         context.max_b_frames = b_frames
     elif codec == "libvpx-vp9":
-        stream.options = {"deadline": "realtime", "cpu-used": "8", "crf": "20", "b": "0", "lag-in-frames": "0"}
+        stream.options = {
+            "deadline": "realtime",
+            "cpu-used": "8",
+            "crf": "20",
+            "b": "0",
+            "lag-in-frames": "0",
+        }
     if rotation:
         stream.set_display_rotation(rotation)
     for i, time in enumerate(frame_times):
