@@ -38,6 +38,8 @@ BOX: Colour = (230, 230, 230, 255)
 LEAD_IN = 0.3
 LINGER = 0.6
 """Seconds that a line stands before its first word and after its last."""
+MARGIN = 0.35
+"""Of the panel around the words, as a part of the text's size."""
 PAUSE = 0.7
 """A silence of this many seconds starts a new line."""
 
@@ -155,9 +157,10 @@ class Words:
 
     def _draw(self, line: Line, states: Sequence[int]) -> Overlay:
         text = " ".join(word.text for word in line.words)
-        wide = font_of(self._size).getlength(text)
-        size = self._size * min(1.0, 0.94 * self._width / wide)  # one word may be longer than the picture
-        font, pad = font_of(size), round(0.35 * size)
+        size = float(self._size)
+        while size > 1 and font_of(size).getlength(text) + 2 * MARGIN * size > 0.98 * self._width:
+            size *= 0.9  # one word may be longer than the picture
+        font, pad = font_of(size), int(MARGIN * size)
         ascent, descent = font.getmetrics()
         image = Image.new(
             "RGBA", (math.ceil(font.getlength(text)) + 2 * pad, ascent + descent + 2 * pad), (0, 0, 0, 0)

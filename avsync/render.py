@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -15,8 +17,9 @@ from av.container import InputContainer, OutputContainer
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from avsync.align import Alignment, align
+from avsync.decode import open_container
 from avsync.errors import MediaError, TextError
-from avsync.frames import Image, open_container
+from avsync.frames import Image
 from avsync.lips import LipTrack, track
 from avsync.media import Clip, atomic_path, load
 from avsync.offset import Offset
@@ -85,7 +88,10 @@ def annotate(
         alignment = align(clip, transcript)
     paint = painter(clip, alignment, track(clip))
     with atomic_path(target, overwrite=overwrite) as temporary:
-        write_video(clip, temporary, paint)
+        try:
+            write_video(clip, temporary, paint)
+        except av.FFmpegError as error:
+            raise MediaError(f"{target} cannot be written ({error.strerror}). Is the disk full?") from error
     return alignment
 
 
@@ -199,11 +205,12 @@ def _takes(format_name: str, stream: av.AudioStream) -> bool:
 def _copied(
     container: InputContainer, source: av.AudioStream, stream: av.AudioStream
 ) -> Iterator[SoundPacket]:
-    for packet in container.demux(source):
-        if packet.size == 0:
-            continue
-        if packet.pts is None:
-            packet.pts = packet.dts
+    last: int | None = None
+    for packet in _readable(container, source):
+        if packet.dts is None or (last is not None and packet.dts <= last):
+            continue  # muxers refuse times that do not rise, which damaged files have
+        last = packet.dts
+        packet.pts = packet.dts if packet.pts is None else packet.pts
         packet.stream = stream
         yield packet
 
@@ -211,16 +218,26 @@ def _copied(
 def _encoded(
     container: InputContainer, source: av.AudioStream, output: OutputContainer
 ) -> Iterator[SoundPacket]:
-    rate = source.codec_context.sample_rate
-    stream = output.add_stream("aac", rate=rate, layout=source.codec_context.layout.name)
+    context, aac = source.codec_context, av.Codec("aac", "w")
+    rate = context.sample_rate if context.sample_rate in (aac.audio_rates or ()) else 48_000
+    # By the number of channels, as some decoders do not name their layout.
+    stream = output.add_stream("aac", rate=rate, layout="mono" if context.channels == 1 else "stereo")
     resampler = av.AudioResampler("fltp", stream.codec_context.layout, rate, frame_size=1024)
-    for packet in container.demux(source):
-        for frame in packet.decode():
-            for piece in resampler.resample(frame):
-                yield from stream.encode(piece)
+    for packet in itertools.chain(_readable(container, source), (None,)):  # None: what the decoder holds back
+        with contextlib.suppress(av.FFmpegError):  # a damaged packet costs its own sound only
+            for frame in context.decode(packet):
+                for piece in resampler.resample(frame):
+                    yield from stream.encode(piece)
     for piece in resampler.resample(None):
         yield from stream.encode(piece)
     yield from stream.encode()
+
+
+def _readable(container: InputContainer, stream: av.AudioStream) -> Iterator[SoundPacket]:
+    """The packets of a stream up to its end, or to where the file is broken off."""
+    packets = container.demux(stream)
+    with contextlib.suppress(av.FFmpegError):
+        yield from (packet for packet in packets if packet.size)
 
 
 def _seconds(packet: SoundPacket) -> float:
