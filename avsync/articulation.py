@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 LEAD_IN_S = 0.16
 """The mouth leaves its rest this many seconds before the first sound of a phrase, as people do."""
@@ -90,6 +89,8 @@ def mouth_poses(phones: Sequence[TimedPhone], times: np.ndarray) -> np.ndarray:
     `times` (T,) in seconds on the clock of the phones. Returns (T, 5) float64, columns in the order of
     `Pose`. The lips are closed from the start of each p, b, m to its release.
     """
+    from scipy.interpolate import PchipInterpolator  # here, because it is slow to import
+
     moments, poses, weights = _demands(phones)
     for column in range(poses.shape[1]):
         poses[:, column] = _coarticulate(moments, poses[:, column], weights[:, column])

@@ -15,7 +15,6 @@ from importlib import resources
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter
-from scipy import ndimage
 
 from avsync.articulation import Pose
 from avsync.warp import Box, Spline, border_fade, enlarge, pixels, sample
@@ -51,6 +50,8 @@ class Portrait:
 @cache
 def load_portrait() -> Portrait:
     """Read the portrait of the package and enlarge it."""
+    from scipy import ndimage  # here, because it is slow to import
+
     assets = resources.files("avsync") / "assets"
     page = json.loads((assets / "portrait.json").read_text(encoding="utf-8"))
     with (assets / page["picture"]).open("rb") as file, Image.open(file) as image:

@@ -18,7 +18,6 @@ from typing import Any
 import av
 import numpy as np
 from av.container import OutputContainer
-from scipy.signal import resample_poly
 
 from avsync.articulation import Pose, TimedPhone, mouth_poses
 from avsync.errors import AVSyncError, MediaError, TextError
@@ -131,6 +130,8 @@ def render_sample(
 
 def load_recording(number: int) -> Recording:
     """Read bundled recording 1, 2 or 3."""
+    from scipy.signal import resample_poly  # here, because it is slow to import
+
     page = _page(number)
     asset = resources.files("avsync") / "assets" / f"sample_{number}.flac"
     with asset.open("rb") as stream, av.open(stream, "r") as file:
