@@ -1,15 +1,19 @@
 """Opening and decoding: frames in the order of the file, and a count of what could not be decoded."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 from av.audio import AudioStream
 from av.container import InputContainer
 from av.stream import Stream
 from av.video import VideoStream
+
+Packet: TypeAlias = "av.Packet[Stream]"
 
 DECODER_THREADS = 4
 """A fixed number, so that damaged streams decode alike on all machines."""
@@ -38,20 +42,28 @@ def use_threads(stream: Stream) -> None:
         stream.codec_context.thread_count = DECODER_THREADS
 
 
+def demux(container: InputContainer, streams: Sequence[Stream], damage: Damage) -> Iterator[Packet]:
+    """The packets of some streams, from the container's position on; at an error of the container it ends."""
+    packets = container.demux(list(streams))
+    while True:
+        try:
+            yield next(packets)
+        except StopIteration:
+            return
+        except IndexError:
+            # A stream that begins in the middle of the file is not known to PyAV: read on behind its packet.
+            packets = container.demux(list(streams))
+        except av.FFmpegError as error:
+            damage.broken_off = error.strerror
+            return
+
+
 def decode(
     container: InputContainer, streams: Sequence[Stream], damage: Damage | None = None
 ) -> Iterator[av.VideoFrame | av.AudioFrame]:
     """The frames that decode, from the container's position on; damaged packets are passed over."""
     damage = Damage() if damage is None else damage
-    packets = container.demux(list(streams))
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except av.FFmpegError as error:
-            damage.broken_off = error.strerror
-            break
+    for packet in demux(container, streams, damage):
         try:
             frames = packet.decode()
         except av.FFmpegError:
@@ -60,6 +72,9 @@ def decode(
         for frame in frames:
             if isinstance(frame, av.VideoFrame | av.AudioFrame):
                 yield frame
-    for stream in streams:  # what the decoders still hold
+    if damage.broken_off is None:
+        return
+    for stream in streams:  # no packet has told the decoders to hand out what they still hold
         if isinstance(stream, VideoStream | AudioStream):
-            yield from stream.codec_context.decode(None)
+            with contextlib.suppress(av.FFmpegError):
+                yield from stream.codec_context.decode(None)

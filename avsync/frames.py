@@ -233,7 +233,7 @@ class Frames(Sequence[Image]):
         assert self._container is not None
         try:
             self._container.seek(key_pts, stream=self._container.streams[self._stream_index])
-        except av.FFmpegError:
+        except (av.FFmpegError, ValueError):  # a container that cannot seek
             return None
         entered = False
         for frame in self._decoded:

@@ -5,34 +5,26 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias
 
-import av
 import numpy as np
 from av.container import InputContainer
 from av.stream import Stream
 
+from avsync.decode import Damage, Packet, demux
 from avsync.streams import describe, open_media
 from avsync.timebase import FLICK, Times, pts_to_seconds, rescale
-
-Packet: TypeAlias = "av.Packet[Stream]"
 
 
 def readable(source: InputContainer, streams: list[Stream]) -> Iterator[Packet]:
     """All packets that can be read; a file that breaks off is copied up to there."""
-    packets = source.demux(streams)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except av.FFmpegError as error:
-            warnings.warn(
-                f"{source.name}: reading broke off ({error.strerror}); the rest is not copied", stacklevel=6
-            )
-            return
+    damage = Damage()
+    for packet in demux(source, streams, damage):
         if packet.size:  # an empty packet only says that its stream has ended
             yield packet
+    if damage.broken_off:
+        warnings.warn(
+            f"{source.name}: reading broke off ({damage.broken_off}); the rest is not copied", stacklevel=6
+        )
 
 
 def complete_times(packets: Iterable[Packet]) -> Iterator[Packet]:

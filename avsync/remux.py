@@ -260,7 +260,13 @@ def _copy_chapters(source: InputContainer, out: OutputContainer, lift: Fraction)
 
 def _check_shift(source: Path, temporary: Path, target: Path, shift: Fraction) -> None:
     """Compare the times of the packets of both files; raise when the sound did not move as wanted."""
-    before, after = packet_times(source), packet_times(temporary)
+    before = packet_times(source)
+    try:
+        after = packet_times(temporary)
+    except MediaError as error:
+        raise MediaError(
+            f"{target} cannot be written: nothing of {source} can be copied; it is damaged."
+        ) from error
     moved = {}
     for kind, (old, _) in before.items():
         new, _ = after[kind]

@@ -33,6 +33,9 @@ CREEP_SECONDS = 0.002
 BLOCK_SECONDS = 2.0
 """The lag's creep is the median of blocks of this length, joined by lines."""
 
+LONG_SILENCE_SECONDS = 5.0
+"""Longer gaps are filled as well, and reported."""
+
 MAX_SILENCE_SECONDS = 6 * 3600.0
 """Longer gaps are damaged time stamps: filling them would only fill the memory."""
 
@@ -174,6 +177,11 @@ def _join(pieces: list[tuple[float, Waveform]], sample_rate: int, source: str) -
             raise MediaError(
                 f"{source}: the time stamps of the sound jump by {gap / sample_rate:.0f} s at {begin:.3f} s; "
                 "the file is damaged. Copy it into a new container with repaired time stamps first."
+            )
+        if gap > LONG_SILENCE_SECONDS * sample_rate:
+            warnings.warn(
+                f"{source}: {gap / sample_rate:.1f} s without sound before {begin:.3f} s; silence is put there",
+                stacklevel=5,
             )
         if gap > 0:
             out.append(np.zeros(gap, np.float32))

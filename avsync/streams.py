@@ -98,7 +98,7 @@ def open_media(path: Path) -> Iterator[InputContainer]:
         raise MediaError(f"{path} is empty (0 bytes). Get a complete copy.")
     try:
         container = open_container(path)
-    except (OSError, ValueError) as error:
+    except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise MediaError(
             f"{path} cannot be read as media ({reason}). It is damaged, truncated, or no audio or video file."

@@ -2,8 +2,8 @@
 
 The detector runs only at the start of a shot, every `detect_every` pictures and after a loss. In between, the
 landmarks of a chunk's last picture are found from the ROI before the chunk, the ROIs of the pictures between
-are interpolated, and the mesh runs on all of them at once. A face that moves too irregularly for that is
-followed picture by picture.
+are interpolated, and the mesh runs on all of them at once. When the face moves too much for that, the chunk is
+halved, down to single pictures.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ import numpy as np
 
 from avsync.face import mesh
 from avsync.face.detect import Detection, detect, overlap
+from avsync.face.shots import ShotFinder
 
 SAME_FACE_IOU = 0.3
 """Landmark boxes of neighbouring pictures that overlap this much belong to the same face."""
@@ -24,8 +25,9 @@ SAME_PORTRAIT = 0.8
 PORTRAIT_SIZE = 24
 """Side of the grey portrait that is compared across cuts, in pixels."""
 
-CUT_CHANGE, CUT_RATIO = 14.0, 3.5
-"""A cut: the mean change of green is at least this (of 255), and this many times the usual change before."""
+MOVED = 0.15
+"""Between the ends of a chunk a face may shift and grow by this much of its ROI's side, and turn by twice as much
+in radians, before the chunk is halved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,12 @@ class Follower:
     _shot: int = -1
     _next_detection: int = 0
     _next_tiles: int = 0
-    _thumbnail: np.ndarray | None = None
-    _changes: list[float] = field(default_factory=list)
+    _shots: ShotFinder = field(default_factory=ShotFinder)
 
     def step(self, pictures: np.ndarray, start: int) -> list[Sighting]:
-        """Faces in the next chunk (n, H, W, 3) uint8 RGB, whose first picture is number `start` of the video."""
+        """Faces in the next chunk (n, H, W, 3) uint8 RGB; its first picture is number `start` in all."""
         sightings: list[Sighting] = []
-        cuts = self._cuts(pictures)
+        cuts = self._shots.cuts(pictures)
         bounds = sorted({0, *cuts, len(pictures)})
         for first, last in pairwise(bounds):
             if first in cuts:
@@ -91,25 +92,6 @@ class Follower:
                     sightings.append(Sighting(face.number, self._shot, indices, points[found]))
             self._drop_doubles()
         return sightings
-
-    def _cuts(self, pictures: np.ndarray) -> set[int]:
-        """Positions in the chunk at which a new shot begins; the very first picture of the video is one."""
-        rows, columns = (max(side // 48, 1) for side in pictures.shape[1:3])
-        cuts = set()
-        for position, picture in enumerate(pictures):
-            thumbnail = picture[::rows, ::columns, 1].astype(np.float32)
-            if self._thumbnail is None:
-                cuts.add(position)
-            else:
-                change = float(np.abs(thumbnail - self._thumbnail).mean())
-                usual = float(np.median(self._changes)) if self._changes else 0.0
-                if change >= max(CUT_CHANGE, CUT_RATIO * usual):
-                    cuts.add(position)
-                    self._changes.clear()
-                else:
-                    self._changes = [*self._changes[-11:], change]
-            self._thumbnail = thumbnail
-        return cuts
 
     def _begin_shot(self) -> None:
         self._shot += 1
@@ -140,6 +122,7 @@ class Follower:
                 continue
             portrait = self._portrait(pictures, 0, roi)
             number = self._recognise(box, portrait)
+            roi = result.rois[0]
             self._active.append(_Face(number, roi, box, portrait))
 
     def _recognise(self, box: np.ndarray, portrait: np.ndarray) -> int:
@@ -162,53 +145,60 @@ class Follower:
 
     def _follow(self, face: _Face, pictures: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Found (n,) and landmarks (n, 468, 3) of one face in part of one shot; updates or drops the face."""
-        count = len(pictures)
-        end = self._mesh(pictures, [count - 1], face.roi[None], passes=3)
-        if end.scores[0] < self.threshold:
-            found, points = self._follow_singly(face, pictures)
-        else:
-            rois = _rois_between(face.roi, mesh.rois_from_points(end.points)[0], count, fresh=face.fresh)
-            between = self._mesh(pictures, range(count - 1), rois, passes=2)
-            found = np.append(between.scores >= self.threshold, True)
-            points = np.concatenate([between.points, end.points])
-        face.fresh = False
+        found, points = self._follow_through(face, pictures)
         if found.any():
             last = int(np.flatnonzero(found)[-1])
-            face.roi = mesh.rois_from_points(points[last : last + 1])[0]
-            face.box = _boxes(points[last : last + 1])[0]
             face.portrait = self._portrait(pictures, last, face.roi)
         if not found[-1]:
             self._active.remove(face)
             self._lost.insert(0, face)
-            self._next_detection = index + count
+            self._next_detection = index + len(pictures)
         return found, points
 
-    def _follow_singly(self, face: _Face, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As `_follow`, each picture's ROI from the one before, or from the detector when that fails."""
-        found = np.zeros(len(pictures), bool)
-        points = np.full((len(pictures), 468, 3), np.nan, np.float32)
-        roi, box = face.roi, face.box
-        for position in range(len(pictures)):
-            result = self._mesh(pictures, [position], roi[None], passes=2)
-            if result.scores[0] < self.threshold:
-                seen = detect(pictures[position][None], threshold=self.threshold, device=self.device)[0]
-                # A detected box and a landmark box of one face overlap less than two of a kind.
-                near = [one for one in seen if overlap(box, one.box[None])[0] >= SAME_FACE_IOU / 2]
-                if not near:
-                    break
-                result = self._mesh(pictures, [position], mesh.roi_from_detection(near[0])[None], passes=3)
-                if result.scores[0] < self.threshold:
-                    break
-            found[position], points[position] = True, result.points[0]
-            roi, box = mesh.rois_from_points(result.points)[0], _boxes(result.points)[0]
-        return found, points
+    def _follow_through(self, face: _Face, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `_follow`; halves the pictures for as long as the face moves too much from the first to the last."""
+        count = len(pictures)
+        end = self._mesh(pictures, [count - 1], face.roi[None], passes=3, tolerance=0.03)
+        lost = end.scores[0] < self.threshold
+        if count > 1 and (lost or not mesh.alike(face.roi[None], end.rois, MOVED)[0]):
+            found, points = self._follow_through(face, pictures[: count // 2])
+            if not found[-1]:  # what comes back later, the detector finds
+                rest = count - count // 2
+                return np.append(found, [False] * rest), np.concatenate([points, _nowhere(rest)])
+            found_after, points_after = self._follow_through(face, pictures[count // 2 :])
+            return np.append(found, found_after), np.concatenate([points, points_after])
+        if lost:
+            again = self._detect_again(face, pictures)
+            if again is None:
+                return np.array([False]), _nowhere(1)
+            end = again
+        rois = _rois_between(face.roi, end.rois[0], count, fresh=face.fresh)
+        between = self._mesh(pictures, range(count - 1), rois, passes=2)
+        # The ROI that the landmarks came from, not the one that they ask for: it wavers less.
+        face.roi, face.box, face.fresh = end.rois[0], _boxes(end.points)[0], False
+        return np.append(between.scores >= self.threshold, True), np.concatenate([between.points, end.points])
+
+    def _detect_again(self, face: _Face, pictures: np.ndarray) -> mesh.Mesh | None:
+        """Looks for a face in a single picture with the detector, near where it was."""
+        for seen in detect(pictures[:1], threshold=self.threshold, device=self.device)[0]:
+            # A detected box and a landmark box of one face overlap less than two of a kind.
+            if overlap(face.box, seen.box[None])[0] >= SAME_FACE_IOU / 2:
+                result = self._mesh(pictures, [0], mesh.roi_from_detection(seen)[None], passes=3)
+                if result.scores[0] >= self.threshold:
+                    return result
+        return None
 
     def _mesh(
-        self, pictures: np.ndarray, positions: Sequence[int], rois: np.ndarray, *, passes: int
+        self,
+        pictures: np.ndarray,
+        positions: Sequence[int],
+        rois: np.ndarray,
+        *,
+        passes: int,
+        tolerance: float = mesh.TOLERANCE,
     ) -> mesh.Mesh:
-        return mesh.landmarks(
-            pictures, np.array(positions, dtype=np.intp), rois, passes=passes, device=self.device
-        )
+        where = np.array(positions, dtype=np.intp)
+        return mesh.landmarks(pictures, where, rois, passes=passes, tolerance=tolerance, device=self.device)
 
     def _drop_doubles(self) -> None:
         """Of two followers that ended up on one face, the later one gives up."""
@@ -228,6 +218,11 @@ def _boxes(points: np.ndarray) -> np.ndarray:
     """(n, 4) bounding boxes of landmarks (n, 468, 3)."""
     flat = points[..., :2].astype(np.float64)
     return np.concatenate([flat.min(axis=1), flat.max(axis=1)], axis=1)
+
+
+def _nowhere(count: int) -> np.ndarray:
+    """Landmarks (count, 468, 3) of a face that is not found."""
+    return np.full((count, 468, 3), np.nan, np.float32)
 
 
 def _rois_between(start: np.ndarray, end: np.ndarray, count: int, *, fresh: bool) -> np.ndarray:

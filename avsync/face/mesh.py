@@ -19,7 +19,7 @@ EYE_CORNERS = (33, 263)
 ROI_MARGIN = 1.5
 """Side of the ROI over the larger side of the face's box."""
 
-SETTLED = 0.08
+TOLERANCE = 0.08
 """A ROI is good enough when that of its landmarks differs by at most this: shift and growth over the side."""
 
 CPU_BATCH, GPU_BATCH = 6, 64
@@ -34,6 +34,8 @@ class Mesh:
     """(n, 468, 3) float32: x, y in picture pixels; z (depth) in picture pixels too, smaller is nearer."""
     scores: np.ndarray
     """(n,) float32: probability that a face is there and well aligned."""
+    rois: np.ndarray
+    """(n, 4) float64: the ROIs that the landmarks were found in."""
 
 
 def roi_from_detection(face: Detection) -> np.ndarray:
@@ -52,37 +54,43 @@ def rois_from_points(points: np.ndarray) -> np.ndarray:
 
 
 def landmarks(
-    pictures: np.ndarray, where: np.ndarray, rois: np.ndarray, *, passes: int = 1, device: str = "cpu"
+    pictures: np.ndarray,
+    where: np.ndarray,
+    rois: np.ndarray,
+    *,
+    passes: int = 1,
+    tolerance: float = TOLERANCE,
+    device: str = "cpu",
 ) -> Mesh:
     """Landmarks of n faces.
 
     pictures: (F, H, W, 3) uint8 RGB; where: (n,) index into pictures; rois: (n, 4). With more `passes`, faces
-    whose landmarks ask for a clearly different ROI are run again with that one.
+    whose landmarks ask for a ROI that differs by more than `tolerance` are run again with that one.
     """
-    mesh = _run(pictures, where, rois, device)
-    points, scores = mesh.points, mesh.scores
+    points, scores = _run(pictures, where, rois, device)
+    rois = rois.copy()
     for _ in range(passes - 1):
         wanted = rois_from_points(points)
-        again = np.flatnonzero(~settled(rois, wanted) & (scores > 0.1))
+        again = np.flatnonzero(~alike(rois, wanted, tolerance) & (scores > 0.1))
         if not len(again):
             break
-        rois = rois.copy()
         rois[again] = wanted[again]
-        mesh = _run(pictures, where[again], rois[again], device)
-        points[again], scores[again] = mesh.points, mesh.scores
-    return Mesh(points, scores)
+        points[again], scores[again] = _run(pictures, where[again], rois[again], device)
+    return Mesh(points, scores, rois)
 
 
-def settled(rois: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """(n,) bool: whether the ROIs (n, 4) are as good as the wanted ones (n, 4)."""
-    change = np.abs(wanted - rois) / wanted[:, 2:3]
-    turn = np.abs((wanted[:, 3] - rois[:, 3] + np.pi) % (2 * np.pi) - np.pi)
-    good: np.ndarray = (change[:, :3].max(axis=1) <= SETTLED) & (turn <= 2 * SETTLED)
+def alike(rois: np.ndarray, others: np.ndarray, tolerance: float) -> np.ndarray:
+    """(n,) bool: whether ROIs (n, 4) differ in shift and growth over the side, and in half the turn, by so much."""
+    change = np.abs(others - rois)[:, :3].max(axis=1) / others[:, 2]
+    turn = np.abs((others[:, 3] - rois[:, 3] + np.pi) % (2 * np.pi) - np.pi)
+    good: np.ndarray = (change <= tolerance) & (turn <= 2 * tolerance)
     return good
 
 
-def _run(pictures: np.ndarray, where: np.ndarray, rois: np.ndarray, device: str) -> Mesh:
-    """One pass of the network in batches."""
+def _run(
+    pictures: np.ndarray, where: np.ndarray, rois: np.ndarray, device: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """One pass of the network in batches: points (n, 468, 3) and scores (n,)."""
     network = networks.face_mesh(device)
     batch = CPU_BATCH if device == "cpu" else GPU_BATCH
     size = networks.FaceMesh.size
@@ -95,7 +103,7 @@ def _run(pictures: np.ndarray, where: np.ndarray, rois: np.ndarray, device: str)
             raw, logits = network(crops)
             scores[part] = torch.sigmoid(logits).cpu().numpy()
         points[part] = _to_picture(raw.cpu().numpy() / size, rois[part])
-    return Mesh(points, scores)
+    return points, scores
 
 
 def _to_picture(points: np.ndarray, rois: np.ndarray) -> np.ndarray:

@@ -1,0 +1,103 @@
+"""Training losses, as plain functions of tensors.
+
+Shapes: B batch, T lip steps (40 ms), J speech steps (10 ms), D embedding, K lags, V phone units.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+STEPS = 4
+"""Speech steps per lip step."""
+
+
+def lag_similarity(lip_BTD: torch.Tensor, speech_BJD: torch.Tensor, known_BJ: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Similarity of each lip step with the speech at each lag, (B, T, K), K = J - 4 (T - 1), and where it is known.
+
+    Entry (t, k) is the dot product of lip step t with speech step 4 t + k. Where there is no sound (`known_BJ` False) nothing speaks
+    for or against a lag: the entry is the mean over the known lags of its step.
+    """
+    lags = speech_BJD.shape[1] - STEPS * (lip_BTD.shape[1] - 1)
+    product_BTJ = lip_BTD @ speech_BJD.transpose(1, 2)
+    steps = torch.arange(lip_BTD.shape[1], device=lip_BTD.device)
+    index_TK = STEPS * steps[:, None] + torch.arange(lags, device=lip_BTD.device)
+    similarity_BTK = product_BTJ.gather(2, index_TK.expand(product_BTJ.shape[0], -1, -1))
+    known_BTK = known_BJ[:, index_TK]
+    count = known_BTK.sum(2, keepdim=True).clamp(min=1)
+    mean = (similarity_BTK * known_BTK).sum(2, keepdim=True) / count
+    return torch.where(known_BTK, similarity_BTK, mean), known_BTK
+
+
+def time_shift_loss(
+    similarity_BTK: torch.Tensor,
+    found_BT: torch.Tensor,
+    speaking_BT: torch.Tensor,
+    target_B: torch.Tensor,
+    *,
+    window: int,
+    width: float,
+) -> torch.Tensor:
+    """Cross-entropy over the lags of the same clip for each window of lip steps (multi-way matching, as Perfect Match).
+
+    similarity_BTK: scaled similarities. found_BT: 0 or 1, is there a mouth. speaking_BT: 0 or 1; a window counts by its share of
+    speaking steps, so that windows in which nobody speaks ask for nothing.
+    target_B: true lag as a fractional index into K. window: lip steps averaged; as long as T scores the whole clip. Logits grow with
+    the square root of the steps, as the evidence does. width: standard deviation of the soft target, in lags.
+    """
+    window = min(window, similarity_BTK.shape[1])
+    count = _pool(found_BT[..., None], window).clamp(min=1.0)
+    logits = _pool(similarity_BTK * found_BT[..., None], window) / count.sqrt()
+    lags = torch.arange(similarity_BTK.shape[2], device=similarity_BTK.device)
+    soft = torch.softmax(-0.5 * ((lags - target_B[:, None]) / width) ** 2, dim=1)
+    entropy = -(soft[:, None] * functional.log_softmax(logits, dim=2)).sum(2)
+    share = _pool(speaking_BT[..., None], window)[..., 0] / window
+    return (entropy * share).sum() / share.sum().clamp(min=1e-6)
+
+
+def _pool(x_BTK: torch.Tensor, window: int) -> torch.Tensor:
+    """Sums over `window` consecutive steps of dimension 1."""
+    total = functional.pad(x_BTK.cumsum(1), (0, 0, 1, 0))
+    return total[:, window:] - total[:, :-window]
+
+
+def cross_clip_loss(lip_BTD: torch.Tensor, speech_BTD: torch.Tensor, weight_BT: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of each clip's own speech against the speech of the other clips of the batch, at the true lag.
+
+    Inputs are already scaled and in step: speech_BTD is the speech vector at each lip step.
+    """
+    weighted = lip_BTD * weight_BT[..., None]
+    logits_BB = torch.einsum("atd,btd->ab", weighted, speech_BTD) / weight_BT.sum(1)[:, None].clamp(min=1.0)
+    own = torch.arange(len(logits_BB), device=logits_BB.device)
+    return functional.cross_entropy(logits_BB, own)
+
+
+def ctc_with_priors(
+    scores_BTV: torch.Tensor,
+    lengths_B: torch.Tensor,
+    targets_BL: torch.Tensor,
+    target_lengths_B: torch.Tensor,
+    log_prior_V: torch.Tensor,
+    *,
+    strength: float,
+) -> torch.Tensor:
+    """CTC of `scores - strength * log prior`, mean per target unit (label priors keep blank from swallowing the phones).
+
+    scores_BTV: log-probabilities of the network; index 0 is the blank. torch's gradient of `ctc_loss` is only right for
+    normalised input, so the adjusted scores are normalised and the normaliser, the same for every path, is taken out again.
+    """
+    adjusted = scores_BTV - strength * log_prior_V
+    normaliser_BT = adjusted.logsumexp(2)
+    loss_B = functional.ctc_loss(
+        (adjusted - normaliser_BT[..., None]).transpose(0, 1), targets_BL, lengths_B, target_lengths_B,
+        blank=0, reduction="none", zero_infinity=True,
+    )  # fmt: skip
+    inside = torch.arange(scores_BTV.shape[1], device=scores_BTV.device) < lengths_B[:, None]
+    feasible = loss_B > 0
+    loss_B = torch.where(feasible, loss_B - (normaliser_BT * inside).sum(1), torch.zeros_like(loss_B))
+    return (loss_B / target_lengths_B.clamp(min=1)).mean()
+
+
+def frame_loss(log_probs_BTV: torch.Tensor, targets_BT: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy against the unit of each frame; targets below 0 are unknown and ignored."""
+    return functional.cross_entropy(log_probs_BTV.flatten(0, 1), targets_BT.flatten(), ignore_index=-1)

@@ -1,0 +1,206 @@
+"""The trained network: lips and speech to vectors that can be compared, and to phone scores.
+
+Shapes: B batch, T lip steps (40 ms), J speech steps (10 ms), D embedding, V phone units (`text.UNITS`).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import asdict, dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from avsync.encoders import (
+    LIP_RATE, SPEECH_RATE, LipEncoder, LipEncoderConfig, SpeechEncoder, SpeechEncoderConfig,
+)  # fmt: skip
+from avsync.errors import ModelError
+from avsync.features import LipGrid, mouth_tensor
+from avsync.speech import Mel, normalise
+from avsync.text import UNITS
+
+LIP_PHONE_STEPS = SPEECH_RATE // LIP_RATE
+"""Phone scores per lip step: the lip head answers on the 10 ms grid as well."""
+CHUNK = 1500
+"""Lip steps (60 s) embedded at a time; longer tracks are cut, with `OVERLAP` on both sides."""
+OVERLAP = 25
+"""Lip steps (1 s) of context around a chunk, more than the encoders see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """Sizes of `AVSync`; stored in the weights file."""
+
+    lips: LipEncoderConfig = LipEncoderConfig()
+    speech: SpeechEncoderConfig = SpeechEncoderConfig()
+    dimension: int = 128
+    """Length of the vectors that are compared."""
+    bias_ms: float = 0.0
+    """Milliseconds subtracted from every measured offset: the model's own bias on held-out speakers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posteriors:
+    """Phone scores over time.
+
+    log_probs: (T, V) float32, log-softmax over `text.UNITS`. times: (T,) float64 centres in seconds. step: seconds.
+    """
+
+    log_probs: np.ndarray
+    times: np.ndarray
+    step: float
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Vectors over time, at most 1 long: vectors (T, D) float32, times (T,) float64 seconds, known (T,) bool (a face, or sound)."""
+
+    vectors: np.ndarray
+    times: np.ndarray
+    known: np.ndarray
+
+
+class AVSync(nn.Module):
+    """Two encoders, two projections to the common space, two phone heads."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.lips = LipEncoder(config.lips)
+        self.speech = SpeechEncoder(config.speech)
+        self.lip_vector = nn.Linear(config.lips.width, config.dimension + 1)
+        self.speech_vector = nn.Conv1d(config.speech.width, config.dimension, 1)
+        self.lip_phones = nn.Linear(config.lips.width, LIP_PHONE_STEPS * len(UNITS))
+        self.speech_phones = nn.Linear(config.speech.width, len(UNITS))
+        self.scale = nn.Parameter(torch.tensor(5.0))
+
+    def project_lips(self, features_BTC: torch.Tensor) -> torch.Tensor:
+        """(B, T, C) -> vectors (B, T, D) whose length, 0 to 1, says how much the step tells (a still mouth tells little)."""
+        raw = self.lip_vector(features_BTC)
+        return nn.functional.normalize(raw[..., :-1], dim=-1) * torch.sigmoid(raw[..., -1:])
+
+    def project_speech(self, features_BJC: torch.Tensor) -> torch.Tensor:
+        """(B, J, C) -> unit vectors (B, J, D)."""
+        return nn.functional.normalize(self.speech_vector(features_BJC.transpose(1, 2)).transpose(1, 2), dim=-1)
+
+    def lip_phone_scores(self, features_BTC: torch.Tensor) -> torch.Tensor:
+        """(B, T, C) -> log-probabilities (B, 4 T, V) on the 10 ms grid."""
+        scores = self.lip_phones(features_BTC).unflatten(-1, (LIP_PHONE_STEPS, len(UNITS))).flatten(1, 2)
+        return scores.log_softmax(-1)
+
+    def speech_phone_scores(self, features_BJC: torch.Tensor) -> torch.Tensor:
+        """(B, J, C) -> log-probabilities (B, J, V)."""
+        return self.speech_phones(features_BJC).log_softmax(-1)
+
+    @property
+    def device(self) -> torch.device:
+        return self.scale.device
+
+    @torch.inference_mode()
+    def embed_lips(self, grid: LipGrid) -> Vectors:
+        """One vector each 40 ms of a lip track."""
+        features = self._lip_features(grid)
+        return Vectors(self.project_lips(features)[0].float().cpu().numpy(), grid.times, grid.found)
+
+    @torch.inference_mode()
+    def lip_posteriors(self, grid: LipGrid) -> Posteriors:
+        """Phone scores each 10 ms of a lip track, read from the mouth alone."""
+        scores = self.lip_phone_scores(self._lip_features(grid))[0].float().cpu().numpy()
+        step = 1.0 / SPEECH_RATE
+        inner = (np.arange(LIP_PHONE_STEPS) - (LIP_PHONE_STEPS - 1) / 2) * step
+        return Posteriors(scores, (grid.times[:, None] + inner).ravel(), step)
+
+    @torch.inference_mode()
+    def embed_speech(self, mel: Mel) -> Vectors:
+        """One unit vector each 10 ms of sound."""
+        vectors = self.project_speech(self._speech_features(mel))[0].float().cpu().numpy()
+        return Vectors(vectors, mel.times, np.ones(len(vectors), bool))
+
+    @torch.inference_mode()
+    def speech_posteriors(self, mel: Mel) -> Posteriors:
+        """Phone scores each 10 ms of sound."""
+        scores = self.speech_phone_scores(self._speech_features(mel))[0].float().cpu().numpy()
+        return Posteriors(scores, mel.times, 1.0 / SPEECH_RATE)
+
+    def _lip_features(self, grid: LipGrid) -> torch.Tensor:
+        device, steps = self.device, len(grid.times)
+        pieces = []
+        for start in range(0, steps, CHUNK):
+            low, high = max(start - OVERLAP, 0), min(start + CHUNK + OVERLAP, steps)
+            found = torch.from_numpy(grid.found[low:high])[None].to(device)
+            mouth = mouth_tensor(torch.from_numpy(grid.mouths[low:high])[None].to(device), found)
+            points = torch.from_numpy(grid.points[low:high])[None].to(device)
+            piece = self.lips(mouth, points, found)
+            pieces.append(piece[:, start - low : min(start + CHUNK, steps) - low])
+        return torch.cat(pieces, 1)
+
+    def _speech_features(self, mel: Mel) -> torch.Tensor:
+        device = self.device
+        log_mel = torch.from_numpy(mel.log_mel)[None].to(device)
+        valid = torch.ones(log_mel.shape[:2], dtype=torch.bool, device=device)
+        scaled = normalise(log_mel, valid)
+        chunk, overlap = CHUNK * LIP_PHONE_STEPS, OVERLAP * LIP_PHONE_STEPS
+        pieces = []
+        for start in range(0, scaled.shape[1], chunk):
+            low, high = max(start - overlap, 0), min(start + chunk + overlap, scaled.shape[1])
+            part = self.speech(scaled[:, low:high], valid[:, low:high])
+            pieces.append(part[:, start - low : min(start + chunk, scaled.shape[1]) - low])
+        return torch.cat(pieces, 1) if pieces else self.speech.stem.weight.new_zeros((1, 0, self.config.speech.width))
+
+
+def save_model(model: AVSync, path: Path) -> None:
+    """Write fp16 weights with their configuration as one safetensors file."""
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        for name, value in model.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    save_file(tensors, path, metadata={"config": json.dumps(asdict(model.config)), "units": " ".join(UNITS)})
+
+
+def read_model(path: Path) -> AVSync:
+    """Read a file that `save_model` wrote. Raises ModelError when it is missing, damaged or of another make."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: cannot read the weights ({error}). Install avsync again or pass another file.") from error
+    if metadata.get("units") != " ".join(UNITS) or "config" not in metadata:
+        raise ModelError(f"{path}: not weights of avsync, or of another phone set. Train again or install avsync again.")
+    model = AVSync(_config(json.loads(metadata["config"])))
+    missing = model.load_state_dict({name: value.float() for name, value in tensors.items()}, strict=False)
+    absent = [name for name in missing.missing_keys if not name.endswith("num_batches_tracked")]
+    if absent or missing.unexpected_keys:
+        raise ModelError(f"{path}: does not fit this version of avsync (missing {absent}, unknown {missing.unexpected_keys}).")
+    return model.eval()
+
+
+def _config(fields: dict[str, object]) -> ModelConfig:
+    def tuples(part: object) -> dict[str, object]:
+        assert isinstance(part, dict)
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in part.items()}
+
+    rest = {key: value for key, value in fields.items() if key not in ("lips", "speech")}
+    return ModelConfig(
+        lips=LipEncoderConfig(**tuples(fields["lips"])),  # type: ignore[arg-type]
+        speech=SpeechEncoderConfig(**tuples(fields["speech"])),  # type: ignore[arg-type]
+        **rest,  # type: ignore[arg-type]
+    )
+
+
+@functools.cache
+def load_model() -> AVSync:
+    """The weights that ship with avsync, on the CPU, ready for inference."""
+    folder = resources.files("avsync") / "weights"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.startswith("avsync-"))
+    if len(names) != 1:
+        raise ModelError(f"expected one weights file avsync-*.safetensors in the package, found {names}. Install avsync again.")
+    with resources.as_file(folder / names[0]) as path:
+        return read_model(path)

@@ -1,0 +1,223 @@
+"""By how much sound and picture disagree.
+
+Shapes: T lip steps (40 ms), K lags (10 ms), D embedding, W resamples of the bootstrap.
+
+The score of a lag is the mean, over the same lip steps for every lag, of the product of lip and speech vectors. Its peak is the
+offset; a bootstrap over windows of lip steps gives the interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from avsync import features, lips, media, speech
+from avsync.media import Clip
+from avsync.model import AVSync, Vectors, load_model
+
+LEAD_LIMIT_MS = 45.0
+"""Sound this early is noticed (ITU-R BT.1359-1, detectability)."""
+LAG_LIMIT_MS = -125.0
+"""Sound this late is noticed (ITU-R BT.1359-1, detectability)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OffsetConfig:
+    """How the offset is searched and when it is stated."""
+
+    step_ms: float = 10.0
+    """Distance between the lags that are scored; the peak is refined between them by a parabola."""
+    max_offset_ms: float = 1000.0
+    """Search range to both sides."""
+    window: int = 10
+    """Lip steps (of 40 ms) in a window of the bootstrap."""
+    resamples: int = 300
+    """Resamples of the bootstrap."""
+    min_seconds: float = 1.0
+    """Shorter pictures or sounds are `too_short`."""
+    min_face_seconds: float = 0.8
+    """A face seen for less than this is `no_face`."""
+    silence_dbfs: float = -65.0
+    """Sound whose loudest 100 ms stay below this is `no_speech`."""
+    min_confidence: float = 0.5
+    """Below this the answer is `ambiguous`."""
+
+    def __post_init__(self) -> None:
+        if not self.max_offset_ms >= 2 * self.step_ms:
+            raise ValueError(f"max_offset_ms must be at least {2 * self.step_ms:g}, got {self.max_offset_ms:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of the clip with one offset: start, end in seconds on the picture's clock, offset_ms, face (index of its track)."""
+
+    start: float
+    end: float
+    offset_ms: float
+    face: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offset:
+    """How far sound and picture are apart.
+
+    ms: milliseconds, **positive when the audio leads** (is heard before it is seen), None when undetermined. An event seen at `t` is
+    heard at `t - ms / 1000`; the cure for +120 is to delay the audio by 120 ms.
+    ci_ms: 95 % interval. confidence: probability that the error is at most 40 ms. verdict: `in_sync`, `audio_leads`,
+    `audio_lags` or `undetermined`. reason: why undetermined, else None. drift_ppm: None (not measured for a constant offset).
+    lags_ms, scores: (K,) the score of each lag, empty when nothing could be scored. segments: where the offset was measured.
+    """
+
+    ms: float | None
+    ci_ms: tuple[float, float] | None
+    confidence: float
+    verdict: str
+    reason: str | None
+    drift_ppm: float | None
+    lags_ms: np.ndarray
+    scores: np.ndarray
+    segments: tuple[Segment, ...]
+
+
+def detect_offset(source: str | PathLike[str] | Clip, *, max_offset_ms: float = 1000.0) -> Offset:
+    """Measure the offset of a file or a loaded clip.
+
+    Never raises for content that cannot be measured: such a clip is `undetermined`, with a reason. Raises MediaError for a file
+    that cannot be read and ValueError for a search range under 20 ms.
+    """
+    config = OffsetConfig(max_offset_ms=max_offset_ms)
+    clip = source if isinstance(source, Clip) else media.load(Path(source))
+    reason = unusable(clip, config)
+    if reason:
+        return undetermined(reason)
+    return measure(clip, lips.track(clip), config)
+
+
+def unusable(clip: Clip, config: OffsetConfig) -> str | None:
+    """The reason code of a clip that cannot be measured whatever its picture shows, or None."""
+    if not clip.has_audio:
+        return "no_audio"
+    if not clip.has_video:
+        return "no_video"
+    seen = clip.frame_times[-1] - clip.frame_times[0] + 1 / max(clip.fps, 1.0)
+    heard = len(clip.waveform) / clip.sample_rate
+    if min(seen, heard) < config.min_seconds - 1e-6:
+        return "too_short"
+    return "no_speech" if _loudest_dbfs(clip) < config.silence_dbfs else None
+
+
+def measure(clip: Clip, tracks: tuple[lips.LipTrack, ...], config: OffsetConfig) -> Offset:
+    """The offset of a clip whose faces were tracked."""
+    seconds = [float(track.found.mean()) * (clip.frame_times[-1] - clip.frame_times[0]) for track in tracks]
+    tracks = tuple(track for track, seen in zip(tracks, seconds, strict=True) if seen >= config.min_face_seconds)
+    if not tracks:
+        return undetermined("no_face")
+    model = load_model()
+    heard = model.embed_speech(speech.log_mel(clip))
+    candidates = [_measure_track(track, heard, model, config) for track in tracks]
+    return max(candidates, key=lambda offset: offset.confidence)
+
+
+def _measure_track(track: lips.LipTrack, heard: Vectors, model: AVSync, config: OffsetConfig) -> Offset:
+    seen = model.embed_lips(features.on_grid(track))
+    lags_ms = lag_grid(config)
+    scores_TK = lag_scores(seen, heard, lags_ms)
+    curve = scores_TK.sum(0) / max(len(scores_TK), 1)
+    samples = _bootstrap(scores_TK, lags_ms, config)
+    raw = peak(curve, lags_ms)
+    ms = raw - model.config.bias_ms
+    low, high = np.percentile(samples, [2.5, 97.5]) - model.config.bias_ms
+    confidence = _confidence(curve, samples, raw, len(scores_TK), config)
+    if abs(raw) >= config.max_offset_ms - config.step_ms:
+        return undetermined("at_limit", lags_ms, curve, confidence)
+    if confidence < config.min_confidence:
+        return undetermined("ambiguous", lags_ms, curve, confidence)
+    shown = track.times[track.found]
+    segment = Segment(float(shown[0]), float(shown[-1]), ms, track.face)
+    return Offset(ms, (float(low), float(high)), confidence, verdict(ms), None, None, lags_ms, curve, (segment,))
+
+
+def lag_grid(config: OffsetConfig) -> np.ndarray:
+    """(K,) offsets in ms that are scored, symmetric around 0."""
+    half = int(np.floor(config.max_offset_ms / config.step_ms + 1e-9))
+    return np.arange(-half, half + 1) * config.step_ms
+
+
+def lag_scores(seen: Vectors, heard: Vectors, lags_ms: np.ndarray) -> np.ndarray:
+    """Score of each found lip step at each lag, (T, K): the product with the speech vector at `t - lag / 1000`.
+
+    Speech vectors are interpolated between their 10 ms steps. Every lag is scored over the same lip steps: where a lag would need
+    sound outside the clip the entry is the mean of its step, which speaks neither for nor against it.
+    """
+    times, vectors = seen.times[seen.known], seen.vectors[seen.known]
+    step = heard.times[1] - heard.times[0]
+    position_TK = (times[:, None] - lags_ms / 1000 - heard.times[0]) / step
+    known_TK = (position_TK >= 0) & (position_TK <= len(heard.times) - 1)
+    position_TK = position_TK.clip(0, len(heard.times) - 1 - 1e-6)
+    left = position_TK.astype(int)
+    share = (position_TK - left).astype(np.float32)
+    scores = np.empty(position_TK.shape, np.float32)
+    for start in range(0, len(times), 256):
+        part = slice(start, start + 256)
+        low, high = left[part].min(), left[part].max() + 2
+        product = vectors[part] @ heard.vectors[low:high].T
+        rows = np.arange(len(product))[:, None]
+        index = left[part] - low
+        scores[part] = (1 - share[part]) * product[rows, index] + share[part] * product[rows, index + 1]
+    mean = (scores * known_TK).sum(1, keepdims=True) / np.maximum(known_TK.sum(1, keepdims=True), 1)
+    return np.where(known_TK, scores, mean)
+
+
+def peak(curve: np.ndarray, lags_ms: np.ndarray) -> float:
+    """The lag of the highest score, refined by the parabola through it and its neighbours."""
+    best = int(curve.argmax())
+    if best in (0, len(curve) - 1):
+        return float(lags_ms[best])
+    before, top, after = (float(value) for value in curve[best - 1 : best + 2])
+    bend = before - 2 * top + after
+    shift = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    return float(lags_ms[best] + shift * (lags_ms[1] - lags_ms[0]))
+
+
+def _bootstrap(scores_TK: np.ndarray, lags_ms: np.ndarray, config: OffsetConfig) -> np.ndarray:
+    """Peaks of curves made from windows drawn with replacement (seeded: the same clip gives the same interval)."""
+    windows = max(len(scores_TK) // config.window, 1)
+    sums = np.stack([part.sum(0) for part in np.array_split(scores_TK, windows)])
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(0, windows, (config.resamples, windows))
+    counts = np.stack([np.bincount(row, minlength=windows) for row in drawn]).astype(np.float32)
+    return np.array([peak(curve, lags_ms) for curve in counts @ sums])
+
+
+def _confidence(curve: np.ndarray, samples: np.ndarray, raw: float, steps: int, config: OffsetConfig) -> float:
+    agreement = float(np.mean(np.abs(samples - raw) <= 40))
+    return agreement
+
+
+def verdict(ms: float) -> str:
+    """`in_sync`, `audio_leads` or `audio_lags` by the detectability limits of ITU-R BT.1359-1."""
+    if ms > LEAD_LIMIT_MS:
+        return "audio_leads"
+    return "audio_lags" if ms < LAG_LIMIT_MS else "in_sync"
+
+
+def undetermined(
+    reason: str, lags_ms: np.ndarray | None = None, scores: np.ndarray | None = None, confidence: float = 0.0
+) -> Offset:
+    """An Offset that states no number, and why."""
+    none = np.zeros(0)
+    lags_ms, scores = none if lags_ms is None else lags_ms, none if scores is None else scores
+    return Offset(None, None, confidence, "undetermined", reason, None, lags_ms, scores, ())
+
+
+def _loudest_dbfs(clip: Clip) -> float:
+    """Level of the loudest 100 ms, in dB of full scale."""
+    size = clip.sample_rate // 10
+    count = len(clip.waveform) // size
+    if count == 0:
+        return -np.inf
+    power = np.square(clip.waveform[: count * size].reshape(count, size), dtype=np.float64).mean(1)
+    return float(10 * np.log10(power.max() + 1e-12))

@@ -1,0 +1,108 @@
+"""Sound to log-mel frames on the presentation clock.
+
+Shapes: N samples, T frames (100 a second), M mel bins (80), F frequency bins.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from avsync.media import Clip
+
+SAMPLE_RATE = 16_000
+"""Hz; the models hear nothing above 8 kHz."""
+HOP = 160
+"""Samples between frames: 10 ms."""
+WINDOW = 400
+"""Samples that a frame sees: 25 ms, Hann."""
+N_FFT = 512
+"""Points of the Fourier transform."""
+MEL_BINS = 80
+"""Mel bands between `MEL_RANGE_HZ`."""
+MEL_RANGE_HZ = (20.0, 7600.0)
+"""Lower edge of the first and upper edge of the last band."""
+FLOOR = 1e-8
+"""Power below which everything is the same silence (about -80 dB of full scale for one band)."""
+RANGE_NATS = 12.0
+"""Loudness range the encoder sees, in natural-log power (about 52 dB) below the clip's loud frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mel:
+    """Log-mel spectrogram and its clock.
+
+    log_mel: (T, 80) float32, natural logarithm of mel power.
+    times: (T,) float64 seconds, the centre of each 10 ms frame on the presentation clock.
+    """
+
+    log_mel: np.ndarray
+    times: np.ndarray
+
+
+def log_mel(clip: Clip) -> Mel:
+    """Log-mel frames of a clip's sound; frame n is centred 10 n + 5 ms after the first sample.
+
+    Raises ValueError when the clip was loaded at another sample rate than 16 kHz.
+    """
+    if clip.sample_rate != SAMPLE_RATE:
+        raise ValueError(f"{clip.source}: sample rate is {clip.sample_rate} Hz, the models need {SAMPLE_RATE} Hz")
+    mel = log_mel_tensor(torch.from_numpy(np.ascontiguousarray(clip.waveform))[None])[0].numpy()
+    times = clip.audio_start + (np.arange(len(mel)) + 0.5) * (HOP / SAMPLE_RATE)
+    return Mel(mel, times)
+
+
+def log_mel_tensor(waveform_BN: torch.Tensor) -> torch.Tensor:
+    """(B, N) samples in [-1, 1] -> (B, T, 80) natural-log mel power, T = N // 160; frame t is centred on sample 160 t + 80."""
+    frames = waveform_BN.shape[-1] // HOP
+    if frames == 0:
+        return waveform_BN.new_zeros((waveform_BN.shape[0], 0, MEL_BINS))
+    # 176 zeros on the left put the middle of the 512-sample block 0 on sample 80, the middle of hop 0.
+    left = N_FFT // 2 - HOP // 2
+    needed = (frames - 1) * HOP + N_FFT
+    right = max(needed - left - waveform_BN.shape[-1], 0)
+    padded = torch.nn.functional.pad(waveform_BN, (left, right))[:, :needed]
+    window = torch.hann_window(WINDOW, device=waveform_BN.device)
+    spectrum_BFT = torch.stft(padded, N_FFT, HOP, WINDOW, window, center=False, return_complex=True)
+    power_BTF = spectrum_BFT.abs().square().transpose(1, 2)
+    return torch.log(power_BTF @ mel_filters().to(power_BTF).T + FLOOR)
+
+
+@functools.cache
+def mel_filters() -> torch.Tensor:
+    """(80, 257) triangular filters, unit area (Slaney's mel scale, as librosa's default).
+
+    Written out here because importing librosa costs a second or more at every start; a test holds it to librosa's.
+    """
+    low, high = _hz_to_mel(np.array(MEL_RANGE_HZ))
+    edges = _mel_to_hz(np.linspace(low, high, MEL_BINS + 2))
+    frequencies = np.linspace(0, SAMPLE_RATE / 2, N_FFT // 2 + 1)
+    rising = (frequencies - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - frequencies) / (edges[2:] - edges[1:-1])[:, None]
+    triangles = np.clip(np.minimum(rising, falling), 0, None)
+    return torch.from_numpy((triangles * 2 / (edges[2:] - edges[:-2])[:, None]).astype(np.float32))
+
+
+def normalise(log_mel_BTM: torch.Tensor, valid_BT: torch.Tensor) -> torch.Tensor:
+    """Level-free encoder input, (B, T, M) in about [0, 1.3]; frames that are not `valid` become 0 (silence).
+
+    The level is the 95th percentile of the valid frames' mean log power, so that gain drops out; digital silence and quiet
+    background meet at the bottom of a `RANGE_NATS` range.
+    """
+    loudness_BT = log_mel_BTM.mean(-1).masked_fill(~valid_BT, float("nan"))
+    level_B = torch.nanquantile(loudness_BT.float(), 0.95, dim=1).nan_to_num(0.0)
+    scaled = (log_mel_BTM - level_B[:, None, None] + RANGE_NATS).clamp(min=0) / RANGE_NATS
+    return scaled * valid_BT[..., None]
+
+
+def _hz_to_mel(hz: np.ndarray) -> np.ndarray:
+    """Slaney's scale: linear below 1 kHz, logarithmic above."""
+    logarithmic = 15.0 + 27.0 * np.log(np.maximum(hz, 1e-9) / 1000.0) / np.log(6.4)
+    return np.where(hz < 1000.0, hz * 3.0 / 200.0, logarithmic)
+
+
+def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
+    return np.where(mel < 15.0, mel * 200.0 / 3.0, 1000.0 * np.exp(np.log(6.4) / 27.0 * (mel - 15.0)))

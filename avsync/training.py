@@ -1,0 +1,188 @@
+"""Training with lightning: one module, one data module. The only file that imports lightning (extra `train`).
+
+Shapes: B batch, T lip steps, J speech steps, K lags, V phone units.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import lightning
+import torch
+from torch.utils.data import DataLoader
+
+from avsync import augment, losses
+from avsync.data import Batch, SpeechWindow, Utterance, WindowConfig, WindowSampler
+from avsync.model import AVSync
+from avsync.speech import log_mel_tensor, normalise
+from avsync.text import UNITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """Optimisation and the weights of the losses."""
+
+    steps: int = 3000
+    """Optimiser steps in all; the learning rate rises for 3 % of them and then falls along a cosine."""
+    learning_rate: float = 1.5e-3
+    """Peak learning rate of AdamW."""
+    weight_decay: float = 0.02
+    """Weight decay of AdamW."""
+    windows: tuple[int, ...] = (7, 15, 75)
+    """Lip steps over which similarities are averaged before the lags compete; the last is the whole window."""
+    target_width: float = 1.5
+    """Standard deviation of the soft target over lags, in lags of 10 ms."""
+    cross_clip: float = 0.1
+    """Weight of the contrast with other clips' speech, from half of the training on (late, as hard negatives)."""
+    ctc: float = 0.15
+    """Weight of each CTC loss."""
+    frames: float = 0.6
+    """Weight of the frame-wise phone loss of the sound (half of it for the lips)."""
+    prior: float = 0.3
+    """Strength of the label prior in CTC."""
+    drop_stream: float = 0.25
+    """Share of clips that lose the picture stream in training; as many others lose the landmark stream."""
+
+
+class SyncModule(lightning.LightningModule):
+    """Both encoders trained together: time-shifted contrastive loss, CTC over phones, frame-wise phones."""
+
+    def __init__(self, model: AVSync, config: TrainingConfig, seed: int = 0) -> None:
+        super().__init__()
+        self.model = model
+        self.training_config = config
+        self.generator = torch.Generator().manual_seed(seed)
+        self.register_buffer("log_priors", torch.full((2, len(UNITS)), -math.log(len(UNITS))))
+
+    def training_step(self, batch: Batch, index: int) -> torch.Tensor:
+        """The weighted sum of all losses; each is logged under its name."""
+        config, generator = self.training_config, self.generator
+        lips, keep = self._lip_features(batch, generator)
+        sounds = [self._speech_features(window, generator) for window in (batch.sound, batch.speech)]
+        lip_vectors = self.model.project_lips(lips)
+        speech_vectors = self.model.project_speech(sounds[0])
+        parts = {f"sync{window}": loss for window, loss in self._sync_losses(batch, lip_vectors, speech_vectors).items()}
+        total = torch.stack(list(parts.values())).mean()
+        if self.global_step * 2 > config.steps:
+            parts["cross"] = self._cross_loss(batch, lip_vectors, speech_vectors)
+            total = total + config.cross_clip * parts["cross"]
+        lip_scores = self.model.lip_phone_scores(lips)
+        lengths = torch.full((len(lip_scores),), lip_scores.shape[1])
+        prior = self._prior(1, lip_scores.flatten(0, 1))
+        parts["lip_ctc"] = losses.ctc_with_priors(
+            lip_scores, lengths, batch.phones, batch.phone_counts, prior, strength=config.prior
+        )
+        parts["lip_frames"] = losses.frame_loss(lip_scores, batch.frames)
+        total = total + config.ctc * parts["lip_ctc"] + 0.5 * config.frames * parts["lip_frames"]
+        for window, features in zip((batch.sound, batch.speech), sounds, strict=True):
+            ctc, frames = self._phone_losses(window, features)
+            total = total + 0.5 * (config.ctc * ctc + config.frames * frames)
+            parts["ctc"], parts["frames"] = ctc, frames
+        self.log_dict({name: value.detach() for name, value in parts.items()}, prog_bar=False)
+        self.log("loss", total.detach(), prog_bar=True)
+        return total
+
+    def _lip_features(self, batch: Batch, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        flip = torch.rand(len(batch.mouths), generator=generator) < 0.5
+        mouth = augment.mouths(batch.mouths, batch.found, flip, generator)
+        points = augment.points(batch.points, flip, generator)
+        draw = torch.rand(len(batch.mouths), generator=generator)
+        drop = self.training_config.drop_stream
+        keep_picture, keep_points = (draw >= drop).float(), ((draw < drop) | (draw >= 2 * drop)).float()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            features = self.model.lips(mouth, points, batch.found, keep_picture_B=keep_picture, keep_points_B=keep_points)
+        return features.float(), keep_picture
+
+    def _speech_features(self, window: SpeechWindow, generator: torch.Generator) -> torch.Tensor:
+        log_mel = log_mel_tensor(augment.waveform(window.waveform, generator))
+        scaled = normalise(augment.mel(log_mel, generator), window.valid)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            features = self.model.speech(scaled, window.valid)
+        return features.float()
+
+    def _sync_losses(self, batch: Batch, lips: torch.Tensor, speech: torch.Tensor) -> dict[int, torch.Tensor]:
+        config = self.training_config
+        similarity, known = losses.lag_similarity(lips, speech, batch.sound.valid)
+        true_lag = batch.lag.round().long().clamp(0, known.shape[2] - 1)
+        heard = known.gather(2, true_lag[:, None, None].expand(-1, known.shape[1], 1))[..., 0]
+        return {
+            window: losses.time_shift_loss(
+                similarity * self.model.scale, batch.found.float(), batch.speaking * heard, batch.lag,
+                window=window, width=config.target_width,
+            )
+            for window in config.windows
+        }  # fmt: skip
+
+    def _cross_loss(self, batch: Batch, lips: torch.Tensor, speech: torch.Tensor) -> torch.Tensor:
+        steps = torch.arange(lips.shape[1]) * losses.STEPS
+        index = (batch.lag.round().long()[:, None] + steps).clamp(0, speech.shape[1] - 1)
+        in_step = speech.gather(1, index[..., None].expand(-1, -1, speech.shape[2]))
+        return losses.cross_clip_loss(lips * self.model.scale * math.sqrt(lips.shape[1]), in_step, batch.speaking)
+
+    def _phone_losses(self, window: SpeechWindow, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        scores = self.model.speech_phone_scores(features)
+        prior = self._prior(0, scores[window.valid])
+        # CTC reads the steps with sound only: they are one run in each clip, moved to the front here.
+        lengths = window.valid.sum(1)
+        first = window.valid.float().argmax(1)
+        index = (torch.arange(scores.shape[1]) + first[:, None]).clamp(max=scores.shape[1] - 1)
+        moved = scores.gather(1, index[..., None].expand_as(scores))
+        ctc = losses.ctc_with_priors(
+            moved, lengths, window.phones, window.phone_counts, prior, strength=self.training_config.prior
+        )
+        return ctc, losses.frame_loss(scores, window.frames)
+
+    def _prior(self, head: int, scores_NV: torch.Tensor) -> torch.Tensor:
+        """Running average of the head's posteriors, as logarithm, not below -8."""
+        current = scores_NV.detach().exp().mean(0)
+        with torch.no_grad():
+            running = 0.98 * self.log_priors[head].exp() + 0.02 * current
+            self.log_priors[head] = running.log().clamp(min=-8.0)
+        return self.log_priors[head].clone()
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Batches stay on the CPU, where they are augmented."""
+        return batch
+
+    def configure_optimizers(self) -> dict[str, object]:
+        """AdamW with a short warm-up and a cosine decay, stepped every batch."""
+        config = self.training_config
+        optimizer = torch.optim.AdamW(self.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        warm = max(1, int(0.03 * config.steps))
+
+        def factor(step: int) -> float:
+            if step < warm:
+                return (step + 1) / warm
+            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1, config.steps - warm)))) + 0.01
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class SyncData(lightning.LightningDataModule):
+    """Batches from prepared utterances."""
+
+    def __init__(
+        self,
+        talking: Sequence[Utterance],
+        sound_sets: Sequence[Sequence[Utterance]],
+        *,
+        windows: WindowConfig,
+        speaker_share: dict[str, float],
+        batches: int,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.sampler = WindowSampler(
+            list(talking), [list(group) for group in sound_sets], speaker_share, windows, seed, batches
+        )
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """One batch an item; drawn in this process, for the arrays are in memory."""
+        return DataLoader(self.sampler, batch_size=None)
+
+    def val_dataloader(self) -> list[object]:
+        """Recipes measure the product's own numbers on validation speakers instead of a loss."""
+        return []

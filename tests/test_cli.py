@@ -1,0 +1,386 @@
+"""The program: output for programs and people, exit codes, and what goes to which stream."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import avsync
+from avsync import cli, plot, report, wording
+from avsync.align import Alignment, Gap, Word
+from avsync.cli import main
+from avsync.offset import Offset, Segment, undetermined
+from avsync.remux import Correction
+from avsync.sample import SampleTruth, SampleWord
+
+LAGS = np.arange(-1000.0, 1001.0, 10.0)
+LEADING = Offset(
+    118.42, (109.04, 127.46), 0.9712, "audio_leads", None, 3.14, LAGS, np.exp(-(((LAGS - 118) / 80) ** 2)),
+    (Segment(0.0, 12.0004, 118.42, 0),),
+)  # fmt: skip
+IN_SYNC = dataclasses.replace(LEADING, ms=-0.04, ci_ms=(-9.0, 9.0), verdict="in_sync", drift_ppm=None)
+WORDS = [
+    Word("place", 0.52, 0.81, 0.4, 0.69, 13, 20, 0.98, 14.0, "aligned"),
+    Word("blue", 0.81, 0.83, 0.69, 0.71, None, None, 0.1, 60.0, "low"),
+]
+ALIGNED = Alignment(WORDS, LEADING, [Gap(0.0, 0.52, "silence")], "place blue", "clip.mp4")
+
+
+@pytest.fixture
+def clip(flash_and_beep, tmp_path, monkeypatch) -> str:
+    """A file of its own in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("clip.mp4").write_bytes(flash_and_beep().path.read_bytes())
+    return "clip.mp4"
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """`measured(offset)`: what every measurement shall find."""
+
+    def find(offset: Offset) -> None:
+        monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms: offset)
+
+    return find
+
+
+def run_json(capsys, *words: str) -> tuple[int, list[dict]]:
+    code = main(list(words))
+    out = capsys.readouterr().out
+    return code, [
+        json.loads(line, parse_constant=lambda name: pytest.fail(name)) for line in out.splitlines()
+    ]
+
+
+# offset
+
+
+def test_offset_as_json(clip, measured, capsys):
+    measured(LEADING)
+    code, (line,) = run_json(capsys, "offset", "--json", clip)
+    assert code == 0
+    streams = line.pop("streams")
+    assert line == {
+        "file": "clip.mp4",
+        "offset_ms": 118.4,
+        "ci_ms": [109.0, 127.5],
+        "confidence": 0.971,
+        "verdict": "audio_leads",
+        "reason": None,
+        "drift_ppm": 3.1,
+        "segments": [{"start": 0.0, "end": 12.0, "offset_ms": 118.4, "face": 0}],
+    }
+    assert streams == {"video_start": 0.0, "audio_start": 0.0, "fps": 25.0, "variable_frame_rate": False}
+
+
+def test_offset_in_words(clip, measured, capsys):
+    measured(LEADING)
+    assert main(["offset", clip]) == 0
+    assert capsys.readouterr().out == (
+        "clip.mp4: audio leads picture by 118 ms (95 % interval +109 to +127 ms), confidence 0.97\n"
+        "  audio_leads: over the limit of ITU-R BT.1359, +45 ms\n"
+        "  cure: delay the audio by 118 ms, e.g. with: avsync correct IN OUT\n"
+    )
+
+
+def test_an_undetermined_offset_says_why(clip, measured, capsys):
+    measured(undetermined("no_face"))
+    assert main(["offset", clip]) == 3
+    assert capsys.readouterr().out == "clip.mp4: undetermined: no face was found in the picture\n"
+    code, (line,) = run_json(capsys, "offset", clip, "--json")
+    assert (code, line["offset_ms"], line["verdict"], line["reason"]) == (3, None, "undetermined", "no_face")
+
+
+def test_every_reason_has_words():
+    reasons = {"no_face", "no_speech", "too_short", "ambiguous", "at_limit", "no_audio", "no_video"}
+    assert set(wording.REASONS) == reasons
+
+
+def test_a_bad_file_does_not_cost_the_others(clip, measured, capsys):
+    measured(undetermined("ambiguous"))
+    code = main(["offset", "missing.mp4", clip, "--json"])
+    out, err = capsys.readouterr()
+    bad, good = map(json.loads, out.splitlines())
+    assert code == 2
+    assert set(bad) == {"file", "error"}
+    assert "missing.mp4" in bad["error"]
+    assert good["reason"] == "ambiguous"
+    assert err == f"avsync: error: {bad['error']}\n"
+
+
+def test_the_exit_code_of_several_files(clip, monkeypatch):
+    found = iter([LEADING, undetermined("no_face"), IN_SYNC])
+    monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms: next(found))
+    assert main(["offset", clip, clip, clip]) == 3
+
+
+def test_files_on_both_sides_of_the_options(clip, measured, capsys):
+    measured(IN_SYNC)
+    odd = "-ü x.mp4"
+    Path(odd).write_bytes(Path(clip).read_bytes())
+    code, lines = run_json(capsys, "offset", clip, "--json", clip, "--", odd)
+    assert (code, [line["file"] for line in lines]) == (0, [clip, clip, odd])
+
+
+def test_the_search_range_is_passed_on(clip, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        cli, "detect_offset", lambda clip, max_offset_ms: asked.append(max_offset_ms) or IN_SYNC
+    )
+    main(["offset", clip])
+    main(["offset", clip, "--max-offset-ms", "400"])
+    assert asked == [1000.0, 400.0]
+
+
+def test_values_that_are_not_finite_become_null():
+    line = report.to_line({"a": float("nan"), "b": [np.float32("inf"), -0.0], "c": np.int64(3)})
+    assert json.loads(line) == {"a": None, "b": [None, 0.0], "c": 3}
+    assert report.rounded(-0.01, 1) == 0.0
+    assert str(report.rounded(-0.01, 1)) == "0.0"
+
+
+def test_plot(clip, measured, capsys):
+    pytest.importorskip("matplotlib")
+    measured(LEADING)
+    assert main(["offset", clip, "--plot", "score.png"]) == 0
+    first = Path("score.png").read_bytes()
+    assert first.startswith(b"\x89PNG")
+    assert main(["offset", clip, "--plot", "score.png"]) == 2
+    assert "score.png exists" in capsys.readouterr().err
+    measured(undetermined("no_face"))
+    assert main(["offset", clip, "--plot", "score.png", "--overwrite"]) == 3
+    assert Path("score.png").read_bytes() != first
+
+
+def test_plot_without_matplotlib(clip, measured, capsys, monkeypatch):
+    monkeypatch.setattr(plot.importlib.util, "find_spec", lambda name: None)
+    assert main(["offset", clip, "--plot", "score.png"]) == 2
+    assert "pip install 'avsync[plot]'" in capsys.readouterr().err
+    assert not Path("score.png").exists()
+
+
+# correct
+
+
+def test_correct_as_json_and_in_words(clip, monkeypatch, capsys):
+    done = Correction("clip.mp4", "out.mp4", 118.42, 1.21)
+    asked = {}
+    monkeypatch.setattr(cli, "correct", lambda source, target, **how: asked.update(how) or done)
+    code, (line,) = run_json(capsys, "correct", clip, "out.mp4", "--json", "--offset-ms", "-118.5")
+    assert code == 0
+    assert line == {
+        "file": "clip.mp4",
+        "output": "out.mp4",
+        "before_ms": 118.4,
+        "after_ms": 1.2,
+        "method": "container",
+        "reencoded": False,
+    }
+    assert asked == {"offset_ms": -118.5, "dry_run": False, "overwrite": False}
+    main(["correct", clip, "out.mp4"])
+    assert "audio leads picture by 118 ms; wrote out.mp4 (nothing re-encoded)" in capsys.readouterr().out
+
+
+def test_correct_of_an_undetermined_file_writes_nothing(clip, monkeypatch, capsys):
+    def abstain(*_, **__):
+        raise avsync.UndeterminedError("clip.mp4: undetermined", "ambiguous")
+
+    monkeypatch.setattr(cli, "correct", abstain)
+    code, (line,) = run_json(capsys, "correct", clip, "out.mp4", "--json")
+    assert (code, line["output"], line["reason"]) == (3, None, "ambiguous")
+    assert not Path("out.mp4").exists()
+
+
+def test_dry_run(clip, monkeypatch, capsys):
+    done = Correction("clip.mp4", "out.mp4", -200.0, None, dry_run=True)
+    monkeypatch.setattr(cli, "correct", lambda *_, **__: done)
+    assert main(["correct", clip, "out.mp4", "--dry-run"]) == 0
+    assert "would advance the audio by 200 ms and write out.mp4" in capsys.readouterr().out
+
+
+# align
+
+
+def test_align_as_json(clip, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "align", lambda file, text, modality: ALIGNED)
+    code, (line,) = run_json(capsys, "align", clip, "--text", "place blue", "--json")
+    assert code == 0
+    assert line["file"] == "clip.mp4"
+    assert (line["transcript"], line["offset_ms"]) == ("place blue", pytest.approx(118.42, abs=0.05))
+    assert line["words"][0] == {
+        "text": "place", "start": 0.52, "end": 0.81, "first_frame": 13, "last_frame": 20, "confidence": 0.98,
+        "plus_minus_ms": 14, "status": "aligned", "heard_start": 0.4, "heard_end": 0.69,
+    }  # fmt: skip
+    assert line["words"][1]["first_frame"] is None
+    assert line["gaps"] == [{"start": 0.0, "end": 0.52, "status": "silence"}]
+
+
+def test_align_in_words_and_files(clip, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "align", lambda file, text, modality: ALIGNED)
+    outputs = ["a.srt", "a.json", "a.vtt", "a.TextGrid"]
+    assert main(["align", clip, "--text", "place blue", "-o", *outputs]) == 0
+    out = capsys.readouterr().out
+    assert "    0.520      0.810        13-20     14  0.98  aligned       place" in out
+    assert out.endswith("wrote a.srt\nwrote a.json\nwrote a.vtt\nwrote a.TextGrid\n")
+    assert all(Path(name).stat().st_size for name in outputs)
+
+
+def test_transcript_files(clip, monkeypatch, capsys):
+    said = []
+    monkeypatch.setattr(cli, "align", lambda file, text, modality: said.append((text, modality)) or ALIGNED)
+    Path("words.txt").write_bytes(b"\xef\xbb\xbfplace blue\n")
+    assert main(["align", clip, "--transcript", "words.txt", "--modality", "video"]) == 0
+    assert said == [("place blue\n", "video")]
+    Path("words.txt").write_bytes(b"caf\xe9")
+    assert main(["align", clip, "--transcript", "words.txt"]) == 2
+    assert "no UTF-8 text (byte 3)" in capsys.readouterr().err
+    assert main(["align", clip, "--transcript", "none.txt"]) == 2
+
+
+def test_outputs_are_checked_before_the_work(clip, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "align", lambda *_, **__: pytest.fail("worked before the check"))
+    Path("words.txt").write_text("place")
+    Path("taken.srt").write_text("precious")
+    for target, message in [
+        (clip, "is the input itself"),
+        ("words.txt", "is the input itself"),
+        ("taken.srt", "exists"),
+        ("no/a.srt", "folder no does not exist"),
+        ("a.doc", "suffix '.doc'"),
+        (".", "is a folder"),
+    ]:
+        assert main(["align", clip, "--transcript", "words.txt", "-o", target]) == 2
+        assert message in capsys.readouterr().err
+    assert Path("taken.srt").read_text() == "precious"
+
+
+# annotate, sample, info
+
+
+def test_annotate(clip, monkeypatch, capsys):
+    asked = {}
+    monkeypatch.setattr(cli, "annotate", lambda source, target, **how: asked.update(how) or ALIGNED)
+    assert main(["annotate", clip, "-o", "out.mp4", "--text", "place blue", "--overwrite"]) == 0
+    assert asked == {"transcript": "place blue", "overwrite": True}
+    assert capsys.readouterr().out.endswith("wrote out.mp4\n")
+
+
+def test_sample(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    truth = SampleTruth("hello", 120.0, 25.0, 2.0, (SampleWord("hello", 1.1, 1.5, 0.98, 1.38),), ())
+    asked = {}
+    monkeypatch.setattr(cli, "render_sample", lambda target, **how: asked.update(how) or truth)
+    assert main(["sample", "out.mp4", "--offset-ms", "120"]) == 0
+    assert asked == {"offset_ms": 120.0, "overwrite": False}
+    out = capsys.readouterr().out
+    assert "wrote out.mp4: audio leads picture by 120 ms" in out
+    assert "1.100     1.500  hello" in out
+
+
+def test_info(clip, capsys):
+    code, (line,) = run_json(capsys, "info", clip, "--json")
+    assert code == 0
+    assert [(s["kind"], s["codec"], s["used"]) for s in line["streams"]] == [
+        ("video", "h264", True),
+        ("audio", "aac", True),
+    ]
+    assert line["frames"] == {
+        "count": 60, "first": 0.0, "last": 2.36, "gap_ms": {"min": 40.0, "median": 40.0, "max": 40.0},
+    }  # fmt: skip
+    assert line["faces"] == []
+    assert main(["info", clip]) == 0
+    out = capsys.readouterr().out
+    assert "picture: starts at 0.0 s, 60 frames, 25.0 frames a second (constant)" in out
+    assert "no face found" in out
+
+
+# The shell around it
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["scan"],
+        ["offset"],
+        ["offset", "a.mp4", "--nonsense"],
+        ["offset", "a.mp4", "--max-offset-ms", "5"],
+        ["offset", "a.mp4", "--max-offset-ms", "nan"],
+        ["offset", "a.mp4", "b.mp4", "--plot", "p.png"],
+        ["offset", "a.mp4", "--plot", "p.jpg"],
+        ["correct", "a.mp4"],
+        ["correct", "a.mp4", "b.mp4", "--offset-ms", "inf"],
+        ["correct", "a.mp4", "b.mp4", "--offset-ms", "much"],
+        ["align", "a.mp4"],
+        ["align", "a.mp4", "--text", "a", "--transcript", "b"],
+        ["align", "a.mp4", "--text", "a", "--modality", "smell"],
+        ["annotate", "a.mp4", "--text", "a"],
+        ["sample", "a.mp4", "--fps", "0"],
+        ["info", "a.mp4", "b.mp4"],
+    ],
+)
+def test_usage_errors_are_one_line(words, capsys):
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("avsync: error: ")
+    assert err.count("\n") == 1
+
+
+def test_warnings_are_lines_on_stderr(clip, monkeypatch, capsys):
+    def warn(clip, max_offset_ms):
+        for _ in range(2):
+            warnings.warn("clip.mp4 is\ntruncated", stacklevel=2)
+        warnings.warn("of no interest", DeprecationWarning, stacklevel=2)
+        return IN_SYNC
+
+    monkeypatch.setattr(cli, "detect_offset", warn)
+    assert main(["offset", clip]) == 0
+    assert capsys.readouterr().err == "avsync: warning: clip.mp4 is truncated\n"
+
+
+def test_a_defect_is_one_line_too(clip, monkeypatch, capsys):
+    def fail(clip, max_offset_ms):
+        raise TypeError("unexpected\nthing")
+
+    monkeypatch.setattr(cli, "detect_offset", fail)
+    code, (line,) = run_json(capsys, "offset", clip, "--json")
+    assert code == 2
+    assert (
+        line["error"]
+        == "clip.mp4: TypeError: unexpected thing (a defect of avsync; AVSYNC_DEBUG=1 shows where)"
+    )
+
+
+def test_interruption(clip, monkeypatch, capsys):
+    def interrupt(clip, max_offset_ms):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "detect_offset", interrupt)
+    assert main(["offset", clip]) == 130
+    assert capsys.readouterr().err == "avsync: error: interrupted\n"
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["--help"])
+    assert left.value.code == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in cli.COMMANDS)
+
+
+def test_run_as_a_module_into_a_closed_pipe(clip):
+    """A reader that goes away, as `head` does, is no error worth a traceback."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(avsync.__file__).parents[1])}
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "avsync", "info", clip]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
