@@ -1,0 +1,116 @@
+"""The package's surface: its names, what importing it costs, and that the README's examples run."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import avsync
+
+ROOT = Path(avsync.__file__).parents[1]
+PUBLIC = {
+    "load",
+    "detect_offset",
+    "correct",
+    "align",
+    "annotate",
+    "Clip",
+    "Offset",
+    "Alignment",
+    "Word",
+    "AVSyncError",
+}
+
+
+def python(code: str) -> str:
+    """Output of a fresh Python."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_all_is_sorted_and_true():
+    assert avsync.__all__ == sorted(avsync.__all__)
+    assert all(hasattr(avsync, name) for name in avsync.__all__)
+    assert set(avsync.__all__) >= PUBLIC
+
+
+def test_every_public_name_is_described():
+    assert [name for name in avsync.__all__ if not (getattr(avsync, name).__doc__ or "").strip()] == []
+
+
+def test_errors_are_a_family():
+    children = [
+        avsync.MediaError,
+        avsync.FaceError,
+        avsync.TextError,
+        avsync.ModelError,
+        avsync.UndeterminedError,
+    ]
+    assert all(issubclass(child, avsync.AVSyncError) for child in children)
+
+
+def test_the_modules_do_not_hide_the_functions():
+    """`avsync.align` is a function and a module: the function must win, however the module is imported."""
+    code = "import avsync.align, avsync, avsync.cli; from avsync.align import Word; print(callable(avsync.align))"
+    assert python(code) == "True\n"
+
+
+def test_importing_is_cheap():
+    heavy = ["lightning", "pytorch_lightning", "matplotlib", "numba", "sklearn", "scipy.signal", "torchaudio"]
+    loaded = python(f"import sys, avsync; print([name for name in {heavy} if name in sys.modules])")
+    assert loaded == "[]\n"
+
+
+def test_importing_takes_under_a_second_beyond_torch():
+    code = (
+        "import time, torch; start = time.process_time(); import avsync; print(time.process_time() - start)"
+    )
+    assert min(float(python(code)) for _ in range(2)) < 1.0
+
+
+def test_importing_does_nothing_else():
+    code = (
+        "import os, sys, threading, torch; before = (os.getcwd(), torch.get_num_threads(), dict(os.environ));"
+        "import avsync; after = (os.getcwd(), torch.get_num_threads(), dict(os.environ));"
+        "print(before == after, threading.active_count())"
+    )
+    assert python(code) == "True 1\n"
+
+
+def test_the_package_is_typed_and_carries_its_files():
+    assert (ROOT / "avsync" / "py.typed").exists()
+    assert list((ROOT / "avsync" / "weights").glob("face-*.safetensors"))
+
+
+def readme_blocks() -> list[str]:
+    return re.findall(
+        r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL
+    )
+
+
+@pytest.mark.skipif(
+    not list((ROOT / "avsync" / "weights").glob("avsync-*.safetensors")),
+    reason="the model's weights are not there",
+)
+def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
+    """Its Python blocks, in order, in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+    blocks = readme_blocks()
+    assert blocks
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+
+
+def test_the_readme_shows_every_command():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    from avsync.cli import COMMANDS
+
+    assert [name for name in COMMANDS if f"avsync {name}" not in text] == []

@@ -1,0 +1,150 @@
+"""Bad input: the error's type and message, the exit code, and that no file is left behind."""
+
+from pathlib import Path
+
+import pytest
+
+import avsync
+from avsync.cli import main
+
+COMMANDS = {
+    "offset": ["offset", "IN"],
+    "correct": ["correct", "IN", "out.mp4"],
+    "align": ["align", "IN", "--text", "place blue", "-o", "out.srt"],
+    "annotate": ["annotate", "IN", "-o", "out.mp4", "--text", "place blue"],
+    "info": ["info", "IN"],
+}
+UNREADABLE = {
+    "missing": "does not exist",
+    "empty": "is empty (0 bytes)",
+    "text": "cannot be read as media",
+    "cut_off": "cannot be read as media",
+    "folder": "is a folder",
+}
+
+
+@pytest.fixture
+def bad(flash_and_beep, tmp_path, monkeypatch):
+    """`bad(kind)`: the name of a file with that defect, in a working folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(kind: str) -> str:
+        path = Path(f"{kind}.mp4")
+        if kind == "folder":
+            path.mkdir()
+        elif kind == "empty":
+            path.touch()
+        elif kind == "text":
+            path.write_text("this is no video\n" * 100)
+        elif kind == "cut_off":  # the table of contents stands at the end and is lost
+            whole = flash_and_beep().path.read_bytes()
+            path.write_bytes(whole[: len(whole) // 2])
+        elif kind != "missing":
+            path.write_bytes(flash_and_beep(**UNMEASURABLE[kind][0]).path.read_bytes())
+        return str(path)
+
+    return make
+
+
+UNMEASURABLE = {
+    "no_audio": ({"audio": None}, "no audio stream"),
+    "no_video": ({"suffix": "wav", "video": None, "audio": "pcm_s16le"}, "no video stream"),
+    "no_face": ({}, "no face was found"),
+    "too_short": ({"seconds": 0.8}, "too little speech"),
+}
+"""Readable clips whose offset cannot be determined: how they are rendered, and the words for it."""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_files_that_cannot_be_read(bad, kind, command, capsys):
+    name = bad(kind)
+    before = sorted(p.name for p in Path().iterdir())
+    assert main([name if word == "IN" else word for word in COMMANDS[command]]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"avsync: error: {name} ")
+    assert UNREADABLE[kind] in err
+    assert err.count("\n") == 1
+    assert sorted(p.name for p in Path().iterdir()) == before
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_the_same_in_python(bad, kind):
+    with pytest.raises(avsync.MediaError, match=UNREADABLE[kind].replace("(", r"\(").replace(")", r"\)")):
+        avsync.load(bad(kind))
+
+
+@pytest.mark.parametrize("kind", UNMEASURABLE)
+def test_offsets_that_cannot_be_determined(bad, kind, capsys):
+    name = bad(kind)
+    assert main(["offset", name]) == 3
+    assert UNMEASURABLE[kind][1] in capsys.readouterr().out
+    found = avsync.detect_offset(name)
+    assert (found.ms, found.ci_ms, found.verdict, found.reason) == (None, None, "undetermined", kind)
+
+
+@pytest.mark.parametrize("kind", UNMEASURABLE)
+def test_nothing_is_corrected_then(bad, kind, capsys):
+    name = bad(kind)
+    assert main(["correct", name, "out.mp4"]) == 3
+    assert UNMEASURABLE[kind][1] in capsys.readouterr().out
+    assert [p.name for p in Path().iterdir()] == [name]
+
+
+def test_silence(flash_and_beep, monkeypatch, tmp_path):
+    clip = avsync.load(flash_and_beep().path)
+    clip.waveform[:] = 0
+    assert avsync.detect_offset(clip).reason == "no_speech"
+
+
+@pytest.mark.parametrize("command", ["correct", "annotate"])
+def test_the_input_is_never_the_output(bad, command, capsys):
+    name = bad("no_face")
+    content = Path(name).read_bytes()
+    Path("link.mp4").symlink_to(name)
+    for target in (name, f"./{name}", "link.mp4"):
+        words = {
+            "correct": ["correct", name, target],
+            "annotate": ["annotate", name, "-o", target, "--text", "a"],
+        }
+        assert main([*words[command], "--overwrite"]) == 2
+        assert "is the input itself" in capsys.readouterr().err
+    assert Path(name).read_bytes() == content
+
+
+def test_an_existing_output_is_kept(bad, capsys):
+    name = bad("no_face")
+    Path("out.mp4").write_text("precious")
+    assert main(["correct", name, "out.mp4", "--offset-ms", "100"]) == 2
+    assert "out.mp4 exists" in capsys.readouterr().err
+    assert Path("out.mp4").read_text() == "precious"
+    assert main(["correct", name, "out.mp4", "--offset-ms", "100", "--overwrite"]) == 0
+    assert avsync.load("out.mp4").has_audio
+
+
+def test_a_truncated_file_that_still_opens_is_read_with_a_warning(flash_and_beep, tmp_path, capsys):
+    whole = flash_and_beep("mkv", audio="flac").path.read_bytes()
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole[: len(whole) // 2])
+    assert main(["info", str(cut)]) in (0, 2)
+    err = capsys.readouterr().err
+    assert all(line.startswith("avsync: ") for line in err.splitlines())
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "..."])
+def test_a_transcript_without_words(bad, text, capsys):
+    name = bad("no_face")
+    assert main(["align", name, "--text", text, "-o", "out.srt"]) == 2
+    assert capsys.readouterr().err.startswith("avsync: error: ")
+    with pytest.raises(avsync.TextError):
+        avsync.align(name, text)
+    assert not Path("out.srt").exists()
+
+
+def test_a_sample_that_cannot_be_rendered(tmp_path, capsys):
+    for words in (["x.gif"], ["x.mp4", "--offset-ms", "5000"], ["x.mp4", "--text", "never recorded"]):
+        target = str(tmp_path / words[0])
+        assert main(["sample", target, *words[1:]]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
