@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from avsync.errors import TextError
 from avsync.offset import LAG_LIMIT_MS, LEAD_LIMIT_MS, Offset
+from avsync.text import fold
 from avsync.wording import badge
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ UPCOMING: Colour = (135, 135, 135, 255)
 GOOD: Colour = (64, 190, 90, 255)
 BOX: Colour = (230, 230, 230, 255)
 """The mouth box between words; while a word is seen it is `GOOD`."""
+
+GLYPHS = "©«°±´·»‘’“”…‹›™"
+"""What Pillow's font has beyond ASCII."""
 
 LEAD_IN = 0.3
 LINGER = 0.6
@@ -95,6 +100,21 @@ def font_of(size: float) -> ImageFont.FreeTypeFont:
     return font
 
 
+def drawable(text: str) -> str:
+    """`text` in letters that Pillow's font has: without accents, and with `?` for other scripts."""
+    return "".join(
+        letter if letter.isascii() or letter in GLYPHS else _fold_letter(letter) for letter in text
+    )
+
+
+def _fold_letter(letter: str) -> str:
+    try:
+        plain = fold(letter)
+    except TextError:
+        return "?"
+    return plain if plain.isascii() else "?"
+
+
 def break_lines(words: Sequence[Word], fits: Callable[[str], bool]) -> list[Line]:
     """Group words into lines: a new one where the text no longer fits, or after a pause."""
     groups: list[list[Word]] = []
@@ -131,7 +151,7 @@ class Words:
         self._height, self._width = height, width
         self._size = text_size(height, width)
         font = font_of(self._size)
-        self._lines = break_lines(words, lambda text: font.getlength(text) <= 0.9 * width)
+        self._lines = break_lines(words, lambda text: font.getlength(drawable(text)) <= 0.9 * width)
         self._shown: tuple[tuple[int, ...], Overlay] | None = None
 
     def current(self, time: float) -> Word | None:
@@ -156,7 +176,7 @@ class Words:
         return next((i for i, line in enumerate(self._lines) if line.start <= time < line.end), None)
 
     def _draw(self, line: Line, states: Sequence[int]) -> Overlay:
-        text = " ".join(word.text for word in line.words)
+        text = " ".join(drawable(word.text) for word in line.words)
         size = float(self._size)
         while size > 1 and font_of(size).getlength(text) + 2 * MARGIN * size > 0.98 * self._width:
             size *= 0.9  # one word may be longer than the picture
@@ -170,13 +190,12 @@ class Words:
         before = ""
         for word, state in zip(line.words, states, strict=True):
             x = pad + font.getlength(before)
-            pen.text((x, pad), word.text, font=font, fill=_colour(word, state))
+            shown = drawable(word.text)
+            pen.text((x, pad), shown, font=font, fill=_colour(word, state))
             if word.status == "not_spoken":
                 y = pad + 0.62 * ascent
-                pen.line(
-                    (x, y, x + font.getlength(word.text), y), fill=UPCOMING, width=max(1, round(size / 14))
-                )
-            before += word.text + " "
+                pen.line((x, y, x + font.getlength(shown), y), fill=UPCOMING, width=max(1, round(size / 14)))
+            before += shown + " "
         left = (self._width - image.width) // 2
         return Overlay.of(image, left, round(0.95 * self._height) - image.height)
 

@@ -208,6 +208,10 @@ def test_lines_break_at_pauses_and_where_the_picture_ends():
     assert all(before.end <= after.start for before, after in itertools.pairwise(short))
 
 
+def test_letters_that_the_font_lacks():
+    assert overlay.drawable("Don’t naïve Straße Łódź, 5 € — 中") == "Don’t naive Strasse Lodz, 5 ? - ?"
+
+
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (96, 128), (240, 320), (1080, 1920), (1920, 1080)])
 def test_words_fit_any_picture(height, width):
     long = [word("Donaudampfschifffahrtsgesellschaftskapitän", 0, 1), word("is", 1, 2)]
