@@ -51,7 +51,7 @@ def demux(container: InputContainer, streams: Sequence[Stream], damage: Damage) 
         except StopIteration:
             return
         except IndexError:
-            # A stream that begins in the middle of the file is not known to PyAV: read on behind its packet.
+            # PyAV stumbles at the end of a file in which a stream began late; asked again, it ends well.
             packets = container.demux(list(streams))
         except av.FFmpegError as error:
             damage.broken_off = error.strerror

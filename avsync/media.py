@@ -154,6 +154,7 @@ def load(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> Cli
                 pictures.add(frame)
             else:
                 sound.add(frame)
+    damage.packets["audio"] += sound.refused
     waveform, audio_start = sound.place(str(path))
     frames, frame_times = Frames.empty(), np.zeros(0, np.float64)
     if info.video is not None and pictures.pts:
@@ -208,7 +209,9 @@ def atomic_path(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
 def _warn_of_losses(clip: Clip, damage: Damage, damaged_pictures: int) -> None:
     """Say what a damaged or truncated file lost, by errors and by the lengths it declares."""
     losses = [
-        f"{count} {kind} packets could not be decoded" for kind, count in sorted(damage.packets.items())
+        f"{count} {kind} packets could not be decoded"
+        for kind, count in sorted(damage.packets.items())
+        if count
     ]
     if damaged_pictures:
         losses.append(f"{damaged_pictures} pictures are damaged")

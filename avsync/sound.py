@@ -7,6 +7,7 @@ creeps where the recorder's sample clock is not the container's. Rounding is ave
 silence or a cut, creep is followed.
 """
 
+import contextlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,8 +37,11 @@ BLOCK_SECONDS = 2.0
 LONG_SILENCE_SECONDS = 5.0
 """Longer gaps are filled as well, and reported."""
 
-MAX_SILENCE_SECONDS = 6 * 3600.0
-"""Longer gaps are damaged time stamps: filling them would only fill the memory."""
+MAX_SILENCE_SECONDS = 2 * 3600.0
+"""More silence than this is damaged time stamps: filling it in would only fill the memory."""
+
+MIN_SAMPLE_RATE = 1000
+"""Fewer samples a second are a damaged header; resampling them would fill the memory."""
 
 
 @dataclass(slots=True)
@@ -48,38 +52,46 @@ class SoundTrack:
     chunks: list[Waveform] = field(default_factory=list)
     positions: list[float] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    refused: int = 0
+    """Frames whose sample rate is impossible."""
     _length: float = 0.0
     _resampler: av.AudioResampler | None = None
     _source: tuple[int, str, str] | None = None
 
     def add(self, frame: av.AudioFrame) -> None:
         """Take the next decoded frame."""
+        pts, time_base = frame.pts, frame.time_base
+        frame.pts = None  # the resampler must not look at time stamps: gaps are filled in `place`
+        resampled = None
+        if frame.sample_rate >= MIN_SAMPLE_RATE:
+            with contextlib.suppress(av.FFmpegError):  # a sample rate beyond all measure
+                resampled = self._resampler_for(frame).resample(frame)
+        if resampled is None:
+            self.refused += 1
+            return
+        self._take(resampled)
+        self.positions.append(self._length)
+        self.times.append(np.nan if pts is None or time_base is None else pts_to_seconds(pts, time_base))
+        self._length += samples_to_seconds(frame.samples, frame.sample_rate)
+
+    def _resampler_for(self, frame: av.AudioFrame) -> av.AudioResampler:
         source = (frame.sample_rate, frame.layout.name, frame.format.name)
-        if source != self._source:
+        if self._resampler is None or source != self._source:
             self._flush()
             self._source = source
-            # rematrix_maxval: stereo becomes (L + R) / 2 instead of the louder, clipping sum of FFmpeg's
-            # default.
+            # rematrix_maxval: stereo becomes (L + R) / 2, not FFmpeg's default, a louder sum that clips.
             self._resampler = av.AudioResampler(
                 format="flt", layout="mono", rate=self.sample_rate, options={"rematrix_maxval": "1.0"}
             )
-        self.positions.append(self._length)
-        self.times.append(
-            np.nan
-            if frame.pts is None or frame.time_base is None
-            else pts_to_seconds(frame.pts, frame.time_base)
-        )
-        self._length += samples_to_seconds(frame.samples, frame.sample_rate)
-        frame.pts = None  # the resampler must not look at time stamps: gaps are filled here
-        assert self._resampler is not None
-        self._take(self._resampler.resample(frame))
+        return self._resampler
 
     def _take(self, frames: list[av.AudioFrame]) -> None:
         self.chunks.extend(f.to_ndarray().reshape(-1).astype(np.float32, copy=False) for f in frames)
 
     def _flush(self) -> None:
         if self._resampler is not None:
-            self._take(self._resampler.resample(None))
+            with contextlib.suppress(av.FFmpegError):
+                self._take(self._resampler.resample(None))
             self._resampler = None
 
     def place(self, source: str) -> tuple[Waveform, float]:
@@ -170,17 +182,19 @@ def _join(pieces: list[tuple[float, Waveform]], sample_rate: int, source: str) -
     out: list[Waveform] = []
     length = 0
     cut = 0
+    silence = 0
     for begin, run in pieces:
         place = round((begin - start) * sample_rate)
         gap = place - length
-        if gap > MAX_SILENCE_SECONDS * sample_rate:
+        silence += max(gap, 0)
+        if silence > MAX_SILENCE_SECONDS * sample_rate:
             raise MediaError(
                 f"{source}: the time stamps of the sound jump by {gap / sample_rate:.0f} s at {begin:.3f} s; "
                 "the file is damaged. Copy it into a new container with repaired time stamps first."
             )
         if gap > LONG_SILENCE_SECONDS * sample_rate:
             warnings.warn(
-                f"{source}: {gap / sample_rate:.1f} s without sound before {begin:.3f} s; silence is put there",
+                f"{source}: {gap / sample_rate:.1f} s without sound before {begin:.3f} s; they are silence",
                 stacklevel=5,
             )
         if gap > 0:
