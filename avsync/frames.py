@@ -68,6 +68,8 @@ class PictureTrack:
     size: tuple[int, int] = (0, 0)
     matrix: tuple[int, int, int, int] = IDENTITY
     damaged: int = 0
+    end: int | None = None
+    """Tick at which the last frame stops to be shown."""
 
     def add(self, frame: av.VideoFrame) -> None:
         """Take the next decoded frame."""
@@ -78,6 +80,8 @@ class PictureTrack:
             self.keyframes.append(len(self.pts))
         self.damaged += bool(frame.is_corrupt)
         self.pts.append(frame.pts)
+        if frame.pts is not None:
+            self.end = max(frame.pts + (frame.duration or 0), frame.pts if self.end is None else self.end)
 
     def times(self, time_base: Fraction, source: str) -> Times:
         """(F,) rising seconds; `source` names the file in warnings.

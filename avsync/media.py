@@ -27,7 +27,7 @@ from avsync.errors import MediaError
 from avsync.frames import Frames, Image, PictureTrack
 from avsync.sound import SoundTrack, Waveform
 from avsync.streams import MediaInfo, StreamInfo, describe, open_media, probe
-from avsync.timebase import Times
+from avsync.timebase import Times, pts_to_seconds
 
 __all__ = [
     "SAMPLE_RATE",
@@ -44,6 +44,9 @@ __all__ = [
 
 SAMPLE_RATE = 16_000
 """Samples a second of `Clip.waveform` unless asked otherwise."""
+
+MISSING_SECONDS = 0.5
+"""What is missing at the end of a file is reported from here on; headers are often wrong by a frame or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ def load(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> Cli
             f"{path}: nothing can be decoded (declared: {info.describe()}); the file is damaged or "
             "truncated. Get a complete copy."
         )
-    _warn_of_losses(clip, damage, pictures.damaged)
+    _warn_of_losses(clip, damage, pictures)
     return clip
 
 
@@ -206,42 +209,44 @@ def atomic_path(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
         temporary.unlink(missing_ok=True)
 
 
-def _warn_of_losses(clip: Clip, damage: Damage, damaged_pictures: int) -> None:
+def _warn_of_losses(clip: Clip, damage: Damage, pictures: PictureTrack) -> None:
     """Say what a damaged or truncated file lost, by errors and by the lengths it declares."""
-    losses = [
-        f"{count} {kind} packets could not be decoded"
-        for kind, count in sorted(damage.packets.items())
-        if count
-    ]
-    if damaged_pictures:
-        losses.append(f"{damaged_pictures} pictures are damaged")
+    losses = [f"{n} {kind} packets could not be decoded" for kind, n in sorted(damage.packets.items()) if n]
+    if pictures.damaged:
+        losses.append(f"{pictures.damaged} pictures are damaged")
     if damage.broken_off:
         losses.append(f"reading broke off ({damage.broken_off})")
-    ends = {}
-    if clip.has_video:
-        ends["picture"] = (clip.info.video, float(clip.frame_times[-1]))
-    if clip.has_audio:
-        ends["sound"] = (clip.info.audio, clip.audio_start + len(clip.waveform) / clip.sample_rate)
-    for name, (index, end) in ends.items():
-        assert index is not None
-        stream = clip.info.streams[index]
-        if (
-            stream.duration is not None
-            and (declared := (stream.start_time or 0.0) + stream.duration) > end + 0.5
-        ):
-            losses.append(f"the {name} ends at {end:.2f} s instead of the declared {declared:.2f} s")
-    if ends and clip.info.duration is not None:
-        end = max(e for _, e in ends.values())
-        # Matroska counts its duration from zero, MPEG from the first packet: only what is short by both is
-        # lost.
-        declared = min(clip.info.start_time or 0.0, 0.0) + clip.info.duration
-        if declared > end + 0.5 and not any("declared" in loss for loss in losses):
-            losses.append(f"the file ends at {end:.2f} s instead of the declared {declared:.2f} s")
-    if clip.has_video and clip.info.container == "avi" and not losses:
-        # FFmpeg shortens the declared length of an AVI file to its size; the count of frames stays.
-        assert clip.info.video is not None
-        declared_frames = clip.info.streams[clip.info.video].declared_frames
-        if (declared_frames - len(clip.frame_times)) > 0.5 * clip.fps:
-            losses.append(f"{len(clip.frame_times)} of {declared_frames} declared pictures are left")
+    losses += _missing_ends(clip, pictures)
     if losses:
         warnings.warn(f"{clip.source} is damaged or truncated: {'; '.join(losses)}", stacklevel=3)
+
+
+def _missing_ends(clip: Clip, pictures: PictureTrack) -> list[str]:
+    """What ends long before the file says it does."""
+    info = clip.info
+    ends: dict[int, float] = {}
+    if info.video is not None and pictures.end is not None:
+        # Not the time of the last picture: that of a slide show may be shown for long.
+        ends[info.video] = pts_to_seconds(pictures.end, info.streams[info.video].time_base)
+    if info.audio is not None and clip.has_audio:
+        ends[info.audio] = clip.audio_start + len(clip.waveform) / clip.sample_rate
+    missing = []
+    for index, end in ends.items() if "mov" in info.container else ():
+        # Only MP4 and MOV declare the length of each stream; elsewhere FFmpeg fills in that of the file.
+        stream = info.streams[index]
+        declared = (stream.start_time or 0.0) + (stream.duration or 0.0)
+        if declared > end + MISSING_SECONDS:
+            name = "picture" if stream.kind == "video" else "sound"
+            missing.append(f"the {name} ends at {end:.2f} s instead of the declared {declared:.2f} s")
+    if ends and not missing and info.duration is not None:
+        # Matroska counts its length from zero, MPEG from the first packet: what is short by both is lost.
+        declared = min(info.start_time or 0.0, 0.0) + info.duration
+        end = max(ends.values())
+        if declared > end + MISSING_SECONDS:
+            missing.append(f"the file ends at {end:.2f} s instead of the declared {declared:.2f} s")
+    if info.video is not None and info.container == "avi" and not missing:
+        # FFmpeg shortens the declared length of an AVI file to its size; the count of frames stays.
+        declared_frames = info.streams[info.video].declared_frames
+        if declared_frames - len(clip.frame_times) > MISSING_SECONDS * clip.fps:
+            missing.append(f"{len(clip.frame_times)} of {declared_frames} declared pictures are left")
+    return missing

@@ -20,7 +20,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
 from avsync.decode import decode
-from avsync.errors import MediaError, UndeterminedError
+from avsync.errors import AVSyncError, MediaError, UndeterminedError
 from avsync.media import atomic_path
 from avsync.packets import complete_times, keep_rising, move, packet_times, readable
 from avsync.streams import describe, open_media
@@ -28,6 +28,8 @@ from avsync.timebase import seconds_to_ms, shift_to_fraction
 
 TOLERANCE_SECONDS = 1.0e-3
 """How far the written shift may be from the wanted one: the rounding of a 1 ms clock."""
+
+MAX_SHIFT_MS = 86_400_000.0
 
 MUXER_OPTIONS = {
     # Sound and picture may lie seconds apart after a shift: wait for both, however far.
@@ -90,7 +92,12 @@ def correct(
     if dry_run:
         return Correction(str(source), str(target), offset_ms, None, dry_run=True)
     shift_audio(source, target, offset_ms, overwrite=overwrite)
-    return Correction(str(source), str(target), offset_ms, detect_offset(target).ms)
+    try:
+        after_ms = detect_offset(target).ms
+    except AVSyncError as error:
+        warnings.warn(f"{target} is written, and cannot be measured: {error}", stacklevel=2)
+        after_ms = None
+    return Correction(str(source), str(target), offset_ms, after_ms)
 
 
 def shift_audio(
@@ -108,8 +115,10 @@ def shift_audio(
     then).
     """
     source, target = Path(source), Path(target)
-    if not np.isfinite(shift_ms):
-        raise ValueError(f"shift must be a finite number of milliseconds, not {shift_ms}")
+    if not abs(shift_ms) <= MAX_SHIFT_MS:
+        raise MediaError(
+            f"the sound cannot be shifted by {shift_ms} ms. Give at most a day, {MAX_SHIFT_MS:.0f} ms."
+        )
     _check_target(source, target, overwrite)
     shift = shift_to_fraction(shift_ms)
     with open_media(source) as container:

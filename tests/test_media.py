@@ -347,6 +347,16 @@ def test_a_truncated_file_gives_what_is_left(tmp_path, suffix):
         assert any("damaged or truncated" in str(w.message) and suffix in str(w.message) for w in caught)
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_slide_show_is_not_taken_for_truncated(tmp_path, suffix):
+    times = [Fraction(0), Fraction(1), Fraction(3), Fraction(6), Fraction(10)]
+    path = render(tmp_path / f"x.{suffix}", rate=None, frame_times=times, b_frames=0, seconds=12.0).path
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clip = media.load(path)
+    np.testing.assert_allclose(clip.frame_times, [0, 1, 3, 6, 10], atol=0.03)
+
+
 def test_mp4_cut_before_its_index_cannot_be_read(tmp_path, flash_and_beep):
     path = tmp_path / "cut.mp4"
     path.write_bytes(flash_and_beep("mp4").path.read_bytes()[:5000])
