@@ -64,7 +64,9 @@ def on_grid(track: LipTrack) -> LipGrid:
     return LipGrid(mouths, np.where(here[:, None, None], points, 0.0).astype(np.float32), here, times)
 
 
-def _blend(mouths: np.ndarray, left: np.ndarray, right: np.ndarray, share: np.ndarray, here: np.ndarray) -> np.ndarray:
+def _blend(
+    mouths: np.ndarray, left: np.ndarray, right: np.ndarray, share: np.ndarray, here: np.ndarray
+) -> np.ndarray:
     blended = np.zeros((len(left), *mouths.shape[1:]), np.uint8)
     for step in np.flatnonzero(here):
         weight = float(share[step])
@@ -98,14 +100,18 @@ def _face_frame(track: LipTrack) -> np.ndarray:
 def mouth_tensor(mouths_BTHW: torch.Tensor, found_BT: torch.Tensor) -> torch.Tensor:
     """(B, T, 96, 96) grey 0..255 -> (B, T, 48, 48), zero mean and unit variance over each clip's found crops."""
     inner = mouths_BTHW[..., MARGIN:-MARGIN, MARGIN:-MARGIN].float()
-    small = functional.interpolate(inner.flatten(0, 1)[:, None], size=(CROP, CROP), mode="bilinear", antialias=True)
+    small = functional.interpolate(
+        inner.flatten(0, 1)[:, None], size=(CROP, CROP), mode="bilinear", antialias=True
+    )
     return standardise(small[:, 0].unflatten(0, found_BT.shape), found_BT)
 
 
 def standardise(mouth_BTHW: torch.Tensor, found_BT: torch.Tensor) -> torch.Tensor:
     """Zero mean and unit variance over the found crops of each clip; crops that were not found become zero."""
     found = found_BT[..., None, None].to(mouth_BTHW.dtype)
-    count = (found.sum((1, 2, 3)) * mouth_BTHW.shape[2] * mouth_BTHW.shape[3]).clamp(min=1)[:, None, None, None]
+    count = (found.sum((1, 2, 3)) * mouth_BTHW.shape[2] * mouth_BTHW.shape[3]).clamp(min=1)[
+        :, None, None, None
+    ]
     mean = (mouth_BTHW * found).sum((1, 2, 3), keepdim=True) / count
     variance = ((mouth_BTHW - mean).square() * found).sum((1, 2, 3), keepdim=True) / count
     return (mouth_BTHW - mean) / (variance.sqrt() + 4.0) * found

@@ -49,7 +49,9 @@ def log_mel(clip: Clip) -> Mel:
     Raises ValueError when the clip was loaded at another sample rate than 16 kHz.
     """
     if clip.sample_rate != SAMPLE_RATE:
-        raise ValueError(f"{clip.source}: sample rate is {clip.sample_rate} Hz, the models need {SAMPLE_RATE} Hz")
+        raise ValueError(
+            f"{clip.source}: sample rate is {clip.sample_rate} Hz, the models need {SAMPLE_RATE} Hz"
+        )
     mel = log_mel_tensor(torch.from_numpy(np.ascontiguousarray(clip.waveform))[None])[0].numpy()
     times = clip.audio_start + (np.arange(len(mel)) + 0.5) * (HOP / SAMPLE_RATE)
     return Mel(mel, times)
