@@ -23,13 +23,13 @@ CROP = 48
 class LipEncoderConfig:
     """Sizes of `LipEncoder`."""
 
-    channels: tuple[int, ...] = (32, 48, 64, 96, 128)
+    channels: tuple[int, ...] = (16, 32, 48, 64, 96)
     """Channels of the convolutions over one picture; the first, second, fourth and fifth halve its size."""
     points: int = 40
     """Lip points of the landmark stream, two coordinates each."""
     point_features: int = 64
     """Width of the landmark stream."""
-    width: int = 192
+    width: int = 160
     """Channels of the trunk over time."""
     dilations: tuple[int, ...] = (1, 1, 2, 3)
     """One residual block over time each, three steps wide at this spacing: +-8 steps (320 ms) in all."""
@@ -47,7 +47,7 @@ class SpeechEncoderConfig:
 
     mel_bins: int = 80
     """Mel bands of the input."""
-    width: int = 192
+    width: int = 160
     """Channels of the trunk."""
     dilations: tuple[int, ...] = (1, 2, 3, 4, 1)
     """One residual block each, three frames wide at this spacing: with the first layer +-13 frames (130 ms)."""
@@ -84,7 +84,10 @@ class LipEncoder(nn.Module):
         previous = 3
         for index, (channels, stride) in enumerate(zip(config.channels, (2, 2, 1, 2, 2), strict=True)):
             kernel = 5 if index == 0 else 3
-            layers += [nn.Conv2d(previous, channels, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(channels)]
+            layers += [
+                nn.Conv2d(previous, channels, kernel, stride, kernel // 2, bias=False),
+                nn.BatchNorm2d(channels),
+            ]
             layers += [nn.ReLU()]
             previous = channels
         self.picture = nn.Sequential(*layers)

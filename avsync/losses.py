@@ -12,7 +12,9 @@ STEPS = 4
 """Speech steps per lip step."""
 
 
-def lag_similarity(lip_BTD: torch.Tensor, speech_BJD: torch.Tensor, known_BJ: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def lag_similarity(
+    lip_BTD: torch.Tensor, speech_BJD: torch.Tensor, known_BJ: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Similarity of each lip step with the speech at each lag, (B, T, K), K = J - 4 (T - 1), and where it is known.
 
     Entry (t, k) is the dot product of lip step t with speech step 4 t + k. Where there is no sound (`known_BJ` False) nothing speaks

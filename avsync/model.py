@@ -18,7 +18,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from avsync.encoders import (
-    LIP_RATE, SPEECH_RATE, LipEncoder, LipEncoderConfig, SpeechEncoder, SpeechEncoderConfig,
+    LIP_RATE,
+    SPEECH_RATE,
+    LipEncoder,
+    LipEncoderConfig,
+    SpeechEncoder,
+    SpeechEncoderConfig,
 )  # fmt: skip
 from avsync.errors import ModelError
 from avsync.features import LipGrid, mouth_tensor
@@ -87,7 +92,9 @@ class AVSync(nn.Module):
 
     def project_speech(self, features_BJC: torch.Tensor) -> torch.Tensor:
         """(B, J, C) -> unit vectors (B, J, D)."""
-        return nn.functional.normalize(self.speech_vector(features_BJC.transpose(1, 2)).transpose(1, 2), dim=-1)
+        return nn.functional.normalize(
+            self.speech_vector(features_BJC.transpose(1, 2)).transpose(1, 2), dim=-1
+        )
 
     def lip_phone_scores(self, features_BTC: torch.Tensor) -> torch.Tensor:
         """(B, T, C) -> log-probabilities (B, 4 T, V) on the 10 ms grid."""
@@ -151,7 +158,11 @@ class AVSync(nn.Module):
             low, high = max(start - overlap, 0), min(start + chunk + overlap, scaled.shape[1])
             part = self.speech(scaled[:, low:high], valid[:, low:high])
             pieces.append(part[:, start - low : min(start + chunk, scaled.shape[1]) - low])
-        return torch.cat(pieces, 1) if pieces else self.speech.stem.weight.new_zeros((1, 0, self.config.speech.width))
+        return (
+            torch.cat(pieces, 1)
+            if pieces
+            else self.speech.stem.weight.new_zeros((1, 0, self.config.speech.width))
+        )
 
 
 def save_model(model: AVSync, path: Path) -> None:
@@ -171,14 +182,20 @@ def read_model(path: Path) -> AVSync:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: cannot read the weights ({error}). Install avsync again or pass another file.") from error
+        raise ModelError(
+            f"{path}: cannot read the weights ({error}). Install avsync again or pass another file."
+        ) from error
     if metadata.get("units") != " ".join(UNITS) or "config" not in metadata:
-        raise ModelError(f"{path}: not weights of avsync, or of another phone set. Train again or install avsync again.")
+        raise ModelError(
+            f"{path}: not weights of avsync, or of another phone set. Train again or install avsync again."
+        )
     model = AVSync(_config(json.loads(metadata["config"])))
     missing = model.load_state_dict({name: value.float() for name, value in tensors.items()}, strict=False)
     absent = [name for name in missing.missing_keys if not name.endswith("num_batches_tracked")]
     if absent or missing.unexpected_keys:
-        raise ModelError(f"{path}: does not fit this version of avsync (missing {absent}, unknown {missing.unexpected_keys}).")
+        raise ModelError(
+            f"{path}: does not fit this version of avsync (missing {absent}, unknown {missing.unexpected_keys})."
+        )
     return model.eval()
 
 
@@ -201,6 +218,8 @@ def load_model() -> AVSync:
     folder = resources.files("avsync") / "weights"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.startswith("avsync-"))
     if len(names) != 1:
-        raise ModelError(f"expected one weights file avsync-*.safetensors in the package, found {names}. Install avsync again.")
+        raise ModelError(
+            f"expected one weights file avsync-*.safetensors in the package, found {names}. Install avsync again."
+        )
     with resources.as_file(folder / names[0]) as path:
         return read_model(path)
