@@ -25,7 +25,9 @@ def uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Ge
     return low + (high - low) * torch.rand(shape, generator=generator)
 
 
-def mouths(mouth_BTHW: torch.Tensor, found_BT: torch.Tensor, flip_B: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def mouths(
+    mouth_BTHW: torch.Tensor, found_BT: torch.Tensor, flip_B: torch.Tensor, generator: torch.Generator
+) -> torch.Tensor:
     """(B, T, 96, 96) uint8 crops -> normalised (B, T, 48, 48) with one warp, light and sharpness a clip."""
     batch, steps = mouth_BTHW.shape[:2]
     picture = mouth_BTHW.float()
@@ -42,10 +44,19 @@ def mouths(mouth_BTHW: torch.Tensor, found_BT: torch.Tensor, flip_B: torch.Tenso
     matrix[:, 1, 1] = scale * (shear * sin + cos / aspect)
     matrix[:, :, 2] = uniform((batch, 2), -0.12, 0.12, generator)
     # The tracker's crop trembles a little from frame to frame.
-    tremble = torch.randn((batch, steps, 2), generator=generator) * uniform((batch, 1, 1), 0, 0.012, generator)
-    grid = functional.affine_grid(matrix, [batch, 1, CROP, CROP], align_corners=False)[:, None] + tremble[:, :, None, None]
+    tremble = torch.randn((batch, steps, 2), generator=generator) * uniform(
+        (batch, 1, 1), 0, 0.012, generator
+    )
+    grid = (
+        functional.affine_grid(matrix, [batch, 1, CROP, CROP], align_corners=False)[:, None]
+        + tremble[:, :, None, None]
+    )
     warped = functional.grid_sample(
-        picture.flatten(0, 1)[:, None], grid.flatten(0, 1), mode="bilinear", padding_mode="border", align_corners=False
+        picture.flatten(0, 1)[:, None],
+        grid.flatten(0, 1),
+        mode="bilinear",
+        padding_mode="border",
+        align_corners=False,
     )[:, 0].unflatten(0, (batch, steps))
     warped = _light(warped, generator)
     warped = _blur(warped, generator)
@@ -62,7 +73,8 @@ def _light(picture_BTHW: torch.Tensor, generator: torch.Generator) -> torch.Tens
     y, x = torch.linspace(-1, 1, height), torch.linspace(-1, 1, width)
     ramp = 1 + slope[:, 0, None, None] * y[:, None] + slope[:, 1, None, None] * x
     fade = 1 + uniform((batch, 1), 0, 0.1, generator) * torch.sin(
-        torch.arange(steps) * uniform((batch, 1), 0.02, 0.2, generator) + uniform((batch, 1), 0, 6.28, generator)
+        torch.arange(steps) * uniform((batch, 1), 0.02, 0.2, generator)
+        + uniform((batch, 1), 0, 6.28, generator)
     )
     return lit * ramp[:, None] * fade[:, :, None, None] * 255
 
@@ -76,7 +88,9 @@ def _blur(picture_BTHW: torch.Tensor, generator: torch.Generator) -> torch.Tenso
     size = int(torch.randint(14, 41, (1,), generator=generator))
     small = functional.interpolate(picture_BTHW[chosen], size=(size, size), mode="area")
     softened = picture_BTHW.clone()
-    softened[chosen] = functional.interpolate(small, size=picture_BTHW.shape[2:], mode="bilinear", align_corners=False)
+    softened[chosen] = functional.interpolate(
+        small, size=picture_BTHW.shape[2:], mode="bilinear", align_corners=False
+    )
     return softened
 
 
@@ -89,10 +103,14 @@ def points(points_BTP2: torch.Tensor, flip_B: torch.Tensor, generator: torch.Gen
     scale = torch.exp(uniform((batch, 2), math.log(0.7), math.log(1.4), generator))
     shear = uniform((batch,), -0.15, 0.15, generator)
     cos, sin = torch.cos(angle), torch.sin(angle)
-    matrix = torch.stack((torch.stack((cos, -sin + shear), 1), torch.stack((sin, cos), 1)), 1) * scale[:, None]
+    matrix = (
+        torch.stack((torch.stack((cos, -sin + shear), 1), torch.stack((sin, cos), 1)), 1) * scale[:, None]
+    )
     moved = torch.einsum("btpi,bji->btpj", moved, matrix)
     shake = torch.randn(moved.shape, generator=generator) * uniform((batch, 1, 1, 1), 0.0, 0.1, generator)
-    sway = torch.randn((batch, steps, 1, 2), generator=generator) * uniform((batch, 1, 1, 1), 0.0, 0.08, generator)
+    sway = torch.randn((batch, steps, 1, 2), generator=generator) * uniform(
+        (batch, 1, 1, 1), 0.0, 0.08, generator
+    )
     return moved + shake + sway
 
 
@@ -116,15 +134,22 @@ def waveform(waveform_BN: torch.Tensor, generator: torch.Generator) -> torch.Ten
 
 def _room(waveform_BN: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Direct sound and an exponentially decaying tail of noise (decay 0.1 to 0.5 s) on a third of the clips."""
-    batch, samples = waveform_BN.shape
+    chosen = torch.rand(len(waveform_BN), generator=generator) < 0.33
+    if not chosen.any():
+        return waveform_BN
+    dry = waveform_BN[chosen]
     length = 4000
-    decay = uniform((batch, 1), 0.1, 0.5, generator)
-    tail = torch.randn((batch, length), generator=generator) * torch.exp(-torch.arange(length) / 16000 * 6.9 / decay)
-    tail = tail / tail.square().sum(1, keepdim=True).sqrt() * uniform((batch, 1), 0.1, 0.8, generator)
+    decay = uniform((len(dry), 1), 0.1, 0.5, generator)
+    tail = torch.randn((len(dry), length), generator=generator) * torch.exp(
+        -torch.arange(length) / 16000 * 6.9 / decay
+    )
+    tail = tail / tail.square().sum(1, keepdim=True).sqrt() * uniform((len(dry), 1), 0.1, 0.8, generator)
     tail[:, 0] = 1.0
-    size = samples + length
-    wet = torch.fft.irfft(torch.fft.rfft(waveform_BN, size) * torch.fft.rfft(tail, size), size)[:, :samples]
-    return torch.where(torch.rand((batch, 1), generator=generator) < 0.33, wet, waveform_BN)
+    size = 1 << (dry.shape[1] + length).bit_length()
+    wet = torch.fft.irfft(torch.fft.rfft(dry, size) * torch.fft.rfft(tail, size), size)[:, : dry.shape[1]]
+    mixed = waveform_BN.clone()
+    mixed[chosen] = wet
+    return mixed
 
 
 def mel(log_mel_BJM: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -139,10 +164,12 @@ def mel(log_mel_BJM: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     phase = uniform((batch, 3), 0, 6.28, generator)
     height = torch.randn((batch, 3), generator=generator) * 0.5
     bend = torch.tensor([0.5, 1.0, 2.0])[:, None] * torch.linspace(0, 6.28, bins)
-    curve = (height[..., None] * torch.sin(bend + phase[..., None])).sum(1) + uniform((batch, 1), -1.5, 1.5, generator) * torch.linspace(
-        -1, 1, bins
-    )
+    curve = (height[..., None] * torch.sin(bend + phase[..., None])).sum(1) + uniform(
+        (batch, 1), -1.5, 1.5, generator
+    ) * torch.linspace(-1, 1, bins)
     shaped = warped + curve[:, None]
     start = torch.randint(0, bins, (batch, 1), generator=generator)
-    masked = (torch.arange(bins) >= start) & (torch.arange(bins) < start + torch.randint(0, 12, (batch, 1), generator=generator))
+    masked = (torch.arange(bins) >= start) & (
+        torch.arange(bins) < start + torch.randint(0, 12, (batch, 1), generator=generator)
+    )
     return torch.where(masked[:, None], shaped.mean(2, keepdim=True), shaped)

@@ -103,7 +103,14 @@ def load_utterance(path: Path) -> Utterance:
             phones = PhoneTimes(arrays["units"], arrays["starts"], arrays["ends"])
         waveform = arrays["waveform"].astype(np.float32) / 32767
         return Utterance(
-            name, speaker, waveform, float(arrays["audio_start"]), tuple(words.split()), arrays["word_times"], lips, phones
+            name,
+            speaker,
+            waveform,
+            float(arrays["audio_start"]),
+            tuple(words.split()),
+            arrays["word_times"],
+            lips,
+            phones,
         )
 
 
@@ -111,11 +118,11 @@ def load_utterance(path: Path) -> Utterance:
 class WindowConfig:
     """How windows are drawn from utterances."""
 
-    clips: int = 24
+    clips: int = 20
     """Audio-visual windows in a batch."""
-    speech_clips: int = 12
+    speech_clips: int = 10
     """Sound-only utterances in a batch."""
-    steps: tuple[int, ...] = (40, 50, 60, 75)
+    steps: tuple[int, ...] = (36, 50, 64)
     """Lengths of audio-visual windows in lip steps; one is drawn for a batch."""
     max_lag_s: float = 1.0
     """Half the range of lags that the loss tells apart, in seconds."""
@@ -194,7 +201,9 @@ class WindowSampler(IterableDataset[Batch]):
         probability = self._probabilities()
         for _ in range(self.batches):
             drawn = rng.choice(len(self.talking), self.config.clips, p=probability)
-            sounds = [self.sound_sets[rng.integers(len(self.sound_sets))] for _ in range(self.config.speech_clips)]
+            sounds = [
+                self.sound_sets[rng.integers(len(self.sound_sets))] for _ in range(self.config.speech_clips)
+            ]
             speech = [group[rng.integers(len(group))] for group in sounds]
             yield make_batch([self.talking[index] for index in drawn], speech, self.config, rng)
 
@@ -209,7 +218,9 @@ class WindowSampler(IterableDataset[Batch]):
         return weights / weights.sum()
 
 
-def make_batch(talking: Sequence[Utterance], speech: Sequence[Utterance], config: WindowConfig, rng: np.random.Generator) -> Batch:
+def make_batch(
+    talking: Sequence[Utterance], speech: Sequence[Utterance], config: WindowConfig, rng: np.random.Generator
+) -> Batch:
     """Draw one window from each utterance and stack them."""
     steps = int(rng.choice(config.steps))
     reach = config.lags // 2
@@ -221,7 +232,9 @@ def make_batch(talking: Sequence[Utterance], speech: Sequence[Utterance], config
         lips.append(_lip_window(utterance, start, steps, speed))
         # Speech step `reach` is centred on `start - shift`: the sound of `start` then stands `shift` later in the window.
         first = start - (shift + reach / SPEECH_RATE) * speed
-        sounds.append(_sound_window(utterance, first, 4 * (steps - 1) + config.lags, speed, _cuts(utterance, rng)))
+        sounds.append(
+            _sound_window(utterance, first, 4 * (steps - 1) + config.lags, speed, _cuts(utterance, rng))
+        )
         lags.append(reach + shift * SPEECH_RATE)
     mouths, points, found, speaking, frames, phones = (list(column) for column in zip(*lips, strict=True))
     padded, counts = _pad_phones(phones)
@@ -287,7 +300,9 @@ def _cuts(utterance: Utterance, rng: np.random.Generator) -> tuple[float, float]
 _Sound = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def _sound_window(utterance: Utterance, centre: float, frames: int, speed: float, cuts: tuple[float, float]) -> _Sound:
+def _sound_window(
+    utterance: Utterance, centre: float, frames: int, speed: float, cuts: tuple[float, float]
+) -> _Sound:
     """Waveform whose mel frame 0 is centred at `centre`, with valid frames, frame targets and CTC targets."""
     assert utterance.phones is not None
     seconds = centre + (np.arange(frames * HOP) - HOP / 2) / SAMPLE_RATE * speed
@@ -307,7 +322,11 @@ def _speech_window(utterance: Utterance, config: WindowConfig, rng: np.random.Ge
     total = len(utterance.waveform) / SAMPLE_RATE
     # Without times it is not known which phones a part holds, so such an utterance is taken whole.
     length = min(total, config.speech_seconds * speed) if utterance.timed else total
-    start = utterance.audio_start + float(rng.uniform(0, total - length)) if total > length else utterance.audio_start
+    start = (
+        utterance.audio_start + float(rng.uniform(0, total - length))
+        if total > length
+        else utterance.audio_start
+    )
     frames = int(length / speed * SPEECH_RATE)
     return _sound_window(utterance, start + 0.005 * speed, frames, speed, (start, start + length))
 

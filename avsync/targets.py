@@ -67,13 +67,20 @@ def realign(utterance: Utterance, model: AVSync, *, trusted_words: bool) -> Utte
     ends = np.append(starts[1:], len(path))
     state = path[starts]
     spoken = lattice.unit[state] > 0
-    begin, end = times[0] - HOP / SAMPLE_RATE / 2 + starts * HOP / SAMPLE_RATE, times[0] + (ends - 0.5) * HOP / SAMPLE_RATE
+    begin, end = (
+        times[0] - HOP / SAMPLE_RATE / 2 + starts * HOP / SAMPLE_RATE,
+        times[0] + (ends - 0.5) * HOP / SAMPLE_RATE,
+    )
     phones = PhoneTimes(lattice.unit[state][spoken].astype(np.int64), begin[spoken], end[spoken])
     if trusted_words:
         return replace(utterance, phones=phones)
     tokens = lattice.token[state]
     words = np.array([[begin[tokens == n].min(), end[tokens == n].max()] for n in range(tokens.max() + 1)])
-    return replace(utterance, phones=phones, word_times=words if len(words) == len(utterance.words) else utterance.word_times)
+    return replace(
+        utterance,
+        phones=phones,
+        word_times=words if len(words) == len(utterance.words) else utterance.word_times,
+    )
 
 
 def _allowed(utterance: Utterance, times: np.ndarray) -> np.ndarray:

@@ -63,7 +63,10 @@ class SyncModule(lightning.LightningModule):
         sounds = [self._speech_features(window, generator) for window in (batch.sound, batch.speech)]
         lip_vectors = self.model.project_lips(lips)
         speech_vectors = self.model.project_speech(sounds[0])
-        parts = {f"sync{window}": loss for window, loss in self._sync_losses(batch, lip_vectors, speech_vectors).items()}
+        parts = {
+            f"sync{window}": loss
+            for window, loss in self._sync_losses(batch, lip_vectors, speech_vectors).items()
+        }
         total = torch.stack(list(parts.values())).mean()
         if self.global_step * 2 > config.steps:
             parts["cross"] = self._cross_loss(batch, lip_vectors, speech_vectors)
@@ -92,7 +95,9 @@ class SyncModule(lightning.LightningModule):
         drop = self.training_config.drop_stream
         keep_picture, keep_points = (draw >= drop).float(), ((draw < drop) | (draw >= 2 * drop)).float()
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            features = self.model.lips(mouth, points, batch.found, keep_picture_B=keep_picture, keep_points_B=keep_points)
+            features = self.model.lips(
+                mouth, points, batch.found, keep_picture_B=keep_picture, keep_points_B=keep_points
+            )
         return features.float(), keep_picture
 
     def _speech_features(self, window: SpeechWindow, generator: torch.Generator) -> torch.Tensor:
@@ -119,9 +124,13 @@ class SyncModule(lightning.LightningModule):
         steps = torch.arange(lips.shape[1]) * losses.STEPS
         index = (batch.lag.round().long()[:, None] + steps).clamp(0, speech.shape[1] - 1)
         in_step = speech.gather(1, index[..., None].expand(-1, -1, speech.shape[2]))
-        return losses.cross_clip_loss(lips * self.model.scale * math.sqrt(lips.shape[1]), in_step, batch.speaking)
+        return losses.cross_clip_loss(
+            lips * self.model.scale * math.sqrt(lips.shape[1]), in_step, batch.speaking
+        )
 
-    def _phone_losses(self, window: SpeechWindow, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _phone_losses(
+        self, window: SpeechWindow, features: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         scores = self.model.speech_phone_scores(features)
         prior = self._prior(0, scores[window.valid])
         # CTC reads the steps with sound only: they are one run in each clip, moved to the front here.
@@ -149,13 +158,17 @@ class SyncModule(lightning.LightningModule):
     def configure_optimizers(self) -> dict[str, object]:
         """AdamW with a short warm-up and a cosine decay, stepped every batch."""
         config = self.training_config
-        optimizer = torch.optim.AdamW(self.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        optimizer = torch.optim.AdamW(
+            self.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
         warm = max(1, int(0.03 * config.steps))
 
         def factor(step: int) -> float:
             if step < warm:
                 return (step + 1) / warm
-            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1, config.steps - warm)))) + 0.01
+            return (
+                0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1, config.steps - warm)))) + 0.01
+            )
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,196 @@
+"""Train both encoders on prepared GRID clips (and sound-only speech), checkpoint on validation speakers.
+
+    python recipes/grid/train.py --grid CACHE --speech CACHE --out RUN --steps 3000
+
+Writes RUN/last.ckpt (resume with --resume), RUN/step-N.safetensors after each validation, and RUN/log.csv.
+"""
+
+import argparse
+import csv
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from split import part
+
+from avsync import targets
+from avsync.data import Utterance, WindowConfig, load_utterance
+from avsync.model import AVSync, ModelConfig, read_model, save_model
+from avsync.offset import OffsetConfig, lag_grid, lag_scores, peak
+from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
+from avsync.training import SyncData, SyncModule, TrainingConfig
+
+SHARE = {"s1": 0.5, "s4": 0.2}
+"""Share of the windows for the speakers with many clips; the others share the rest equally."""
+SHIFTS_MS = (0.0, -317.0, 211.0, 640.0)
+"""Shifts of the sound at which validation clips are measured."""
+
+
+def mel_of(utterance: Utterance, shift_ms: float = 0.0) -> Mel:
+    """Mel of the sound, played `shift_ms` early: samples are moved, the sound's own extent stays (zeros come in at one end)."""
+    samples = int(round(shift_ms / 1000 * SAMPLE_RATE))
+    moved = np.roll(utterance.waveform, -samples)
+    moved[len(moved) - max(samples, 0) :] = 0.0
+    moved[: max(-samples, 0)] = 0.0
+    log_mel = log_mel_tensor(torch.from_numpy(moved)[None])[0].numpy()
+    return Mel(log_mel, utterance.audio_start + (np.arange(len(log_mel)) + 0.5) * HOP / SAMPLE_RATE)
+
+
+def offset_errors(utterances: list[Utterance], model: AVSync) -> np.ndarray:
+    """(clips, shifts) error in ms of the offset estimate, bias not removed."""
+    config = OffsetConfig()
+    lags = lag_grid(config)
+    errors = np.zeros((len(utterances), len(SHIFTS_MS)))
+    for row, utterance in enumerate(utterances):
+        assert utterance.lips is not None
+        seen = model.embed_lips(utterance.lips)
+        for column, shift in enumerate(SHIFTS_MS):
+            heard = model.embed_speech(mel_of(utterance, shift))
+            errors[row, column] = peak(lag_scores(seen, heard, lags).mean(0), lags) - shift
+    return errors
+
+
+def word_errors(utterances: list[Utterance], model: AVSync) -> np.ndarray:
+    """Error in ms of every word start, found without the known times."""
+    errors = []
+    for utterance in utterances:
+        unknown = replace(utterance, word_times=np.full_like(utterance.word_times, np.nan))
+        found = targets.realign(unknown, model, trusted_words=False)
+        errors.append((found.word_times - utterance.word_times)[:, 0] * 1000)
+    return np.concatenate(errors)
+
+
+def summary(utterances: list[Utterance], model: AVSync) -> dict[str, float]:
+    """What is logged at each validation."""
+    offsets, words = offset_errors(utterances, model), word_errors(utterances, model)
+    bias = float(np.median(offsets))
+    centred = np.abs(offsets - bias)
+    return {
+        "bias_ms": bias,
+        "within40": float((centred <= 40).mean()),
+        "within80": float((centred <= 80).mean()),
+        "median_ms": float(np.median(centred)),
+        "word_median_ms": float(np.nanmedian(np.abs(words))),
+        "word_bias_ms": float(np.nanmedian(words)),
+        "word_within50": float((np.abs(words) <= 50).mean()),
+    }
+
+
+class Validate(lightning.Callback):
+    """Validation, phone times and weights every `every` steps."""
+
+    def __init__(
+        self, validation: list[Utterance], data: SyncData, out: Path, every: int, realign: list[int]
+    ) -> None:
+        self.validation, self.data, self.out = validation, data, out
+        self.every, self.realign = every, realign
+        self.started = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: object
+    ) -> None:
+        step = trainer.global_step
+        if step % 25 == 0:
+            values = " ".join(
+                f"{name}={float(value):.3f}" for name, value in sorted(trainer.logged_metrics.items())
+            )
+            print(f"step {step} {time.monotonic() - self.started:.0f}s {values}", flush=True)
+        if step % self.every and step != trainer.max_steps:
+            return
+        assert isinstance(module, SyncModule)
+        module.eval()
+        numbers = {
+            "step": step,
+            "seconds": round(time.monotonic() - self.started),
+            **summary(self.validation, module.model),
+        }
+        print("validation", {name: round(value, 3) for name, value in numbers.items()}, flush=True)
+        path = self.out / "log.csv"
+        fresh = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(numbers))
+            if fresh:
+                writer.writeheader()
+            writer.writerow(numbers)
+        save_model(module.model, self.out / f"step-{step:05d}.safetensors")
+        trainer.save_checkpoint(self.out / "last.ckpt")
+        if step in self.realign:
+            self._realign(module.model)
+        module.train()
+
+    def _realign(self, model: AVSync) -> None:
+        began = time.monotonic()
+        sampler = self.data.sampler
+        sampler.talking = [targets.realign(u, model, trusted_words=True) for u in sampler.talking]
+        refreshed = []
+        for group in sampler.sound_sets:
+            first = group[0]
+            if first.words == ("generated",):
+                refreshed.append(list(group))
+            else:
+                refreshed.append([targets.realign(u, model, trusted_words=u.lips is not None) for u in group])
+        sampler.sound_sets = refreshed
+        print(f"phone times refreshed in {time.monotonic() - began:.0f}s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--grid", type=Path, required=True, help="cache of prepare.py")
+    parser.add_argument("--speech", type=Path, help="cache of prepare_speech.py")
+    parser.add_argument("--out", type=Path, required=True, help="folder of this run")
+    parser.add_argument("--steps", type=int, default=TrainingConfig().steps)
+    parser.add_argument("--every", type=int, default=250, help="steps between validations")
+    parser.add_argument(
+        "--realign",
+        type=int,
+        nargs="*",
+        default=[300, 900, 1800, 2700],
+        help="validations at which phone times are refreshed",
+    )
+    parser.add_argument("--start", type=Path, help="weights to start from")
+    parser.add_argument("--resume", type=Path, help="checkpoint to go on from")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(options.threads)
+    lightning.seed_everything(options.seed)
+
+    every = [load_utterance(path) for path in sorted(options.grid.glob("*.npz"))]
+    validation = [u for u in every if part(u.speaker) == "validation"]
+    training = [targets.rough(u) for u in every if part(u.speaker) == "train"]
+    sound_sets: list[list[Utterance]] = [training]
+    if options.speech:
+        read = [load_utterance(path) for path in sorted(options.speech.glob("so-*.npz"))]
+        sound_sets += [[targets.rough(u) for u in read if len(u.waveform) < 8 * SAMPLE_RATE]] if read else []
+        generated = [load_utterance(path) for path in sorted(options.speech.glob("fl-*.npz"))]
+        sound_sets += [generated] if generated else []
+    print(
+        f"train {len(training)} clips, validation {len(validation)}, sound sets {[len(group) for group in sound_sets]}"
+    )
+
+    model = read_model(options.start).train() if options.start else AVSync(ModelConfig())
+    module = SyncModule(model, TrainingConfig(steps=options.steps), options.seed)
+    data = SyncData(
+        training,
+        sound_sets,
+        windows=WindowConfig(),
+        speaker_share=SHARE,
+        batches=options.steps,
+        seed=options.seed,
+    )
+    trainer = lightning.Trainer(
+        max_steps=options.steps, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        gradient_clip_val=1.0, callbacks=[Validate(validation, data, options.out, options.every, options.realign)],
+        default_root_dir=options.out, log_every_n_steps=1,
+    )  # fmt: skip
+    trainer.fit(module, data, ckpt_path=options.resume)
+
+
+if __name__ == "__main__":
+    main()
