@@ -47,7 +47,9 @@ class OffsetConfig:
 
     def __post_init__(self) -> None:
         if not self.max_offset_ms >= 2 * self.step_ms:
-            raise ValueError(f"max_offset_ms must be at least {2 * self.step_ms:g}, got {self.max_offset_ms:g}")
+            raise ValueError(
+                f"max_offset_ms must be at least {2 * self.step_ms:g}, got {self.max_offset_ms:g}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,9 @@ def unusable(clip: Clip, config: OffsetConfig) -> str | None:
 def measure(clip: Clip, tracks: tuple[lips.LipTrack, ...], config: OffsetConfig) -> Offset:
     """The offset of a clip whose faces were tracked."""
     seconds = [float(track.found.mean()) * (clip.frame_times[-1] - clip.frame_times[0]) for track in tracks]
-    tracks = tuple(track for track, seen in zip(tracks, seconds, strict=True) if seen >= config.min_face_seconds)
+    tracks = tuple(
+        track for track, seen in zip(tracks, seconds, strict=True) if seen >= config.min_face_seconds
+    )
     if not tracks:
         return undetermined("no_face")
     model = load_model()
@@ -137,7 +141,9 @@ def _measure_track(track: lips.LipTrack, heard: Vectors, model: AVSync, config: 
         return undetermined("ambiguous", lags_ms, curve, confidence)
     shown = track.times[track.found]
     segment = Segment(float(shown[0]), float(shown[-1]), ms, track.face)
-    return Offset(ms, (float(low), float(high)), confidence, verdict(ms), None, None, lags_ms, curve, (segment,))
+    return Offset(
+        ms, (float(low), float(high)), confidence, verdict(ms), None, None, lags_ms, curve, (segment,)
+    )
 
 
 def lag_grid(config: OffsetConfig) -> np.ndarray:
@@ -192,7 +198,9 @@ def _bootstrap(scores_TK: np.ndarray, lags_ms: np.ndarray, config: OffsetConfig)
     return np.array([peak(curve, lags_ms) for curve in counts @ sums])
 
 
-def _confidence(curve: np.ndarray, samples: np.ndarray, raw: float, steps: int, config: OffsetConfig) -> float:
+def _confidence(
+    curve: np.ndarray, samples: np.ndarray, raw: float, steps: int, config: OffsetConfig
+) -> float:
     agreement = float(np.mean(np.abs(samples - raw) <= 40))
     return agreement
 
