@@ -54,6 +54,9 @@ class TrackConfig:
     """Smoothing of the face's position, scale and rotation: standard deviation of a Gaussian in seconds."""
     centre_sigma: float = 0.5
     """Smoothing of the mouth's place on the face in seconds: long, so that lips and jaw move in the crop."""
+    centre_slack: float = 0.12
+    """The mouth may leave its smoothed place by this share of the distance between the outer eye corners
+    before the crop follows: more than lips and jaw do, less than a head that nods deeply."""
     longest_gap: float = 0.25
     """A face that is not seen for longer than this many seconds is smoothed anew."""
     shortest_track: float = 0.3
@@ -68,6 +71,11 @@ class TrackConfig:
     """At most this many faces are followed at a time, the largest first."""
     device: str = "cpu"
     """Where the face networks run."""
+
+    @property
+    def horizon(self) -> float:
+        """How many seconds before and after a frame take part in its smoothing."""
+        return 3 * (self.centre_sigma + self.pose_sigma)
 
     def __post_init__(self) -> None:
         for name in ("crop_size", "detect_every", "chunk", "max_faces"):
@@ -114,7 +122,7 @@ def track(clip: Clip, config: TrackConfig | None = None) -> tuple[LipTrack, ...]
             cutter.add(sighting, pictures, start)
         now = float(clip.frame_times[start + len(pictures) - 1])
         for cutter in cutters.values():
-            cutter.cut_until(now - 3 * config.centre_sigma)
+            cutter.cut_until(now - config.horizon)
     for cutter in cutters.values():
         cutter.cut_until(np.inf)
     return _ranked([cutter for cutter in cutters.values() if cutter.seconds() >= config.shortest_track])
@@ -165,19 +173,21 @@ def fit_pose(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return scale * turn / np.maximum(np.abs(turn), 1e-12), place[:, 0] + 1j * place[:, 1]
 
 
-def smooth(times: np.ndarray, values: np.ndarray, sigma: float, at: np.ndarray) -> np.ndarray:
-    """Local lines with Gaussian weights: values (n, ...) at `times` (n,), smoothed without lag at `at` (k,).
+def smooth(times: np.ndarray, values: np.ndarray, sigma: float, at: np.ndarray, degree: int) -> np.ndarray:
+    """Local polynomials with Gaussian weights through values (n, D) at `times` (n,), read at `at` (k,).
 
-    A line and not a mean, so that a moving face is not dragged back at the ends of a shot.
+    Degree 1 does not drag a moving face back at the ends of a shot; degree 2 does not flatten a nod either
+    (local regression: Cleveland 1979).
     """
-    distance = times[None, :] - at[:, None]
-    weights = np.exp(-0.5 * (distance / sigma) ** 2) * (np.abs(distance) <= 3 * sigma)
-    total = weights.sum(axis=1, keepdims=True)
-    middle = (weights * distance).sum(axis=1, keepdims=True) / total
-    spread = (weights * (distance - middle) ** 2).sum(axis=1, keepdims=True)
-    # The small constant keeps a lone frame's line flat.
-    tilt = -middle * (distance - middle) / (spread + 1e-9)
-    smoothed: np.ndarray = (weights / total + weights * tilt) @ values
+    distance = (times[None, :] - at[:, None]) / sigma
+    weights = np.exp(-0.5 * distance**2) * (np.abs(distance) <= 3)
+    powers = distance[..., None] ** np.arange(degree + 1)
+    weighted = powers * weights[..., None]
+    normal = np.swapaxes(weighted, 1, 2) @ powers
+    # keeps the polynomial flat where there are too few frames for it
+    normal += 1e-9 * np.diag(np.arange(degree + 1) > 0)
+    constant = np.linalg.solve(normal, np.swapaxes(weighted, 1, 2))[:, 0]
+    smoothed: np.ndarray = constant @ values
     return smoothed
 
 
@@ -262,7 +272,7 @@ class _Cutter:
             if ready:
                 self._cut(run, ready)
         # Frames that are cut already are kept for as long as they take part in the smoothing.
-        horizon = time - 3 * self.config.centre_sigma
+        horizon = time - self.config.horizon
         runs = [[one for one in run if self.times[one.index] >= horizon] for run in self._runs]
         self._runs = [run for run in runs if run]
 
@@ -271,14 +281,23 @@ class _Cutter:
         at = np.array([self.times[one.index] for one in ready])
         a, b = np.array([one.pose for one in run]).T
         pose = np.stack([np.log(np.abs(a)), np.unwrap(np.angle(a)), b.real, b.imag], axis=1)
-        size, angle, x, y = smooth(times, pose, self.config.pose_sigma, at).T
+        size, angle, x, y = smooth(times, pose, self.config.pose_sigma, at, degree=2).T
         a, b = np.exp(size + 1j * angle), x + 1j * y
-        mouths = np.array([one.mouth for one in run])
-        u, v = smooth(times, np.stack([mouths.real, mouths.imag], 1), self.config.centre_sigma, at).T
+        u, v = self._mouth_places(times, np.array([one.mouth for one in run]), at).T
         centres = a * (u + 1j * v) + b
         for one, factor, centre in zip(ready, a, centres, strict=True):
             self.mouths[one.index] = self._sample(one, factor, centre)
             one.patch = None
+
+    def _mouth_places(self, times: np.ndarray, mouths: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """(k, 2) centres of the crops on the template: slow, but not far from the mouth of a nodding head."""
+        places = np.stack([mouths.real, mouths.imag], axis=1)
+        slow = smooth(times, places, self.config.centre_sigma, times, degree=1)
+        apart = np.linalg.norm(places - slow, axis=1, keepdims=True)
+        beyond = (places - slow) * np.maximum(1 - self.config.centre_slack / np.maximum(apart, 1e-9), 0.0)
+        followed = smooth(times, beyond, self.config.pose_sigma, at, degree=1)
+        centres: np.ndarray = slow[np.searchsorted(times, at)] + followed
+        return centres
 
     def _sample(self, one: _Pending, a: complex, centre: complex) -> np.ndarray:
         """(crop_size, crop_size) uint8: the crop around `centre`, upright on the template, bilinear."""

@@ -2,11 +2,10 @@
 
 The detector runs only at the start of a shot, every `detect_every` pictures and after a loss. In between, the
 landmarks of a chunk's last picture are found from the ROI before the chunk, the ROIs of the pictures between
-are interpolated, and the mesh runs on all of them at once. When the face moves too much for that, the chunk is
-halved, down to single pictures.
+are interpolated, and the mesh runs on all of them at once. When the face moves too much for that, the chunk
+is halved, down to single pictures.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -22,12 +21,20 @@ SAME_FACE_IOU = 0.3
 SAME_PORTRAIT = 0.8
 """After a cut or a loss, a face in the same place whose portrait correlates this well is the same face."""
 
+EYES = ((33, 133), (362, 263))
+"""Landmarks at the corners of the two eyes, left in the picture first."""
+
+STRAY_EYES = 0.15
+"""Landmarks have strayed when their eyes are this share of its box off the detector's (0.1 in profile)."""
+
 PORTRAIT_SIZE = 24
 """Side of the grey portrait that is compared across cuts, in pixels."""
 
 MOVED = 0.15
-"""Between the ends of a chunk a face may shift and grow by this much of its ROI's side, and turn by twice as much
-in radians, before the chunk is halved."""
+"""A chunk is halved when a face shifts or grows in it by more than this share of its ROI's side.
+
+Or when it turns by more than twice this in radians.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +118,29 @@ class Follower:
         if tiles:
             self._next_tiles = index + 2 * self.detect_every
         found = detect(pictures[:1], threshold=self.threshold, tiles=tiles, device=self.device)[0]
+        for face in self._active:
+            self._set_right(face, pictures, found)
         for detection in sorted(found, key=_side, reverse=True):
             if len(self._active) >= self.max_faces:
                 break
-            result = self._mesh(pictures, [0], mesh.roi_from_detection(detection)[None], passes=3)
-            if result.scores[0] < self.threshold:
+            result = self._anchor(pictures, mesh.roi_from_detection(detection))
+            if result.scores[0] < self.threshold or _eye_error(result, detection) > STRAY_EYES:
                 continue
-            roi, box = mesh.rois_from_points(result.points)[0], _boxes(result.points)[0]
+            roi, box = result.rois[0], _boxes(result.points)[0]
             if self._active and overlap(box, np.stack([f.box for f in self._active])).max() >= SAME_FACE_IOU:
                 continue
             portrait = self._portrait(pictures, 0, roi)
             number = self._recognise(box, portrait)
-            roi = result.rois[0]
             self._active.append(_Face(number, roi, box, portrait))
+
+    def _set_right(self, face: _Face, pictures: np.ndarray, found: list[Detection]) -> None:
+        """Takes the ROI from the detector when the landmarks have strayed from the face that it sees."""
+        near = _nearest(face.box, found)
+        if near is None or _eye_error(self._anchor(pictures, face.roi), near) <= STRAY_EYES:
+            return
+        result = self._anchor(pictures, mesh.roi_from_detection(near))
+        if result.scores[0] >= self.threshold and _eye_error(result, near) <= STRAY_EYES:
+            face.roi, face.box, face.fresh = result.rois[0], _boxes(result.points)[0], True
 
     def _recognise(self, box: np.ndarray, portrait: np.ndarray) -> int:
         """Number of the lost face that this is, or a new number."""
@@ -156,49 +173,46 @@ class Follower:
         return found, points
 
     def _follow_through(self, face: _Face, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As `_follow`; halves the pictures for as long as the face moves too much from the first to the last."""
+        """As `_follow`; halves the pictures while the face moves too much between the first and the last."""
         count = len(pictures)
-        end = self._mesh(pictures, [count - 1], face.roi[None], passes=3, tolerance=0.03)
-        lost = end.scores[0] < self.threshold
-        if count > 1 and (lost or not mesh.alike(face.roi[None], end.rois, MOVED)[0]):
+        end = self._find(face, pictures[-1:])
+        if count > 1 and (end is None or not mesh.alike(face.roi[None], end.rois, MOVED)[0]):
             found, points = self._follow_through(face, pictures[: count // 2])
             if not found[-1]:  # what comes back later, the detector finds
                 rest = count - count // 2
                 return np.append(found, [False] * rest), np.concatenate([points, _nowhere(rest)])
             found_after, points_after = self._follow_through(face, pictures[count // 2 :])
             return np.append(found, found_after), np.concatenate([points, points_after])
-        if lost:
-            again = self._detect_again(face, pictures)
-            if again is None:
-                return np.array([False]), _nowhere(1)
-            end = again
+        if end is None:
+            return np.array([False]), _nowhere(1)
         rois = _rois_between(face.roi, end.rois[0], count, fresh=face.fresh)
-        between = self._mesh(pictures, range(count - 1), rois, passes=2)
+        between = mesh.landmarks(pictures, np.arange(count - 1), rois, passes=2, device=self.device)
         # The ROI that the landmarks came from, not the one that they ask for: it wavers less.
         face.roi, face.box, face.fresh = end.rois[0], _boxes(end.points)[0], False
         return np.append(between.scores >= self.threshold, True), np.concatenate([between.points, end.points])
 
-    def _detect_again(self, face: _Face, pictures: np.ndarray) -> mesh.Mesh | None:
-        """Looks for a face in a single picture with the detector, near where it was."""
-        for seen in detect(pictures[:1], threshold=self.threshold, device=self.device)[0]:
-            # A detected box and a landmark box of one face overlap less than two of a kind.
-            if overlap(face.box, seen.box[None])[0] >= SAME_FACE_IOU / 2:
-                result = self._mesh(pictures, [0], mesh.roi_from_detection(seen)[None], passes=3)
-                if result.scores[0] >= self.threshold:
-                    return result
-        return None
+    def _find(self, face: _Face, pictures: np.ndarray) -> mesh.Mesh | None:
+        """The face in a single picture, not long after it was seen.
 
-    def _mesh(
-        self,
-        pictures: np.ndarray,
-        positions: Sequence[int],
-        rois: np.ndarray,
-        *,
-        passes: int,
-        tolerance: float = mesh.TOLERANCE,
-    ) -> mesh.Mesh:
-        where = np.array(positions, dtype=np.intp)
-        return mesh.landmarks(pictures, where, rois, passes=passes, tolerance=tolerance, device=self.device)
+        The mesh alone is trusted only when it stays about where the face was: on a ROI that is off by a fifth
+        of its side it sees a face in a chin or a collar, with full score, and walks off slowly.
+        """
+        result = self._anchor(pictures, face.roi)
+        lost = result.scores[0] < self.threshold
+        if not lost and mesh.alike(face.roi[None], result.rois, MOVED / 2)[0]:
+            return result
+        near = _nearest(face.box, detect(pictures, threshold=self.threshold, device=self.device)[0])
+        if near is not None:
+            again = self._anchor(pictures, mesh.roi_from_detection(near))
+            if again.scores[0] >= self.threshold:
+                return again
+        return None if lost else result
+
+    def _anchor(self, pictures: np.ndarray, roi: np.ndarray) -> mesh.Mesh:
+        """Landmarks in the first picture with a ROI that fits them closely."""
+        return mesh.landmarks(
+            pictures, np.array([0]), roi[None], passes=4, tolerance=0.02, device=self.device
+        )
 
     def _drop_doubles(self) -> None:
         """Of two followers that ended up on one face, the later one gives up."""
@@ -212,6 +226,21 @@ class Follower:
 
 def _side(face: Detection) -> float:
     return float(face.box[2] - face.box[0])
+
+
+def _nearest(box: np.ndarray, found: list[Detection]) -> Detection | None:
+    """The detection that covers the landmark box best, if any does."""
+    if not found:
+        return None
+    shares = overlap(box, np.stack([one.box for one in found]))
+    # Boxes of the detector and of the landmarks differ even on a still face.
+    return found[int(shares.argmax())] if shares.max() >= SAME_FACE_IOU / 2 else None
+
+
+def _eye_error(result: mesh.Mesh, detection: Detection) -> float:
+    """Mean distance of the first face's eyes from those that the detector sees, over its box's width."""
+    eyes = result.points[0, EYES, :2].mean(axis=1)
+    return float(np.linalg.norm(eyes - detection.keypoints[:2], axis=1).mean() / _side(detection))
 
 
 def _boxes(points: np.ndarray) -> np.ndarray:

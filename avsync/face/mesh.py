@@ -19,7 +19,7 @@ EYE_CORNERS = (33, 263)
 ROI_MARGIN = 1.5
 """Side of the ROI over the larger side of the face's box."""
 
-TOLERANCE = 0.08
+TOLERANCE = 0.05
 """A ROI is good enough when that of its landmarks differs by at most this: shift and growth over the side."""
 
 CPU_BATCH, GPU_BATCH = 6, 64
@@ -80,7 +80,7 @@ def landmarks(
 
 
 def alike(rois: np.ndarray, others: np.ndarray, tolerance: float) -> np.ndarray:
-    """(n,) bool: whether ROIs (n, 4) differ in shift and growth over the side, and in half the turn, by so much."""
+    """(n,) bool: whether ROIs (n, 4) shift and grow by at most this share of the side, turn by twice it."""
     change = np.abs(others - rois)[:, :3].max(axis=1) / others[:, 2]
     turn = np.abs((others[:, 3] - rois[:, 3] + np.pi) % (2 * np.pi) - np.pi)
     good: np.ndarray = (change <= tolerance) & (turn <= 2 * tolerance)
