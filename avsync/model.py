@@ -48,6 +48,8 @@ class ModelConfig:
     """Length of the vectors that are compared."""
     bias_ms: float = 0.0
     """Milliseconds subtracted from every measured offset: the model's own bias on held-out speakers."""
+    confidence: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    """Weights of `offset.evidence`, fitted on held-out speakers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,7 @@ def _config(fields: dict[str, object]) -> ModelConfig:
         assert isinstance(part, dict)
         return {key: tuple(value) if isinstance(value, list) else value for key, value in part.items()}
 
-    rest = {key: value for key, value in fields.items() if key not in ("lips", "speech")}
+    rest = tuples({key: value for key, value in fields.items() if key not in ("lips", "speech")})
     return ModelConfig(
         lips=LipEncoderConfig(**tuples(fields["lips"])),  # type: ignore[arg-type]
         speech=SpeechEncoderConfig(**tuples(fields["speech"])),  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from avsync import features, lips, media, speech
+from avsync.encoders import LIP_RATE
 from avsync.media import Clip
 from avsync.model import AVSync, Vectors, load_model
 
@@ -22,6 +23,10 @@ LEAD_LIMIT_MS = 45.0
 """Sound this early is noticed (ITU-R BT.1359-1, detectability)."""
 LAG_LIMIT_MS = -125.0
 """Sound this late is noticed (ITU-R BT.1359-1, detectability)."""
+
+
+RIVAL_MS = 120.0
+"""Lags further than this from the peak are rivals of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,11 +135,11 @@ def _measure_track(track: lips.LipTrack, heard: Vectors, model: AVSync, config: 
     lags_ms = lag_grid(config)
     scores_TK = lag_scores(seen, heard, lags_ms)
     curve = scores_TK.sum(0) / max(len(scores_TK), 1)
-    samples = _bootstrap(scores_TK, lags_ms, config)
+    samples = bootstrap(scores_TK, lags_ms, config)
     raw = peak(curve, lags_ms)
     ms = raw - model.config.bias_ms
     low, high = np.percentile(samples, [2.5, 97.5]) - model.config.bias_ms
-    confidence = _confidence(curve, samples, raw, len(scores_TK), config)
+    confidence = probability(model.config.confidence, evidence(curve, samples, raw, lags_ms, len(scores_TK)))
     if abs(raw) >= config.max_offset_ms - config.step_ms:
         return undetermined("at_limit", lags_ms, curve, confidence)
     if confidence < config.min_confidence:
@@ -188,7 +193,7 @@ def peak(curve: np.ndarray, lags_ms: np.ndarray) -> float:
     return float(lags_ms[best] + shift * (lags_ms[1] - lags_ms[0]))
 
 
-def _bootstrap(scores_TK: np.ndarray, lags_ms: np.ndarray, config: OffsetConfig) -> np.ndarray:
+def bootstrap(scores_TK: np.ndarray, lags_ms: np.ndarray, config: OffsetConfig) -> np.ndarray:
     """Peaks of curves made from windows drawn with replacement (seeded: the same clip gives the same interval)."""
     windows = max(len(scores_TK) // config.window, 1)
     sums = np.stack([part.sum(0) for part in np.array_split(scores_TK, windows)])
@@ -198,11 +203,23 @@ def _bootstrap(scores_TK: np.ndarray, lags_ms: np.ndarray, config: OffsetConfig)
     return np.array([peak(curve, lags_ms) for curve in counts @ sums])
 
 
-def _confidence(
-    curve: np.ndarray, samples: np.ndarray, raw: float, steps: int, config: OffsetConfig
-) -> float:
+def evidence(curve: np.ndarray, samples: np.ndarray, raw: float, lags_ms: np.ndarray, steps: int) -> np.ndarray:
+    """(5,) what speaks for the peak; `recipes/grid/calibrate.py` turns it into a probability.
+
+    1; how far the peak stands above the best lag more than `RIVAL_MS` away, in standard deviations of the curve; the share of bootstrap
+    peaks within 40 ms of it; their spread (log of the standard deviation in 10 ms); log of the seconds of face.
+    """
+    rivals = curve[np.abs(lags_ms - raw) > RIVAL_MS]
+    spread = float(rivals.std()) if len(rivals) else 0.0
+    margin = (float(curve.max()) - float(rivals.max())) / max(spread, 1e-6) if len(rivals) else 0.0
     agreement = float(np.mean(np.abs(samples - raw) <= 40))
-    return agreement
+    scatter = float(np.log1p(np.std(samples) / 10))
+    return np.array([1.0, min(margin, 8.0), agreement, scatter, np.log(max(steps, 1) / LIP_RATE)])
+
+
+def probability(weights: tuple[float, ...], features: np.ndarray) -> float:
+    """Logistic function of the weighted evidence."""
+    return float(1 / (1 + np.exp(-np.clip(np.dot(weights, features), -30, 30))))
 
 
 def verdict(ms: float) -> str:

@@ -1,0 +1,168 @@
+"""Measure bias and confidence on the validation speakers and write the weights that ship.
+
+    python recipes/grid/calibrate.py --weights RUN/step-03600.safetensors --grid CACHE --out avsync/weights
+
+The bias is the median error on whole validation clips. The confidence is a logistic regression on `offset.evidence`: parts of 1 to
+3 seconds with moved sound, clean and noisy, and the same parts with the sound of other clips or with noise alone (a third of all),
+where every answer is wrong. Written as avsync-<first 8 hex of the file's SHA-256>.safetensors.
+"""
+
+import argparse
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from split import part
+
+from avsync import offset
+from avsync.data import Utterance, load_utterance
+from avsync.features import LipGrid
+from avsync.model import AVSync, ModelConfig, Vectors, read_model, save_model
+from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One measurement: its evidence (5,), its error in ms (bias not removed), and whether a true offset exists at all."""
+
+    evidence: np.ndarray
+    error_ms: float
+    genuine: bool
+
+
+def cut(lips: LipGrid, first: int, steps: int) -> LipGrid:
+    """Part of a lip track."""
+    piece = slice(first, first + steps)
+    return LipGrid(lips.mouths[piece], lips.points[piece], lips.found[piece], lips.times[piece])
+
+
+def hear(waveform: np.ndarray, start: float, model: AVSync) -> Vectors:
+    """Speech vectors of a sound whose first sample stands at `start`."""
+    log_mel = log_mel_tensor(torch.from_numpy(np.ascontiguousarray(waveform, np.float32))[None])[0].numpy()
+    return model.embed_speech(Mel(log_mel, start + (np.arange(len(log_mel)) + 0.5) * HOP / SAMPLE_RATE))
+
+
+def measure(lips: LipGrid, heard: Vectors, true_ms: float, model: AVSync, genuine: bool) -> Trial:
+    """Offset of a part against its truth."""
+    config = offset.OffsetConfig()
+    lags = offset.lag_grid(config)
+    scores = offset.lag_scores(model.embed_lips(lips), heard, lags)
+    curve = scores.mean(0)
+    raw = offset.peak(curve, lags)
+    facts = offset.evidence(curve, offset.bootstrap(scores, lags, config), raw, lags, len(scores))
+    return Trial(facts, raw - true_ms, genuine)
+
+
+def trials(
+    utterance: Utterance, others: list[Utterance], model: AVSync, rng: np.random.Generator, count: int
+) -> list[Trial]:
+    """`count` random parts of a clip, a third of them with a sound that is not theirs."""
+    results = []
+    assert utterance.lips is not None
+    for _ in range(count):
+        steps = int(rng.integers(25, len(utterance.lips.times) + 1))
+        first = int(rng.integers(0, len(utterance.lips.times) - steps + 1))
+        piece = cut(utterance.lips, first, steps)
+        shift_ms = float(rng.uniform(-800, 800))
+        draw = rng.random()
+        genuine = bool(draw > 1 / 3)
+        wave = utterance.waveform if genuine else others[rng.integers(len(others))].waveform
+        if draw < 1 / 12:
+            wave = rng.normal(0, 0.01, len(wave))
+        level = float(np.sqrt(np.mean(np.square(wave)))) * 10 ** (-float(rng.uniform(0, 40)) / 20)
+        noisy = wave + rng.normal(0, max(level, 1e-5), len(wave))
+        # The sound has about the extent of the part, as in a file that was cut.
+        heard = hear(noisy, utterance.audio_start - shift_ms / 1000, model)
+        slack = rng.uniform(-0.1, 0.3, 2)
+        inside = (heard.times > piece.times[0] - slack[0]) & (heard.times < piece.times[-1] + slack[1])
+        heard = Vectors(heard.vectors[inside], heard.times[inside], heard.known[inside])
+        if len(heard.times) > 50:
+            results.append(measure(piece, heard, shift_ms, model, genuine))
+    return results
+
+
+def whole(utterance: Utterance, model: AVSync, rng: np.random.Generator) -> list[Trial]:
+    """The whole clip at eight offsets."""
+    assert utterance.lips is not None
+    shifts = rng.uniform(-300, 300, 8)
+    heard = [hear(utterance.waveform, utterance.audio_start - shift / 1000, model) for shift in shifts]
+    return [measure(utterance.lips, h, float(s), model, True) for h, s in zip(heard, shifts, strict=True)]
+
+
+def fit(examples: list[Trial], bias_ms: float) -> tuple[float, ...]:
+    """Weights of the logistic regression, lightly held to 0."""
+    x = np.stack([trial.evidence for trial in examples])
+    right = np.array([trial.genuine and abs(trial.error_ms - bias_ms) <= 40 for trial in examples], float)
+
+    def loss(weights: np.ndarray) -> float:
+        z = x @ weights
+        return float(np.mean(np.logaddexp(0, z) - right * z) + 1e-3 * np.square(weights[1:]).sum())
+
+    return tuple(round(float(value), 4) for value in minimize(loss, np.zeros(x.shape[1])).x)
+
+
+def report(examples: list[Trial], config: ModelConfig) -> None:
+    """Reliability by tenths, expected calibration error, and what the gate does."""
+    given = np.array([offset.probability(config.confidence, trial.evidence) for trial in examples])
+    right = np.array([trial.genuine and abs(trial.error_ms - config.bias_ms) <= 40 for trial in examples])
+    genuine = np.array([trial.genuine for trial in examples])
+    error = 0.0
+    for low in np.arange(0, 1, 0.1):
+        inside = (given >= low) & (given < low + 0.1 + 1e-9 * (low > 0.85))
+        if inside.any():
+            error += inside.mean() * abs(given[inside].mean() - right[inside].mean())
+            print(
+                f"{low:.1f}  n {inside.sum():4d}  said {given[inside].mean():.2f}  right {right[inside].mean():.2f}"
+            )
+    gate = offset.OffsetConfig().min_confidence
+    print(f"calibration error {error:.3f} on {len(examples)} trials; gate {gate}: abstains on "
+          f"{(given[~genuine] < gate).mean():.2f} of wrong sounds and {(given[right] < gate).mean():.2f} of right answers")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--weights", type=Path, required=True, help="checkpoint of train.py")
+    parser.add_argument("--grid", type=Path, required=True, help="cache of prepare.py")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the shipped file")
+    parser.add_argument("--trials", type=int, default=120, help="parts a validation clip")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    rng = np.random.default_rng(options.seed)
+    model = read_model(options.weights)
+    paths = sorted(options.grid.glob("*.npz"))
+    clips = [load_utterance(path) for path in paths if part(path.stem.split("-")[0]) == "validation"]
+    strangers = [load_utterance(path) for path in paths if path.stem.startswith("s4-")][:20]
+
+    entire = [trial for clip in clips for trial in whole(clip, model, rng)]
+    bias_ms = round(float(np.median([trial.error_ms for trial in entire])), 1)
+    others = [[o for o in clips if o.speaker != clip.speaker] + strangers for clip in clips]
+    examples = [
+        trial
+        for clip, rest in zip(clips, others, strict=True)
+        for trial in trials(clip, rest, model, rng, options.trials)
+    ]
+    config = replace(model.config, bias_ms=bias_ms, confidence=fit(examples, bias_ms))
+    model.config = config
+    errors = np.abs([trial.error_ms - bias_ms for trial in entire])
+    print(
+        f"{len(clips)} clips, bias {bias_ms} ms, within 40 ms {(errors <= 40).mean():.3f}, median {np.median(errors):.1f} ms"
+    )
+    print(f"confidence weights {config.confidence}")
+    report(examples, config)
+
+    fresh = options.out / "fresh.safetensors"
+    save_model(model, fresh)
+    name = f"avsync-{hashlib.sha256(fresh.read_bytes()).hexdigest()[:8]}.safetensors"
+    for old in options.out.glob("avsync-*.safetensors"):
+        old.unlink()
+    fresh.rename(options.out / name)
+    print(f"wrote {options.out / name}")
+
+
+if __name__ == "__main__":
+    main()
