@@ -33,6 +33,9 @@ IDENTITY = (1, 0, 0, 1)
 USUAL_GAP = 0.04
 """Seconds between frames where not a single gap is known."""
 
+REORDERED_SHARE = 0.05
+"""Where more frames than this have a stamp before that of the frame before, it is not single errors."""
+
 ROTATIONS = {(1, 0, 0, 1): 0, (0, -1, 1, 0): 90, (-1, 0, 0, -1): 180, (0, 1, -1, 0): -90}
 """Degrees counter-clockwise of the display matrices that do not mirror."""
 
@@ -83,12 +86,24 @@ class PictureTrack:
         if frame.pts is not None:
             self.end = max(frame.pts + (frame.duration or 0), frame.pts if self.end is None else self.end)
 
+    def sorted_pts(self) -> Sequence[int | None]:
+        """The time stamps in the order of presentation.
+
+        AVI stores none: FFmpeg numbers the packets of H.264 as they lie in the file, so that pictures that
+        refer to later ones carry each other's time stamps. Then all stamps are there, but out of order.
+        """
+        known = [p for p in self.pts if p is not None]
+        backward = sum(a > b for a, b in pairwise(known))
+        if len(set(known)) == len(self.pts) and backward > REORDERED_SHARE * len(known):
+            return sorted(known)
+        return self.pts
+
     def times(self, time_base: Fraction, source: str) -> Times:
         """(F,) rising seconds; `source` names the file in warnings.
 
         A frame without a time stamp, or with one that is not later than the frame before, is moved behind it.
         """
-        times = np.array([np.nan if p is None else pts_to_seconds(p, time_base) for p in self.pts])
+        times = np.array([np.nan if p is None else pts_to_seconds(p, time_base) for p in self.sorted_pts()])
         known = times[np.isfinite(times)]
         gaps = np.diff(known)
         usual = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else USUAL_GAP

@@ -7,7 +7,8 @@ The clock is the container's presentation clock, `pts * time_base`, as FFmpeg's 
 - MP4 and MOV edit lists are applied: pictures and sound outside an edit are not presented and not delivered,
   an empty edit at the start moves a stream later, codec priming that the list cuts is gone.
 - Priming that the container signals (AAC in MP4, Opus and Vorbis in Matroska/WebM/Ogg, LAME's header in MP3)
-  is cut, as players do. Priming that is not signalled (MP3 in AVI, MP2 in MPEG) is heard, as in players.
+  is cut, as players do. Priming that is not signalled (MP3 in AVI, MP2 in MPEG) is heard, as in players. In
+  bare MP3 the clock starts before the priming, so that the sound begins at 0.02 s.
 - Neither stream is padded or cut to the other.
 """
 
@@ -46,7 +47,7 @@ SAMPLE_RATE = 16_000
 """Samples a second of `Clip.waveform` unless asked otherwise."""
 
 MISSING_SECONDS = 0.5
-"""What is missing at the end of a file is reported from here on; headers are often wrong by a frame or two."""
+"""What is missing at the end of a file is reported from here on; headers err by a frame or two."""
 
 
 @dataclass(frozen=True, slots=True)

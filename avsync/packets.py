@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 from av.container import InputContainer
 from av.stream import Stream
 
-from avsync.decode import Damage, Packet, demux
+from avsync.decode import Damage, Packet, decode, demux, use_threads
+from avsync.frames import PictureTrack
 from avsync.streams import describe, open_media
 from avsync.timebase import FLICK, Times, pts_to_seconds, rescale
 
@@ -25,6 +27,37 @@ def readable(source: InputContainer, streams: list[Stream]) -> Iterator[Packet]:
         warnings.warn(
             f"{source.name}: reading broke off ({damage.broken_off}); the rest is not copied", stacklevel=6
         )
+
+
+def display_order(path: Path) -> tuple[dict[int, int], int]:
+    """The true PTS for each false one of an AVI file's pictures; by how many ticks their DTS must be earlier.
+
+    Both are empty where the time stamps are right: see `PictureTrack.sorted_pts`.
+    """
+    with open_media(path) as container:
+        info = describe(container, path)
+        if info.container != "avi" or info.video is None:
+            return {}, 0
+        stream = container.streams[info.video]
+        use_threads(stream)
+        pictures = PictureTrack()
+        for frame in decode(container, [stream]):
+            if isinstance(frame, av.VideoFrame):
+                pictures.add(frame)
+    order = {
+        false: true
+        for false, true in zip(pictures.pts, pictures.sorted_pts(), strict=True)
+        if false is not None and true is not None
+    }
+    if all(false == true for false, true in order.items()):
+        return {}, 0
+    with open_media(path) as container:
+        late = [
+            packet.dts - order[packet.pts]
+            for packet in readable(container, [container.streams[info.video]])
+            if packet.dts is not None and packet.pts in order
+        ]
+    return order, max(0, *late)
 
 
 def complete_times(packets: Iterable[Packet]) -> Iterator[Packet]:

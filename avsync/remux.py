@@ -22,7 +22,7 @@ from av.stream import Stream
 from avsync.decode import decode
 from avsync.errors import AVSyncError, MediaError, UndeterminedError
 from avsync.media import atomic_path
-from avsync.packets import complete_times, keep_rising, move, packet_times, readable
+from avsync.packets import complete_times, display_order, keep_rising, move, packet_times, readable
 from avsync.streams import describe, open_media
 from avsync.timebase import seconds_to_ms, shift_to_fraction
 
@@ -35,6 +35,7 @@ MUXER_OPTIONS = {
     # Sound and picture may lie seconds apart after a shift: wait for both, however far.
     "max_interleave_delta": "0",
 }
+MP4_SUFFIXES = (".mp4", ".mov", ".m4v", ".3gp")
 MP4_OPTIONS = {
     # The start of a stream is written in ticks of the movie: the default of 1 ms would round the shift.
     "movie_timescale": "90000",
@@ -188,6 +189,7 @@ def _write(
     refused: set[str],
 ) -> None:
     last_dts: dict[int, int] = {}
+    order, earlier = display_order(Path(source.name.removeprefix("file:")))
     with _open_output(temporary, target) as out:
         streams = _add_streams(source, out, target, refused)
         out.metadata.update(_lasting(source.metadata))
@@ -195,6 +197,8 @@ def _write(
         out.start_encoding()
         for packet in complete_times(readable(source, list(streams))):
             stream = packet.stream
+            if order and stream.type == "video" and packet.pts is not None and packet.dts is not None:
+                packet.pts, packet.dts = order.get(packet.pts, packet.pts), packet.dts - earlier
             move(packet, lift + shift if stream.type == "audio" else lift)
             keep_rising(packet, last_dts, streams[stream].time_base)
             packet.stream = streams[stream]
@@ -203,7 +207,7 @@ def _write(
 
 def _open_output(temporary: Path, target: Path) -> OutputContainer:
     options = dict(MUXER_OPTIONS)
-    if target.suffix.lower() in (".mp4", ".mov", ".m4v", ".3gp"):
+    if target.suffix.lower() in MP4_SUFFIXES:
         options |= MP4_OPTIONS
     try:
         out = av.open(f"file:{temporary}", "w", container_options=options)
@@ -240,6 +244,8 @@ def _add_streams(
                 stacklevel=5,
             )
             continue
+        if target.suffix.lower() in MP4_SUFFIXES and _codec_tag(stream) == "hvc1":
+            copy.codec_context.codec_tag = "hvc1"  # Apple's players insist on it
         copy.metadata.update(_lasting(stream.metadata))
         copy.disposition = stream.disposition
         streams[stream] = copy
@@ -249,6 +255,13 @@ def _add_streams(
 def _codec_name(stream: Stream) -> str | None:
     context: CodecContext | None = stream.codec_context
     return context.name if context is not None else None
+
+
+def _codec_tag(stream: Stream) -> str | None:
+    try:
+        return stream.codec_context.codec_tag if stream.type == "video" else None
+    except UnicodeDecodeError:  # tags are four bytes, not always letters
+        return None
 
 
 def _lasting(metadata: dict[str, str]) -> dict[str, str]:

@@ -89,6 +89,16 @@ def test_avi(flash_and_beep, audio):
     np.testing.assert_allclose(beeps, truth.beeps + delay, atol=1e-3)
 
 
+def test_avi_with_reordered_pictures(tmp_path):
+    truth = render(tmp_path / "x.avi", video="libx264", audio="pcm_s16le")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clip = media.load(truth.path)
+    np.testing.assert_allclose(np.diff(clip.frame_times), 0.04, atol=1e-9)
+    assert [read_number(f)[0] for f in clip.frames] == list(range(60))
+    assert read_number(clip.frames[31])[0] == 31
+
+
 def test_video_that_starts_late_keeps_its_start(flash_and_beep):
     truth = flash_and_beep("mp4", frame_times=tuple(even_times(25, 2.0, 0.2)), rate=Fraction(25))
     clip = media.load(truth.path)

@@ -66,6 +66,22 @@ def test_every_packet_is_copied(tmp_path, flash_and_beep):
         assert packets(out, kind) == packets(source, kind)
 
 
+def test_reordered_pictures_of_avi_get_their_places(tmp_path):
+    # AVI holds no PTS; H.264 with B-frames comes out of the demuxer with those of the storage order.
+    source = render(tmp_path / "x.avi", video="libx264", audio="pcm_s16le").path
+    before, pictures = lag_ms(source)
+    assert pictures == list(range(60))
+    for suffix in ("mp4", "mkv"):
+        out = tmp_path / f"out.{suffix}"
+        remux.shift_audio(source, out, 100.0)
+        after, same_pictures = lag_ms(out)
+        assert same_pictures == pictures
+        assert after - before == pytest.approx(100, abs=1)
+        clip = media.load(out)
+        np.testing.assert_allclose(np.diff(clip.frame_times), 0.04, atol=1e-6)
+        assert read_number(clip.frames[47])[0] == 47
+
+
 def test_there_and_back_again(tmp_path, flash_and_beep):
     source = flash_and_beep("mp4", rate=NTSC).path
     remux.shift_audio(source, tmp_path / "there.mp4", -317.0)
