@@ -17,7 +17,7 @@ SMALL = WindowConfig(clips=6, speech_clips=3, steps=(30, 40), speech_seconds=1.5
 
 
 def talking(name="a", speaker="s1", *, waveform=None, timed=True) -> Utterance:
-    """Points hold their time t in seconds, greys 10 + 80 t, samples 0.1 + t / 5; phones of 0.1 s from 0.5 on."""
+    """Points hold their time t in seconds, greys 10 + 80 t, samples 0.1 + t / 5; phones of 0.1 s from 0.5."""
     frames = PICTURE_START + np.arange(75) / 25
     mouths = np.repeat(np.rint(10 + 80 * frames).astype(np.uint8), 96 * 96).reshape(75, 96, 96)
     points = np.broadcast_to(frames[:, None, None], (75, len(LIP_POINTS), 2)).astype(np.float32)

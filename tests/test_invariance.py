@@ -1,4 +1,4 @@
-"""What must not change a result: padding, a batch's other clips, the start of the clock, one shift of both streams."""
+"""What must not change a result: padding, a batch's other clips, the start of the clock, one shift of both."""
 
 import numpy as np
 import pytest

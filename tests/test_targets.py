@@ -1,0 +1,124 @@
+"""Phone times from scores whose phones are planted."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from speech_scores import Scores, spoken
+
+from avsync import targets
+from avsync.data import Utterance
+from avsync.pronounce import UNITS, pronounce
+
+TEXT = "place blue at f two now"
+PAUSES = {0: 0.4, 3: 0.15, 6: 0.3}
+START = 0.25
+"""Seconds on the clock at which the sound begins."""
+
+
+class Oracle:
+    """Stands for `AVSync`: scores that are given."""
+
+    def __init__(self, scores: Scores) -> None:
+        self.scores = scores
+
+    def speech_posteriors(self, mel):
+        assert len(mel.times) == len(self.scores.log_probs)
+        np.testing.assert_allclose(mel.times, START + self.scores.times)
+        return self.scores
+
+
+def utterance(frames, words=TEXT, times=None):
+    words = tuple(words.split())
+    times = np.full((len(words), 2), np.nan) if times is None else np.asarray(times) + START
+    return Utterance("u", "s", np.zeros(160 * frames, np.float32), START, words, times)
+
+
+def planted(clearness=9.0, seed=0):
+    """Scores, words' times, and (unit, start, end) of every phone, all from the start of the sound."""
+    scores, truth = spoken(TEXT, PAUSES, clearness=clearness, seed=seed)
+    said = spoken(TEXT, PAUSES, clearness=1000.0, seed=seed)[0].log_probs.argmax(1)
+    edges = np.flatnonzero(np.diff(said)) + 1
+    firsts, lasts = np.append(0, edges), np.append(edges, len(said))
+    phones = [(said[a], a / 100, b / 100) for a, b in zip(firsts, lasts, strict=True) if said[a]]
+    return scores, truth, phones
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("trusted", [True, False])
+def test_realign_finds_planted_phones(seed, trusted):
+    scores, truth, phones = planted(seed=seed)
+    before = utterance(len(scores.log_probs), times=truth if trusted else None)
+    after = targets.realign(before, Oracle(scores), trusted_words=trusted)
+    np.testing.assert_array_equal(after.phones.units, [unit for unit, _, _ in phones])
+    np.testing.assert_allclose(after.phones.starts, [START + start for _, start, _ in phones], atol=1e-9)
+    np.testing.assert_allclose(after.phones.ends, [START + end for _, _, end in phones], atol=1e-9)
+    np.testing.assert_allclose(after.word_times, np.array(truth) + START, atol=1e-9)
+
+
+def test_realign_of_noisy_scores_is_near_the_planted_phones():
+    scores, truth, phones = planted(clearness=3.5)
+    after = targets.realign(utterance(len(scores.log_probs)), Oracle(scores), trusted_words=False)
+    assert len(after.phones.units) == len(phones)
+    errors = np.abs(after.phones.starts - START - [start for _, start, _ in phones])
+    assert np.median(errors) <= 0.01
+    assert np.abs(after.word_times - START - truth).max() <= 0.05
+
+
+def test_trusted_words_bind():
+    scores, truth, _ = planted()
+    lead = 0.3  # the scores put all words 300 ms later than the corpus says
+    wrong = np.clip(np.array(truth) - lead, 0, None)
+    before = utterance(len(scores.log_probs), times=wrong)
+    bound = targets.realign(before, Oracle(scores), trusted_words=True)
+    np.testing.assert_array_equal(bound.word_times, before.word_times)
+    counts = [len(pronounce(word)[0]) for word in before.words]
+    position = 0
+    for (start, end), count in zip(before.word_times, counts, strict=True):
+        mine = slice(position, position + count)
+        assert bound.phones.starts[mine].min() >= start - targets.SLACK - 0.0051
+        assert bound.phones.ends[mine].max() <= end + targets.SLACK + 0.0051
+        position += count
+    assert position == len(bound.phones.units)
+    free = targets.realign(before, Oracle(scores), trusted_words=False)
+    np.testing.assert_allclose(free.word_times, np.array(truth) + START, atol=1e-9)
+
+
+def test_phones_last_their_minimum_and_do_not_overlap():
+    scores, truth, _ = planted(clearness=0.5)  # almost nothing to go by
+    after = targets.realign(utterance(len(scores.log_probs)), Oracle(scores), trusted_words=False)
+    assert (after.phones.ends - after.phones.starts >= targets.MINIMUM / 100 - 1e-9).all()
+    assert (after.phones.starts[1:] >= after.phones.ends[:-1] - 1e-9).all()
+    assert len(after.word_times) == len(truth)
+
+
+def test_an_utterance_too_short_for_its_phones_comes_back_unchanged():
+    before = utterance(10)
+    scores = Scores(np.full((10, len(UNITS)), -3.7, np.float32), np.arange(10) * 0.01 + 0.005, 0.01)
+    assert targets.realign(before, Oracle(scores), trusted_words=False) is before
+
+
+def test_realign_leaves_what_it_was_given_alone():
+    scores, truth, _ = planted()
+    before = targets.rough(utterance(len(scores.log_probs), times=truth))
+    kept = dataclasses.replace(before)
+    after = targets.realign(before, Oracle(scores), trusted_words=True)
+    assert after.phones is not before.phones
+    assert before == kept or before.phones is kept.phones
+    assert (after.name, after.speaker, after.words, after.lips) == ("u", "s", before.words, None)
+
+
+def test_rough_splits_each_word_evenly():
+    after = targets.rough(utterance(200, "two place", [[0.5, 0.7], [1.0, 1.6]]))
+    assert [UNITS[unit] for unit in after.phones.units] == ["t", "uw", "p", "l", "ey", "s"]
+    expected = np.array([0.5, 0.6, 1.0, 1.15, 1.3, 1.45])
+    np.testing.assert_allclose(after.phones.starts, START + expected)
+    np.testing.assert_allclose(after.phones.ends, START + np.array([0.6, 0.7, 1.15, 1.3, 1.45, 1.6]))
+
+
+def test_rough_splits_the_whole_sound_where_no_times_are_known():
+    before = utterance(120, "two place")
+    after = targets.rough(before)
+    np.testing.assert_allclose(after.phones.starts, START + np.arange(6) * 0.2)
+    np.testing.assert_allclose(after.phones.ends, START + np.arange(1, 7) * 0.2)
+    assert not after.timed  # a guess is no knowledge
