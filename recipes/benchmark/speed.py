@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -23,12 +24,18 @@ WIDTH, HEIGHT, FPS, SECONDS = 640, 480, 25, 10
 THREADS = 2
 RUNS = 3
 WITH_WEIGHTS = Path(__file__).with_name("with_weights.py")
+IDLE = 0.5
+"""Load of the last minute above which a time on the wall says little."""
 DONE = (0, 3)
 """Exit codes of a measurement: an offset was stated, or the tool abstained."""
 
 
-def measure(weights: Path | None) -> list[Row]:
-    """All rows of this part."""
+def measure(weights: Path | None) -> tuple[list[Row], list[str]]:
+    """All rows of this part, and a note when the machine was busy."""
+    busy = os.getloadavg()[0]
+    notes = (
+        [f"speed: the machine was busy (load {busy:.1f}): measure again when idle."] if busy > IDLE else []
+    )
     where = f"rendered, {WIDTH}x{HEIGHT}, {SECONDS} s, h264 + aac; {THREADS} threads"
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "talk.mp4"
@@ -94,10 +101,16 @@ def _run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def _wall(arguments: list[str]) -> float:
-    began = time.perf_counter()
+def _wall(arguments: list[str]) -> tuple[float, float]:
+    """Seconds on the wall, and of all processor cores together."""
+    began, used = time.perf_counter(), _used()
     _run(arguments)
-    return time.perf_counter() - began
+    return time.perf_counter() - began, _used() - used
+
+
+def _used() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
 
 
 def _stages(clip: Path, weights: Path | None) -> dict[str, float]:
@@ -113,7 +126,7 @@ def _staged(path: Path, weights: Path | None) -> dict[str, float]:
     """What `detect_offset` does, stage by stage, with the seconds of each."""
     from with_weights import using
 
-    from avsync import features, lips, offset, speech
+    from avsync import features, lips, model, offset, speech
 
     marks = [time.perf_counter()]
 
@@ -127,12 +140,12 @@ def _staged(path: Path, weights: Path | None) -> dict[str, float]:
     tracks = lips.track(clip)
     seconds["faces and lips (decoding again included)"] = lap()
     with using(weights):
-        model = offset.load_model()
+        network = model.load_model()
         seconds["loading the model"] = lap()
         for track in tracks:
-            model.embed_lips(features.on_grid(track))
+            network.embed_lips(features.on_grid(track))
         seconds["lip encoder"] = lap()
-        model.embed_speech(speech.log_mel(clip))
+        network.embed_speech(speech.log_mel(clip))
         seconds["mel and speech encoder"] = lap()
         offset.measure(clip, tracks, offset.OffsetConfig())
         # `measure` embeds once more, now warm: what remains is the search and its interval.

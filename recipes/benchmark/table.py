@@ -27,7 +27,9 @@ class Row:
 
     @property
     def reached(self) -> bool | None:
-        """Is the target met? None without a target."""
+        """Is the target met? None without a target, or without anything counted."""
+        if math.isnan(self.value):
+            return None
         if self.at_least is not None:
             return self.value >= self.at_least
         return self.value <= self.at_most if self.at_most is not None else None
