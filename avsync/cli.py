@@ -20,10 +20,11 @@ from tqdm import tqdm
 from avsync import export, report, wording
 from avsync.align import align
 from avsync.arguments import UsageError, parse
-from avsync.errors import AVSyncError, MediaError, TextError, UndeterminedError
+from avsync.errors import AVSyncError, TextError, UndeterminedError
 from avsync.lips import track
 from avsync.media import load
 from avsync.offset import detect_offset
+from avsync.outputs import check_output
 from avsync.plot import plot_scores, require_matplotlib
 from avsync.remux import correct
 from avsync.render import annotate
@@ -111,7 +112,7 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
 def _measure(arguments: Namespace, file: str) -> Result:
     if arguments.plot is not None:
         require_matplotlib()
-        _check_output(file, arguments.plot, overwrite=arguments.overwrite)
+        check_output(arguments.plot, file, overwrite=arguments.overwrite)
     clip = load(file)
     found = detect_offset(clip, max_offset_ms=arguments.max_offset_ms)
     if arguments.plot is not None:
@@ -121,7 +122,7 @@ def _measure(arguments: Namespace, file: str) -> Result:
 
 
 def _correct(arguments: Namespace, file: str) -> Result:
-    _check_output(file, arguments.out, overwrite=arguments.overwrite or arguments.dry_run)
+    check_output(arguments.out, file, overwrite=arguments.overwrite or arguments.dry_run)
     try:
         done = correct(
             file,
@@ -140,7 +141,7 @@ def _correct(arguments: Namespace, file: str) -> Result:
 def _align(arguments: Namespace, file: str) -> Result:
     transcript = _transcript(arguments)
     for target in arguments.output:
-        _check_output(file, target, overwrite=arguments.overwrite, also=arguments.transcript)
+        check_output(target, file, arguments.transcript, overwrite=arguments.overwrite)
         export.check_suffix(target)
     found = align(file, transcript, modality=arguments.modality)
     for target in arguments.output:
@@ -151,14 +152,14 @@ def _align(arguments: Namespace, file: str) -> Result:
 
 def _annotate(arguments: Namespace, file: str) -> Result:
     transcript = _transcript(arguments)
-    _check_output(file, arguments.output, overwrite=arguments.overwrite, also=arguments.transcript)
+    check_output(arguments.output, file, arguments.transcript, overwrite=arguments.overwrite)
     found = annotate(file, arguments.output, transcript=transcript, overwrite=arguments.overwrite)
     text = f"{wording.alignment_text(found)}\nwrote {arguments.output}"
     return Result({**export.to_json_dict(found), "file": file}, text)
 
 
 def _sample(arguments: Namespace, target: str) -> Result:
-    _check_output(None, target, overwrite=arguments.overwrite)
+    check_output(target, overwrite=arguments.overwrite)
     options = {"text": arguments.text, "offset_ms": arguments.offset_ms, "fps": arguments.fps}
     given = {name: value for name, value in options.items() if value is not None}
     truth = render_sample(target, **given, overwrite=arguments.overwrite)
@@ -200,20 +201,6 @@ def _describe_error(file: str, error: Exception) -> str:
     return _one_line(
         f"{file}: {type(error).__name__}: {error} (a defect of avsync; AVSYNC_DEBUG=1 shows where)"
     )
-
-
-def _check_output(source: str | None, target: str, *, overwrite: bool, also: str | None = None) -> None:
-    """Before the long computation: whether `target` may be written. `also`: another input to be kept."""
-    path = Path(target)
-    for kept in (source, also):
-        if kept is not None and path.exists() and Path(kept).exists() and path.samefile(kept):
-            raise MediaError(f"{target} is the input itself. Choose another name for the output.")
-    if path.is_dir():
-        raise MediaError(f"{target} is a folder. Give the name of a file.")
-    if not path.parent.is_dir():
-        raise MediaError(f"the folder {path.parent} does not exist. Make it, or write {path.name} elsewhere.")
-    if path.exists() and not overwrite:
-        raise MediaError(f"{target} exists. Remove it, choose another name, or pass --overwrite.")
 
 
 def _transcript(arguments: Namespace) -> str:

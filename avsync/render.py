@@ -23,6 +23,7 @@ from avsync.frames import Image
 from avsync.lips import LipTrack, track
 from avsync.media import Clip, atomic_path, load
 from avsync.offset import Offset
+from avsync.outputs import check_output
 from avsync.overlay import BOX, GOOD, Words, draw_box, draw_meter
 from avsync.remux import MUXER_OPTIONS
 from avsync.timebase import frame_at, pts_to_seconds, seconds_to_pts
@@ -248,9 +249,4 @@ def _seconds(packet: SoundPacket) -> float:
 def _check(source: Path, target: Path, overwrite: bool) -> None:
     if target.suffix.lower() not in CONTAINERS:
         raise MediaError(f"{target}: annotated video is H.264; end its name in {', '.join(CONTAINERS)}.")
-    if target.exists() and source.exists() and target.samefile(source):
-        raise MediaError(f"{target} is the input itself. Choose another name for the output.")
-    if target.exists() and not overwrite:
-        raise MediaError(
-            f"{target} exists. Remove it, choose another name, or allow overwriting (--overwrite)."
-        )
+    check_output(target, source, overwrite=overwrite)
