@@ -26,6 +26,8 @@ DRAWN_SHIFTS = 3
 """Shifts drawn for each clip."""
 DRAWN_LIMIT_MS = 900.0
 """Drawn shifts lie within this, so that the truth lies inside the searched range."""
+LARGEST_CUT_S = 0.4
+"""Seconds of sound that are cut off each end at most; GRID's sentences begin and end in silence."""
 NAN = float("nan")
 
 
@@ -71,6 +73,19 @@ def later_by_samples(clip: Clip, shift_ms: float) -> tuple[Clip, float]:
     return dataclasses.replace(clip, waveform=moved), 1000 * by / clip.sample_rate
 
 
+def later_and_cut(clip: Clip, shift_ms: float) -> tuple[Clip, float]:
+    """The sound later by the clock, with up to `LARGEST_CUT_S` cut off each end.
+
+    GRID's picture and sound begin together, and a shift by time stamps moves the sound's ends with it: an
+    estimator that matched the ends would pass that test, and fails here.
+    """
+    rng = np.random.default_rng(round(1e6 * abs(shift_ms)))
+    head, tail = (int(cut * clip.sample_rate) for cut in rng.uniform(0, LARGEST_CUT_S, 2))
+    later, done = later_by_clock(clip, shift_ms + 1000 * head / clip.sample_rate)
+    sound = clip.waveform[head : len(clip.waveform) - tail]
+    return dataclasses.replace(later, waveform=sound), done - 1000 * head / clip.sample_rate
+
+
 def later_on_disk(source: Path, folder: Path, shift_ms: float) -> Path:
     """A copy of a file whose time stamps put the sound later."""
     target = folder / f"{source.stem}{shift_ms:+.0f}.mkv"
@@ -89,6 +104,7 @@ def measure(clips: Sequence[Spoken], split: str) -> list[Row]:
     ways: dict[str, Callable[[Clip, float], tuple[Clip, float]]] = {
         "time stamps": later_by_clock,
         "samples": later_by_samples,
+        "time stamps, sound cut at both ends": later_and_cut,
     }
     still, drawn = Errors(), {way: Errors() for way in ways}
     moved = {"container files": Errors(), "samples": Errors()}

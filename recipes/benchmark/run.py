@@ -67,7 +67,9 @@ def measure(options: argparse.Namespace) -> tuple[list[Row], list[str]]:
         rows += found
         more += [table, *(f"- {note}\n" for note in notes)]
     if "speed" in options.only:
-        rows += speed.measure(options.weights)
+        found, notes = speed.measure(options.weights)
+        rows += found
+        more += [f"- {note}\n" for note in notes]
     return rows, more
 
 
