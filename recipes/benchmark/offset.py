@@ -26,8 +26,8 @@ DRAWN_SHIFTS = 3
 """Shifts drawn for each clip."""
 DRAWN_LIMIT_MS = 900.0
 """Drawn shifts lie within this, so that the truth lies inside the searched range."""
-LARGEST_CUT_S = 0.4
-"""Seconds of sound that are cut off each end at most; GRID's sentences begin and end in silence."""
+LARGEST_CUT_S = 0.3
+"""Seconds of sound that are cut off each end at most; no sentence of GRID begins or ends in them."""
 NAN = float("nan")
 
 
