@@ -1,6 +1,7 @@
 """The two encoders: moving lips to vectors at 25 Hz, sound to vectors at 100 Hz.
 
-Shapes: B batch, T lip time steps (40 ms), J speech time steps (10 ms), C channels, H W crop size, P lip points, M mel bins.
+Shapes: B batch, T lip time steps (40 ms), J speech time steps (10 ms), C channels, H W crop size, P lip
+points, M mel bins.
 Both see a few hundred milliseconds around each step, no more, so that a vector stays tied to its time.
 """
 
@@ -32,7 +33,8 @@ class LipEncoderConfig:
     width: int = 160
     """Channels of the trunk over time."""
     dilations: tuple[int, ...] = (1, 1, 2, 3)
-    """One residual block over time each, three steps wide at this spacing: +-8 steps (320 ms) in all."""
+    """One residual block over time each, three steps wide at this spacing: with the motion that the streams
+    see +-8 steps (320 ms)."""
     dropout: float = 0.1
     """Dropout inside the trunk while training."""
 
@@ -48,15 +50,16 @@ class SpeechEncoderConfig:
     mel_bins: int = 80
     """Mel bands of the input."""
     width: int = 160
-    """Channels of the trunk."""
+    """Channels of the trunk over time."""
     dilations: tuple[int, ...] = (1, 2, 3, 4, 1)
-    """One residual block each, three frames wide at this spacing: with the first layer +-13 frames (130 ms)."""
+    """One residual block over time each, three steps wide at this spacing: with the first layer +-13 steps
+    (130 ms)."""
     dropout: float = 0.1
     """Dropout inside the trunk while training."""
 
 
 class TimeBlock(nn.Module):
-    """Residual convolution over time; invalid steps are held at zero so that padding never leaks in."""
+    """Residual convolution over time, three steps wide; its padding, and what is invalid, is zero."""
 
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -66,6 +69,7 @@ class TimeBlock(nn.Module):
         self.dropout = nn.Dropout1d(dropout)
 
     def forward(self, x_BCT: torch.Tensor, valid_B1T: torch.Tensor) -> torch.Tensor:
+        """(B, C, T), (B, 1, T) 0 or 1 -> (B, C, T), zero where not valid, so that padding never leaks in."""
         inner = torch.relu(self.norm(self.conv(x_BCT)))
         return torch.relu(x_BCT + self.mix(self.dropout(inner))) * valid_B1T
 
@@ -73,8 +77,9 @@ class TimeBlock(nn.Module):
 class LipEncoder(nn.Module):
     """Mouth pictures and lip points to one vector a step.
 
-    The picture stream sees three consecutive crops as channels (so that motion is visible to its first layer), the landmark
-    stream positions and velocities of the lip points in the face's own frame. Both meet before the trunk over time.
+    The picture stream sees three consecutive crops as channels (so that motion is visible to its first
+    layer), the landmark stream positions and velocities of the lip points in the face's own frame. Both
+    meet before the trunk over time.
     """
 
     def __init__(self, config: LipEncoderConfig) -> None:
@@ -107,9 +112,10 @@ class LipEncoder(nn.Module):
         keep_picture_B: torch.Tensor | None = None,
         keep_points_B: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """(B, T, 48, 48) normalised crops, (B, T, P, 2) points, (B, T) bool -> (B, T, width).
+        """(B, T, 48, 48) crops from `features`, (B, T, P, 2) points, (B, T) bool -> (B, T, width).
 
-        keep_picture_B, keep_points_B: (B,) 0 or 1, drop a whole stream of a clip (stream dropout in training).
+        Steps that were not found come out as zero.
+        keep_picture_B, keep_points_B: (B,) 0 or 1; 0 drops a stream of a clip (stream dropout in training).
         """
         batch, steps = mouth_BTHW.shape[:2]
         found_B1T = found_BT[:, None].to(mouth_BTHW.dtype)
@@ -142,7 +148,7 @@ class SpeechEncoder(nn.Module):
         self.trunk = nn.ModuleList(TimeBlock(config.width, d, config.dropout) for d in config.dilations)
 
     def forward(self, mel_BJM: torch.Tensor, valid_BJ: torch.Tensor) -> torch.Tensor:
-        """(B, J, M) from `speech.normalise` -> (B, J, width); steps that are not valid (no sound) come out as zero."""
+        """(B, J, M) from `speech.normalise`, (B, J) bool -> (B, J, width), zero where not valid."""
         valid_B1J = valid_BJ[:, None].to(mel_BJM.dtype)
         x_BCJ = torch.relu(self.norm(self.stem(mel_BJM.transpose(1, 2)))) * valid_B1J
         for block in self.trunk:

@@ -33,22 +33,28 @@ REACH = 0.06
 
 @dataclass(frozen=True, slots=True)
 class LipGrid:
-    """A lip track resampled on its times to 25 steps a second.
-
-    mouths: (T, 96, 96) uint8 grey. points: (T, P, 2) float32, lip points in the face's own frame, mean of the clip removed.
-    found: (T,) bool. times: (T,) float64 seconds.
-    """
+    """A lip track resampled on its times to 25 steps a second."""
 
     mouths: np.ndarray
+    """(T, 96, 96) uint8 grey; zeros where not found."""
     points: np.ndarray
+    """(T, P, 2) float32, `LIP_POINTS` in the face's own frame, the mean of the clip removed; unit: a tenth of
+    the distance between the outer eye corners; zeros where not found."""
     found: np.ndarray
+    """(T,) bool."""
     times: np.ndarray
+    """(T,) float64 seconds, 40 ms apart from the track's first frame on."""
 
 
 def on_grid(track: LipTrack) -> LipGrid:
-    """Resample a track to the encoder's rate; a 25 fps track with regular times passes through unchanged."""
+    """Resample a track of at least one frame to the encoder's rate.
+
+    Crops and points are blended between the frames on both sides of a step; where only one of them shows the
+    mouth, it stands in alone. A 25 fps track with regular times passes through unchanged while the mouth is
+    found.
+    """
     frames, found = track.times, track.found
-    steps = int(round((frames[-1] - frames[0]) * LIP_RATE)) + 1
+    steps = round((frames[-1] - frames[0]) * LIP_RATE) + 1
     times = frames[0] + np.arange(steps) / LIP_RATE
     right = np.searchsorted(frames, times).clip(1, max(len(frames) - 1, 1)).clip(0, len(frames) - 1)
     left = np.maximum(right - 1, 0)
@@ -67,6 +73,7 @@ def on_grid(track: LipTrack) -> LipGrid:
 def _blend(
     mouths: np.ndarray, left: np.ndarray, right: np.ndarray, share: np.ndarray, here: np.ndarray
 ) -> np.ndarray:
+    """(T, 96, 96) uint8 crops between frames `left` and `right` (T,); zeros where not `here`."""
     blended = np.zeros((len(left), *mouths.shape[1:]), np.uint8)
     for step in np.flatnonzero(here):
         weight = float(share[step])
@@ -79,7 +86,10 @@ def _blend(
 
 
 def _face_frame(track: LipTrack) -> np.ndarray:
-    """(F, P, 2) lip points after each frame's rigid points are laid onto their mean by a similarity; zero where not found."""
+    """(F, P, 2) float64 lip points, each frame's rigid points laid onto their mean by a similarity.
+
+    Zeros where not found. Frames are brought to the distance between the eyes first, so that all count alike.
+    """
     points = np.zeros((len(track.times), len(LIP_POINTS), 2))
     if not track.found.any():
         return points
@@ -98,20 +108,23 @@ def _face_frame(track: LipTrack) -> np.ndarray:
 
 
 def mouth_tensor(mouths_BTHW: torch.Tensor, found_BT: torch.Tensor) -> torch.Tensor:
-    """(B, T, 96, 96) grey 0..255 -> (B, T, 48, 48), zero mean and unit variance over each clip's found crops."""
+    """(B, T, 96, 96) grey 0..255, (B, T) bool -> (B, T, 48, 48): the crops' middle, see `standardise`."""
     inner = mouths_BTHW[..., MARGIN:-MARGIN, MARGIN:-MARGIN].float()
     small = functional.interpolate(
         inner.flatten(0, 1)[:, None], size=(CROP, CROP), mode="bilinear", antialias=True
     )
-    return standardise(small[:, 0].unflatten(0, found_BT.shape), found_BT)
+    return standardise(small.reshape(*found_BT.shape, CROP, CROP), found_BT)
 
 
 def standardise(mouth_BTHW: torch.Tensor, found_BT: torch.Tensor) -> torch.Tensor:
-    """Zero mean and unit variance over the found crops of each clip; crops that were not found become zero."""
+    """(B, T, H, W) grey 0..255 to zero mean and about unit variance over the found crops of each clip.
+
+    Crops that were not found become zero. Four grey levels are added to the standard deviation, so that
+    noise on a flat picture is not blown up.
+    """
     found = found_BT[..., None, None].to(mouth_BTHW.dtype)
-    count = (found.sum((1, 2, 3)) * mouth_BTHW.shape[2] * mouth_BTHW.shape[3]).clamp(min=1)[
-        :, None, None, None
-    ]
+    pixels = mouth_BTHW.shape[2] * mouth_BTHW.shape[3]
+    count = (found.sum((1, 2, 3), keepdim=True) * pixels).clamp(min=1)
     mean = (mouth_BTHW * found).sum((1, 2, 3), keepdim=True) / count
     variance = ((mouth_BTHW - mean).square() * found).sum((1, 2, 3), keepdim=True) / count
     return (mouth_BTHW - mean) / (variance.sqrt() + 4.0) * found

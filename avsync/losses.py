@@ -15,10 +15,11 @@ STEPS = 4
 def lag_similarity(
     lip_BTD: torch.Tensor, speech_BJD: torch.Tensor, known_BJ: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Similarity of each lip step with the speech at each lag, (B, T, K), K = J - 4 (T - 1), and where it is known.
+    """Similarity of each lip step with the speech at each lag, and where it is known: (B, T, K) both.
 
-    Entry (t, k) is the dot product of lip step t with speech step 4 t + k. Where there is no sound (`known_BJ` False) nothing speaks
-    for or against a lag: the entry is the mean over the known lags of its step.
+    K = J - 4 (T - 1), at least 1. Entry (t, k) is the dot product of lip step t with speech step 4 t + k.
+    Where there is no sound (`known_BJ` False) nothing speaks for or against a lag: the entry is the mean
+    over the known lags of its step, 0 where none is known.
     """
     lags = speech_BJD.shape[1] - STEPS * (lip_BTD.shape[1] - 1)
     product_BTJ = lip_BTD @ speech_BJD.transpose(1, 2)
@@ -40,12 +41,14 @@ def time_shift_loss(
     window: int,
     width: float,
 ) -> torch.Tensor:
-    """Cross-entropy over the lags of the same clip for each window of lip steps (multi-way matching, as Perfect Match).
+    """Cross-entropy over the lags of the same clip for each window of lip steps: a scalar.
 
-    similarity_BTK: scaled similarities. found_BT: 0 or 1, is there a mouth. speaking_BT: 0 or 1; a window counts by its share of
-    speaking steps, so that windows in which nobody speaks ask for nothing.
-    target_B: true lag as a fractional index into K. window: lip steps averaged; as long as T scores the whole clip. Logits grow with
-    the square root of the steps, as the evidence does. width: standard deviation of the soft target, in lags.
+    Multi-way matching, as Perfect Match (Chung et al., 2019). Logits grow with the square root of the found
+    steps, as the evidence does.
+    similarity_BTK: scaled similarities. found_BT: 0 or 1, is there a mouth. speaking_BT: 0 or 1; a window
+    counts by its share of speaking steps, so that windows in which nobody speaks ask for nothing.
+    target_B: true lag as a fractional index into K. window: lip steps in a window; T or more scores the whole
+    clip. width: standard deviation of the soft target, in lags.
     """
     window = min(window, similarity_BTK.shape[1])
     count = _pool(found_BT[..., None], window).clamp(min=1.0)
@@ -58,15 +61,16 @@ def time_shift_loss(
 
 
 def _pool(x_BTK: torch.Tensor, window: int) -> torch.Tensor:
-    """Sums over `window` consecutive steps of dimension 1."""
+    """Sums over `window` consecutive steps, (B, T - window + 1, K)."""
     total = functional.pad(x_BTK.cumsum(1), (0, 0, 1, 0))
     return total[:, window:] - total[:, :-window]
 
 
 def cross_clip_loss(lip_BTD: torch.Tensor, speech_BTD: torch.Tensor, weight_BT: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of each clip's own speech against the speech of the other clips of the batch, at the true lag.
+    """Cross-entropy of each clip's own speech against that of the other clips, at the true lag: a scalar.
 
-    Inputs are already scaled and in step: speech_BTD is the speech vector at each lip step.
+    Inputs are already scaled and in step: speech_BTD is the speech vector at each lip step. weight_BT: 0
+    or 1, the lip steps whose products are averaged.
     """
     weighted = lip_BTD * weight_BT[..., None]
     logits_BB = torch.einsum("atd,btd->ab", weighted, speech_BTD) / weight_BT.sum(1)[:, None].clamp(min=1.0)
@@ -83,10 +87,14 @@ def ctc_with_priors(
     *,
     strength: float,
 ) -> torch.Tensor:
-    """CTC of `scores - strength * log prior`, mean per target unit (label priors keep blank from swallowing the phones).
+    """CTC of `scores - strength * log prior` per target unit, averaged over the batch: a scalar.
 
-    scores_BTV: log-probabilities of the network; index 0 is the blank. torch's gradient of `ctc_loss` is only right for
-    normalised input, so the adjusted scores are normalised and the normaliser, the same for every path, is taken out again.
+    Label priors keep the blank from swallowing the phones. torch's gradient of `ctc_loss` is only right for
+    normalised input, so the adjusted scores are normalised and the normaliser, the same for every path, is
+    taken out again.
+    scores_BTV: log-probabilities of the network; index 0 is the blank. lengths_B: valid steps of each clip.
+    targets_BL: units, of which the first target_lengths_B count; none asks for blanks alone. A clip too
+    short for its targets counts as 0.
     """
     adjusted = scores_BTV - strength * log_prior_V
     normaliser_BT = adjusted.logsumexp(2)
@@ -101,5 +109,5 @@ def ctc_with_priors(
 
 
 def frame_loss(log_probs_BTV: torch.Tensor, targets_BT: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy against the unit of each frame; targets below 0 are unknown and ignored."""
+    """Mean cross-entropy against the unit of each frame (B, T): a scalar; targets of -1 are ignored."""
     return functional.cross_entropy(log_probs_BTV.flatten(0, 1), targets_BT.flatten(), ignore_index=-1)

@@ -26,21 +26,19 @@ MEL_BINS = 80
 MEL_RANGE_HZ = (20.0, 7600.0)
 """Lower edge of the first and upper edge of the last band."""
 FLOOR = 1e-8
-"""Power below which everything is the same silence (about -80 dB of full scale for one band)."""
+"""Mel power below which everything is the same silence: 80 dB under full-scale white noise."""
 RANGE_NATS = 12.0
 """Loudness range the encoder sees, in natural-log power (about 52 dB) below the clip's loud frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mel:
-    """Log-mel spectrogram and its clock.
-
-    log_mel: (T, 80) float32, natural logarithm of mel power.
-    times: (T,) float64 seconds, the centre of each 10 ms frame on the presentation clock.
-    """
+    """Log-mel spectrogram and its clock."""
 
     log_mel: np.ndarray
+    """(T, 80) float32, natural logarithm of mel power."""
     times: np.ndarray
+    """(T,) float64 seconds, the centre of each 10 ms frame on the presentation clock."""
 
 
 def log_mel(clip: Clip) -> Mel:
@@ -58,7 +56,10 @@ def log_mel(clip: Clip) -> Mel:
 
 
 def log_mel_tensor(waveform_BN: torch.Tensor) -> torch.Tensor:
-    """(B, N) samples in [-1, 1] -> (B, T, 80) natural-log mel power, T = N // 160; frame t is centred on sample 160 t + 80."""
+    """(B, N) float samples in [-1, 1] at 16 kHz -> (B, T, 80) natural-log mel power, T = N // 160.
+
+    Frame t is centred on sample 160 t + 80; what lies before the first and after the last sample is silence.
+    """
     frames = waveform_BN.shape[-1] // HOP
     if frames == 0:
         return waveform_BN.new_zeros((waveform_BN.shape[0], 0, MEL_BINS))
@@ -75,9 +76,10 @@ def log_mel_tensor(waveform_BN: torch.Tensor) -> torch.Tensor:
 
 @functools.cache
 def mel_filters() -> torch.Tensor:
-    """(80, 257) triangular filters, unit area (Slaney's mel scale, as librosa's default).
+    """(80, 257) float32 triangular filters, unit area (Slaney's mel scale, as librosa's default).
 
-    Written out here because importing librosa costs a second or more at every start; a test holds it to librosa's.
+    Written out here because importing librosa costs a second or more at every start; a test holds it to
+    librosa's.
     """
     low, high = _hz_to_mel(np.array(MEL_RANGE_HZ))
     edges = _mel_to_hz(np.linspace(low, high, MEL_BINS + 2))
@@ -89,10 +91,11 @@ def mel_filters() -> torch.Tensor:
 
 
 def normalise(log_mel_BTM: torch.Tensor, valid_BT: torch.Tensor) -> torch.Tensor:
-    """Level-free encoder input, (B, T, M) in about [0, 1.3]; frames that are not `valid` become 0 (silence).
+    """(B, T, M) log-mel, (B, T) bool -> level-free encoder input (B, T, M), 0 to about 1.3.
 
-    The level is the 95th percentile of the valid frames' mean log power, so that gain drops out; digital silence and quiet
-    background meet at the bottom of a `RANGE_NATS` range.
+    The level is the 95th percentile of the valid frames' mean log power, so that gain drops out; it becomes
+    about 1. Digital silence and quiet background meet at 0, `RANGE_NATS` below it. Frames that are not
+    valid become 0 as well.
     """
     loudness_BT = log_mel_BTM.mean(-1).masked_fill(~valid_BT, float("nan"))
     level_B = torch.nanquantile(loudness_BT.float(), 0.95, dim=1).nan_to_num(0.0)
@@ -101,10 +104,11 @@ def normalise(log_mel_BTM: torch.Tensor, valid_BT: torch.Tensor) -> torch.Tensor
 
 
 def _hz_to_mel(hz: np.ndarray) -> np.ndarray:
-    """Slaney's scale: linear below 1 kHz, logarithmic above."""
+    """Hertz to Slaney's scale: linear below 1 kHz, logarithmic above."""
     logarithmic = 15.0 + 27.0 * np.log(np.maximum(hz, 1e-9) / 1000.0) / np.log(6.4)
     return np.where(hz < 1000.0, hz * 3.0 / 200.0, logarithmic)
 
 
 def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
+    """Inverse of `_hz_to_mel`."""
     return np.where(mel < 15.0, mel * 200.0 / 3.0, 1000.0 * np.exp(np.log(6.4) / 27.0 * (mel - 15.0)))
