@@ -17,18 +17,22 @@ from avsync.features import INNER_LIP, MARGIN, OUTER_LIP, standardise
 MIRROR = tuple(
     [(10 - i) % 20 for i in range(len(OUTER_LIP))] + [20 + (10 - i) % 20 for i in range(len(INNER_LIP))]
 )
-"""Index of each lip point's mirror image: both contours run from one corner over the upper lip to the other and back."""
+"""Index of each lip point's mirror image: both contours run from one corner over the upper lip to the other
+and back."""
 
 
 def uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> torch.Tensor:
-    """Uniform numbers in [low, high)."""
+    """Float32 numbers of a shape, uniform in [low, high)."""
     return low + (high - low) * torch.rand(shape, generator=generator)
 
 
 def mouths(
     mouth_BTHW: torch.Tensor, found_BT: torch.Tensor, flip_B: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """(B, T, 96, 96) uint8 crops -> normalised (B, T, 48, 48) with one warp, light and sharpness a clip."""
+    """(B, T, 96, 96) uint8 crops -> standardised (B, T, 48, 48) with one warp, light and sharpness a clip.
+
+    flip_B: bool, clips that are mirrored; the same as for `points`.
+    """
     batch, steps = mouth_BTHW.shape[:2]
     picture = mouth_BTHW.float()
     angle = uniform((batch,), -0.21, 0.21, generator)
@@ -57,7 +61,7 @@ def mouths(
         mode="bilinear",
         padding_mode="border",
         align_corners=False,
-    )[:, 0].unflatten(0, (batch, steps))
+    ).reshape(batch, steps, CROP, CROP)
     warped = _light(warped, generator)
     warped = _blur(warped, generator)
     noise = torch.randn(warped.shape, generator=generator) * uniform((batch, 1, 1, 1), 0, 6, generator)
@@ -95,7 +99,7 @@ def _blur(picture_BTHW: torch.Tensor, generator: torch.Generator) -> torch.Tenso
 
 
 def points(points_BTP2: torch.Tensor, flip_B: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Turn, scale, shear and shake lip points; mirrored where `flip_B`."""
+    """(B, T, P, 2) lip points, turned, scaled, sheared and shaken; mirrored where `flip_B` (B,) bool."""
     batch, steps = points_BTP2.shape[:2]
     mirrored = points_BTP2[:, :, list(MIRROR)] * torch.tensor([-1.0, 1.0])
     moved = torch.where(flip_B[:, None, None, None], mirrored, points_BTP2)
@@ -115,7 +119,9 @@ def points(points_BTP2: torch.Tensor, flip_B: torch.Tensor, generator: torch.Gen
 
 
 def waveform(waveform_BN: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Noise (white to brown, or babble of the batch's other clips) at 0 to 35 dB, a short room, both on some clips."""
+    """(B, N) sound with noise on 60 % of the clips (white to brown, or babble of the batch's other clips)
+    at a signal-to-noise ratio of 0 to 35 dB, and a short room on a third of them.
+    """
     batch, samples = waveform_BN.shape
     level = waveform_BN.square().mean(1, keepdim=True).sqrt() + 1e-4
     noise = torch.randn((batch, samples), generator=generator)
@@ -133,7 +139,7 @@ def waveform(waveform_BN: torch.Tensor, generator: torch.Generator) -> torch.Ten
 
 
 def _room(waveform_BN: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Direct sound and an exponentially decaying tail of noise (decay 0.1 to 0.5 s) on a third of the clips."""
+    """Direct sound and a decaying tail of noise (0.25 s; 60 dB in 0.1 to 0.5 s) on a third of the clips."""
     chosen = torch.rand(len(waveform_BN), generator=generator) < 0.33
     if not chosen.any():
         return waveform_BN
@@ -153,7 +159,9 @@ def _room(waveform_BN: torch.Tensor, generator: torch.Generator) -> torch.Tensor
 
 
 def mel(log_mel_BJM: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Vocal-tract warp (0.88 to 1.14), equaliser curve (about +-6 dB), and masked bands, one draw a clip."""
+    """(B, J, M) log-mel with a vocal-tract warp (0.88 to 1.14), an equaliser curve (about +-6 dB) and up to
+    11 masked bands, one draw a clip.
+    """
     batch, _, bins = log_mel_BJM.shape
     warp = torch.exp(uniform((batch, 1), math.log(0.88), math.log(1.14), generator))
     position = (torch.arange(bins) * warp).clamp(0, bins - 1)

@@ -1,7 +1,9 @@
 """Training data: cached utterances, and batches of synchronised windows drawn from them.
 
-Shapes: B batch, T lip steps (40 ms), J speech steps (10 ms), K lags, H W picture, P lip points, N samples, L phones.
-An utterance is prepared once (`save_utterance`) and then read as arrays; everything random is drawn from one seeded generator.
+Shapes: B batch, T lip steps (40 ms), J speech steps (10 ms), K lags, H W picture, P lip points, N samples,
+L phones, W words.
+An utterance is prepared once (`save_utterance`) and then read as arrays; everything random is drawn from one
+seeded generator.
 """
 
 from __future__ import annotations
@@ -24,41 +26,49 @@ UNKNOWN = -1
 
 @dataclass(frozen=True, slots=True)
 class PhoneTimes:
-    """Phones of an utterance in order: units (L,) indices into `text.UNITS`, starts and ends (L,) seconds on the sound's clock."""
+    """Phones of an utterance in order."""
 
     units: np.ndarray
+    """(L,) int64 indices into `text.UNITS`."""
     starts: np.ndarray
+    """(L,) float64 seconds on the sound's clock."""
     ends: np.ndarray
+    """(L,) float64 seconds on the sound's clock."""
 
     def at(self, times: np.ndarray) -> np.ndarray:
-        """Unit at each time, silence (0) outside all phones."""
+        """Unit at each of some times in seconds, silence (0) outside all phones."""
         index = np.searchsorted(self.starts, times, side="right") - 1
         safe = index.clip(0)
         inside = (index >= 0) & (times < self.ends[safe]) if len(self.units) else np.zeros(len(times), bool)
         return np.where(inside, self.units[safe] if len(self.units) else 0, 0)
 
     def within(self, start: float, end: float) -> np.ndarray:
-        """Units whose middle lies between `start` and `end`."""
+        """Units whose middle lies between `start` and `end` (seconds)."""
         middle = (self.starts + self.ends) / 2
-        return self.units[(middle >= start) & (middle < end)]
+        units: np.ndarray = self.units[(middle >= start) & (middle < end)]
+        return units
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One recorded sentence, with or without a picture.
-
-    waveform: (N,) float32 at 16 kHz; sample 0 stands at audio_start. word_times: (W, 2) seconds on the sound's clock, NaN where
-    unknown. lips: the tracked mouth, or None. phones: phone times once they are known.
-    """
+    """One recorded sentence, with or without a picture."""
 
     name: str
+    """Unique for its speaker."""
     speaker: str
+    """Windows are drawn by speaker."""
     waveform: np.ndarray
+    """(N,) float32 at 16 kHz."""
     audio_start: float
+    """Seconds at which sample 0 stands; picture and sound share this clock."""
     words: tuple[str, ...]
+    """W words."""
     word_times: np.ndarray
+    """(W, 2) float64 seconds, start and end of each word on the sound's clock, NaN where unknown."""
     lips: LipGrid | None = None
+    """The tracked mouth, None for sound alone."""
     phones: PhoneTimes | None = None
+    """Phone times, None until `targets` has found some."""
 
     @property
     def timed(self) -> bool:
@@ -67,14 +77,14 @@ class Utterance:
 
     @property
     def spoken(self) -> tuple[float, float]:
-        """Start of the first and end of the last word in seconds (the whole sound when unknown)."""
+        """Start of the first and end of the last word in seconds (of the whole sound when unknown)."""
         if self.timed:
             return float(self.word_times[0, 0]), float(self.word_times[-1, 1])
         return self.audio_start, self.audio_start + len(self.waveform) / SAMPLE_RATE
 
 
 def save_utterance(utterance: Utterance, path: Path) -> None:
-    """Write one utterance as an uncompressed .npz."""
+    """Write one utterance as an uncompressed .npz, its sound as int16; an existing file is replaced."""
     arrays = {
         "waveform": np.rint(np.clip(utterance.waveform, -1, 1) * 32767).astype(np.int16),
         "audio_start": np.float64(utterance.audio_start),
@@ -88,7 +98,7 @@ def save_utterance(utterance: Utterance, path: Path) -> None:
         phones = utterance.phones
         arrays |= {"units": phones.units, "starts": phones.starts, "ends": phones.ends}
     temporary = path.with_suffix(".tmp.npz")
-    np.savez(temporary, **arrays)  # type: ignore[arg-type]
+    np.savez(temporary, **arrays)
     temporary.replace(path)
 
 
@@ -129,51 +139,58 @@ class WindowConfig:
     shift_s: float = 0.8
     """Sound is moved by up to this against the picture, so that the answer is not always the middle."""
     speed: tuple[float, float] = (0.85, 1.18)
-    """Range of tempo changes (picture and sound together; the sound's pitch and formants move with it)."""
+    """Range of tempo changes (picture and sound together; the sound's pitch and formants move with it), for
+    half of the audio-visual and 70 % of the sound-only windows."""
     speech_seconds: float = 4.0
     """Longest sound-only window in seconds; longer utterances whose times are known are cut to it."""
 
     @property
     def lags(self) -> int:
         """Number of lags K at 10 ms."""
-        return 2 * int(round(self.max_lag_s * SPEECH_RATE)) + 1
+        return 2 * round(self.max_lag_s * SPEECH_RATE) + 1
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechWindow:
-    """Sound of a batch with its phones.
-
-    waveform: (B, N) float32; frame j of its mel is one speech step. valid: (B, J) bool, where there is sound. frames: (B, J) unit of each step or -1. phones: (B, L) units for CTC, padded with 0;
-    phone_counts: (B,), 0 = no CTC for this clip.
-    """
+    """Sound of a batch with its phones."""
 
     waveform: torch.Tensor
+    """(B, N) float32 at 16 kHz, N = 160 J: frame j of its mel is speech step j."""
     valid: torch.Tensor
+    """(B, J) bool, where there is sound: one run of steps in each clip."""
     frames: torch.Tensor
+    """(B, J) int64 unit of each step, `UNKNOWN` where it is not known."""
     phones: torch.Tensor
+    """(B, L) int64 units in order, for CTC, padded with 0."""
     phone_counts: torch.Tensor
+    """(B,) int64, how many of `phones` count; 0 for silence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Synchronised windows.
-
-    mouths: (B, T, H, W) uint8; points: (B, T, P, 2); found: (B, T) bool; speaking: (B, T) float 0 or 1 (is a word spoken);
-    frames: (B, 4 T) unit of each 10 ms on the picture's clock; phones, phone_counts: for CTC of the lips, as in `SpeechWindow`.
-    sound: the windows' sound, J = 4 (T - 1) + K. lag: (B,) true lag as a fractional index into the K lags.
-    speech: sound-only utterances.
-    """
+    """Audio-visual windows with a known lag, and sound-only utterances."""
 
     mouths: torch.Tensor
+    """(B, T, 96, 96) uint8 grey."""
     points: torch.Tensor
+    """(B, T, P, 2) float32, as in `LipGrid`."""
     found: torch.Tensor
+    """(B, T) bool."""
     speaking: torch.Tensor
+    """(B, T) float32, 1 between the first and the last word (and 80 ms around) where the mouth is found,
+    else 0."""
     frames: torch.Tensor
+    """(B, 4 T) int64 unit of each 10 ms on the picture's clock, `UNKNOWN` where the mouth is not found."""
     phones: torch.Tensor
+    """(B, L) int64 units within the picture, for CTC of the lips, padded with 0."""
     phone_counts: torch.Tensor
+    """(B,) int64, how many of `phones` count; 0 for silence."""
     sound: SpeechWindow
+    """The windows' sound, J = 4 (T - 1) + K: lip step t stands at speech step 4 t + lag."""
     lag: torch.Tensor
+    """(B,) float32 true lag as a fractional index into the K lags."""
     speech: SpeechWindow
+    """The sound-only utterances, a batch of its own."""
 
 
 @dataclass
@@ -187,10 +204,13 @@ class WindowSampler(IterableDataset[Batch]):
     speaker_share: dict[str, float]
     """Share of the audio-visual windows for some speakers; the rest is shared equally by the others."""
     config: WindowConfig = WindowConfig()
+    """How windows are drawn."""
     seed: int = 0
+    """Same seed and epoch, same batches."""
     batches: int = 100
     """Batches in an epoch."""
     epoch: int = field(default=0, init=False)
+    """Epochs begun so far."""
 
     def __len__(self) -> int:
         return self.batches
@@ -202,12 +222,14 @@ class WindowSampler(IterableDataset[Batch]):
         for _ in range(self.batches):
             drawn = rng.choice(len(self.talking), self.config.clips, p=probability)
             sounds = [
-                self.sound_sets[rng.integers(len(self.sound_sets))] for _ in range(self.config.speech_clips)
+                self.sound_sets[int(rng.integers(len(self.sound_sets)))]
+                for _ in range(self.config.speech_clips)
             ]
-            speech = [group[rng.integers(len(group))] for group in sounds]
+            speech = [group[int(rng.integers(len(group)))] for group in sounds]
             yield make_batch([self.talking[index] for index in drawn], speech, self.config, rng)
 
     def _probabilities(self) -> np.ndarray:
+        """(len(talking),) how likely each utterance is drawn."""
         counts: dict[str, int] = {}
         for utterance in self.talking:
             counts[utterance.speaker] = counts.get(utterance.speaker, 0) + 1
@@ -215,13 +237,17 @@ class WindowSampler(IterableDataset[Batch]):
         others = len(counts) - len(named)
         rest = (1 - sum(named.values())) / max(others, 1)
         weights = np.array([named.get(u.speaker, rest) / counts[u.speaker] for u in self.talking])
-        return weights / weights.sum()
+        probabilities: np.ndarray = weights / weights.sum()
+        return probabilities
 
 
 def make_batch(
     talking: Sequence[Utterance], speech: Sequence[Utterance], config: WindowConfig, rng: np.random.Generator
 ) -> Batch:
-    """Draw one window from each utterance and stack them."""
+    """Draw one window from each utterance and stack them.
+
+    `talking` need lips and phones; raises ValueError for an utterance of `speech` without phones.
+    """
     steps = int(rng.choice(config.steps))
     reach = config.lags // 2
     lips, sounds, lags = [], [], []
@@ -230,7 +256,7 @@ def make_batch(
         start = _window_start(utterance, steps, speed, rng)
         shift = float(rng.uniform(-config.shift_s, config.shift_s))
         lips.append(_lip_window(utterance, start, steps, speed))
-        # Speech step `reach` is centred on `start - shift`: the sound of `start` then stands `shift` later in the window.
+        # Speech step `reach` is centred `shift` before `start`: the sound of `start` stands that much later.
         first = start - (shift + reach / SPEECH_RATE) * speed
         sounds.append(
             _sound_window(utterance, first, 4 * (steps - 1) + config.lags, speed, _cuts(utterance, rng))
@@ -239,8 +265,9 @@ def make_batch(
     mouths, points, found, speaking, frames, phones = (list(column) for column in zip(*lips, strict=True))
     padded, counts = _pad_phones(phones)
     return Batch(
-        torch.from_numpy(np.stack(mouths)), torch.from_numpy(np.stack(points)), torch.from_numpy(np.stack(found)),
-        torch.from_numpy(np.stack(speaking)), torch.from_numpy(np.stack(frames)), padded, counts,
+        torch.from_numpy(np.stack(mouths)), torch.from_numpy(np.stack(points)),
+        torch.from_numpy(np.stack(found)), torch.from_numpy(np.stack(speaking)),
+        torch.from_numpy(np.stack(frames)), padded, counts,
         _stack_sounds(sounds), torch.tensor(lags, dtype=torch.float32),
         _stack_sounds([_speech_window(utterance, config, rng) for utterance in speech]),
     )  # fmt: skip
@@ -265,8 +292,10 @@ def _window_start(utterance: Utterance, steps: int, speed: float, rng: np.random
 def _lip_window(
     utterance: Utterance, start: float, steps: int, speed: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Mouths, points, found, speaking and frames of one window as in `Batch`, and its phones (L,)."""
     lips = utterance.lips
-    assert lips is not None and utterance.phones is not None
+    assert lips is not None
+    assert utterance.phones is not None
     position = (start - lips.times[0]) * LIP_RATE + np.arange(steps) * speed
     left = np.floor(position).astype(int).clip(0, len(lips.times) - 1)
     right = (left + 1).clip(0, len(lips.times) - 1)
@@ -287,7 +316,7 @@ def _lip_window(
 
 
 def _cuts(utterance: Utterance, rng: np.random.Generator) -> tuple[float, float]:
-    """Where the sound begins and ends; cut independently of the picture, so that the streams' edges tell nothing."""
+    """Seconds where the sound begins and ends; cut unlike the picture, so that the edges tell nothing."""
     start = utterance.audio_start
     end = start + len(utterance.waveform) / SAMPLE_RATE
     if rng.random() < 0.6:
@@ -298,12 +327,13 @@ def _cuts(utterance: Utterance, rng: np.random.Generator) -> tuple[float, float]
 
 
 _Sound = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Waveform (160 J,), valid (J,), frame targets (J,) and CTC targets (L,), as in `SpeechWindow`."""
 
 
 def _sound_window(
     utterance: Utterance, centre: float, frames: int, speed: float, cuts: tuple[float, float]
 ) -> _Sound:
-    """Waveform whose mel frame 0 is centred at `centre`, with valid frames, frame targets and CTC targets."""
+    """Sound whose mel frame 0 is centred at `centre` seconds; zero and not valid outside `cuts`."""
     assert utterance.phones is not None
     seconds = centre + (np.arange(frames * HOP) - HOP / 2) / SAMPLE_RATE * speed
     samples = (seconds - utterance.audio_start) * SAMPLE_RATE
@@ -316,6 +346,7 @@ def _sound_window(
 
 
 def _speech_window(utterance: Utterance, config: WindowConfig, rng: np.random.Generator) -> _Sound:
+    """A part of a sound-only utterance at most `speech_seconds` long, or all of it when it has no times."""
     speed = float(rng.uniform(*config.speed)) if rng.random() < 0.7 else 1.0
     if utterance.phones is None:
         raise ValueError(f"{utterance.name} has no phone times: give it first ones with `targets.rough`")
@@ -332,6 +363,7 @@ def _speech_window(utterance: Utterance, config: WindowConfig, rng: np.random.Ge
 
 
 def _stack_sounds(windows: Sequence[_Sound]) -> SpeechWindow:
+    """Windows padded to the longest with silence that is not valid."""
     longest = max(len(window[1]) for window in windows)
     stacked = []
     for waveform, valid, targets, _ in windows:
@@ -344,6 +376,7 @@ def _stack_sounds(windows: Sequence[_Sound]) -> SpeechWindow:
 
 
 def _pad_phones(phones: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Units (B, L) padded with 0, L at least 1, and how many count (B,)."""
     counts = torch.tensor([len(units) for units in phones])
     padded = torch.zeros(len(phones), max(int(counts.max()), 1), dtype=torch.long)
     for row, units in zip(padded, phones, strict=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from avsync.data import PhoneTimes, Utterance
 from avsync.errors import TextError
@@ -26,7 +27,11 @@ MINIMUM = 2
 
 
 def rough(utterance: Utterance) -> Utterance:
-    """First phone times: each word's time split evenly among its phones (no word times: the whole sound among all)."""
+    """First phone times: each word's time is split evenly among the phones of its first pronunciation.
+
+    Without word times the whole sound is split among the phones of all words. Raises TextError for a word
+    that has no pronunciation.
+    """
     pronunciations = [pronounce(word)[0] for word in utterance.words]
     times = utterance.word_times
     if not utterance.timed:
@@ -46,10 +51,12 @@ def rough(utterance: Utterance) -> Utterance:
 def realign(utterance: Utterance, model: AVSync, *, trusted_words: bool) -> Utterance:
     """Phone times by the exact best path through the sentence's lattice, scored by the model's speech head.
 
-    trusted_words: the word times come with the corpus and bind (a word's phones stay in it); otherwise they are replaced by those of
-    the path. An utterance too short for its phones comes back unchanged.
+    trusted_words: the word times come with the corpus and bind (a word's phones stay in it, to within
+    `SLACK`); otherwise they are replaced by those of the path. An utterance that is too short for its
+    phones comes back unchanged, and, unless its words are trusted, one whose text cannot be pronounced.
+    Raises TextError for a trusted word that has no pronunciation.
     """
-    log_mel = log_mel_tensor(_tensor(utterance.waveform))[0].numpy()
+    log_mel = log_mel_tensor(torch.from_numpy(np.ascontiguousarray(utterance.waveform))[None])[0].numpy()
     times = utterance.audio_start + (np.arange(len(log_mel)) + 0.5) * HOP / SAMPLE_RATE
     scores = model.speech_posteriors(Mel(log_mel, times)).log_probs
     if trusted_words:
@@ -61,16 +68,14 @@ def realign(utterance: Utterance, model: AVSync, *, trusted_words: bool) -> Utte
     if len(scores) < lattice.shortest:
         return utterance
     path, _ = best_path(lattice, scores.astype(np.float32))
-    slots, first = np.unique(lattice.slot[path], return_index=True)
+    _, first = np.unique(lattice.slot[path], return_index=True)
     order = np.argsort(first)
     starts = first[order]
     ends = np.append(starts[1:], len(path))
     state = path[starts]
     spoken = lattice.unit[state] > 0
-    begin, end = (
-        times[0] - HOP / SAMPLE_RATE / 2 + starts * HOP / SAMPLE_RATE,
-        times[0] + (ends - 0.5) * HOP / SAMPLE_RATE,
-    )
+    begin = times[0] - HOP / SAMPLE_RATE / 2 + starts * HOP / SAMPLE_RATE
+    end = times[0] + (ends - 0.5) * HOP / SAMPLE_RATE
     phones = PhoneTimes(lattice.unit[state][spoken].astype(np.int64), begin[spoken], end[spoken])
     if trusted_words:
         return replace(utterance, phones=phones)
@@ -84,7 +89,7 @@ def realign(utterance: Utterance, model: AVSync, *, trusted_words: bool) -> Utte
 
 
 def _allowed(utterance: Utterance, times: np.ndarray) -> np.ndarray:
-    """(T, V) bool: units that the known word times admit at each frame; silence everywhere but inside words."""
+    """(T, V) bool: units that the known word times admit at each time; silence except inside words."""
     allowed = np.zeros((len(times), len(UNITS)), bool)
     inside = np.zeros(len(times), bool)
     for word, (start, end) in zip(utterance.words, utterance.word_times, strict=True):
@@ -94,9 +99,3 @@ def _allowed(utterance: Utterance, times: np.ndarray) -> np.ndarray:
         inside |= (times >= start + SLACK) & (times < end - SLACK)
     allowed[~inside, 0] = True
     return allowed
-
-
-def _tensor(waveform: np.ndarray):  # type: ignore[no-untyped-def]
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(waveform))[None]

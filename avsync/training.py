@@ -1,6 +1,7 @@
 """Training with lightning: one module, one data module. The only file that imports lightning (extra `train`).
 
-Shapes: B batch, T lip steps, J speech steps, K lags, V phone units.
+Shapes: B batch, T lip steps (40 ms), J speech steps (10 ms), C features, D embedding, K lags, V phone units,
+N steps of a whole batch.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import lightning
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.utils.data import DataLoader
 
 from avsync import augment, losses
@@ -31,23 +33,26 @@ class TrainingConfig:
     weight_decay: float = 0.02
     """Weight decay of AdamW."""
     windows: tuple[int, ...] = (7, 15, 75)
-    """Lip steps over which similarities are averaged before the lags compete; the last is the whole window."""
+    """Lip steps whose similarities are pooled before the lags compete; the last is the whole window."""
     target_width: float = 1.5
     """Standard deviation of the soft target over lags, in lags of 10 ms."""
     cross_clip: float = 0.1
-    """Weight of the contrast with other clips' speech, from half of the training on (late, as hard negatives)."""
+    """Weight of the contrast with other clips' speech, from half of the training on."""
     ctc: float = 0.15
-    """Weight of each CTC loss."""
+    """Weight of the CTC loss of the lips, and of that of the sound."""
     frames: float = 0.6
     """Weight of the frame-wise phone loss of the sound (half of it for the lips)."""
     prior: float = 0.3
-    """Strength of the label prior in CTC."""
+    """Strength of the label prior in CTC, an exponent."""
     drop_stream: float = 0.25
     """Share of clips that lose the picture stream in training; as many others lose the landmark stream."""
 
 
 class SyncModule(lightning.LightningModule):
     """Both encoders trained together: time-shifted contrastive loss, CTC over phones, frame-wise phones."""
+
+    log_priors: torch.Tensor
+    """(2, V) running averages of the posteriors of the speech head and the lip head, as logarithms."""
 
     def __init__(self, model: AVSync, config: TrainingConfig, seed: int = 0) -> None:
         super().__init__()
@@ -57,9 +62,9 @@ class SyncModule(lightning.LightningModule):
         self.register_buffer("log_priors", torch.full((2, len(UNITS)), -math.log(len(UNITS))))
 
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
-        """The weighted sum of all losses; each is logged under its name."""
+        """The weighted sum of all losses; each is logged under its name (phones of the sound-only clips)."""
         config, generator = self.training_config, self.generator
-        lips, keep = self._lip_features(batch, generator)
+        lips = self._lip_features(batch, generator)
         sounds = [self._speech_features(window, generator) for window in (batch.sound, batch.speech)]
         lip_vectors = self.model.project_lips(lips)
         speech_vectors = self.model.project_speech(sounds[0])
@@ -87,7 +92,8 @@ class SyncModule(lightning.LightningModule):
         self.log("loss", total.detach(), prog_bar=True)
         return total
 
-    def _lip_features(self, batch: Batch, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    def _lip_features(self, batch: Batch, generator: torch.Generator) -> torch.Tensor:
+        """(B, T, C) of augmented pictures and points; some clips lose one of the two."""
         flip = torch.rand(len(batch.mouths), generator=generator) < 0.5
         mouth = augment.mouths(batch.mouths, batch.found, flip, generator)
         points = augment.points(batch.points, flip, generator)
@@ -95,19 +101,21 @@ class SyncModule(lightning.LightningModule):
         drop = self.training_config.drop_stream
         keep_picture, keep_points = (draw >= drop).float(), ((draw < drop) | (draw >= 2 * drop)).float()
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            features = self.model.lips(
+            features: torch.Tensor = self.model.lips(
                 mouth, points, batch.found, keep_picture_B=keep_picture, keep_points_B=keep_points
             )
-        return features.float(), keep_picture
+        return features.float()
 
     def _speech_features(self, window: SpeechWindow, generator: torch.Generator) -> torch.Tensor:
+        """(B, J, C) of augmented sound."""
         log_mel = log_mel_tensor(augment.waveform(window.waveform, generator))
         scaled = normalise(augment.mel(log_mel, generator), window.valid)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            features = self.model.speech(scaled, window.valid)
+            features: torch.Tensor = self.model.speech(scaled, window.valid)
         return features.float()
 
     def _sync_losses(self, batch: Batch, lips: torch.Tensor, speech: torch.Tensor) -> dict[int, torch.Tensor]:
+        """Lag losses of lip vectors (B, T, D) and speech vectors (B, J, D) for each window length."""
         config = self.training_config
         similarity, known = losses.lag_similarity(lips, speech, batch.sound.valid)
         true_lag = batch.lag.round().long().clamp(0, known.shape[2] - 1)
@@ -121,6 +129,7 @@ class SyncModule(lightning.LightningModule):
         }  # fmt: skip
 
     def _cross_loss(self, batch: Batch, lips: torch.Tensor, speech: torch.Tensor) -> torch.Tensor:
+        """Contrast of each clip's lip vectors with every clip's speech vectors at the true lag."""
         steps = torch.arange(lips.shape[1]) * losses.STEPS
         index = (batch.lag.round().long()[:, None] + steps).clamp(0, speech.shape[1] - 1)
         in_step = speech.gather(1, index[..., None].expand(-1, -1, speech.shape[2]))
@@ -131,6 +140,7 @@ class SyncModule(lightning.LightningModule):
     def _phone_losses(
         self, window: SpeechWindow, features: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        """CTC loss and frame-wise loss of speech features (B, J, C)."""
         scores = self.model.speech_phone_scores(features)
         prior = self._prior(0, scores[window.valid])
         # CTC reads the steps with sound only: they are one run in each clip, moved to the front here.
@@ -144,7 +154,7 @@ class SyncModule(lightning.LightningModule):
         return ctc, losses.frame_loss(scores, window.frames)
 
     def _prior(self, head: int, scores_NV: torch.Tensor) -> torch.Tensor:
-        """Running average of the head's posteriors, as logarithm, not below -8."""
+        """(V,) running average of the posteriors of head 0 (speech) or 1 (lips), as logarithms from -8 up."""
         current = scores_NV.detach().exp().mean(0)
         with torch.no_grad():
             running = 0.98 * self.log_priors[head].exp() + 0.02 * current
@@ -155,7 +165,7 @@ class SyncModule(lightning.LightningModule):
         """Batches stay on the CPU, where they are augmented."""
         return batch
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW with a short warm-up and a cosine decay, stepped every batch."""
         config = self.training_config
         optimizer = torch.optim.AdamW(
@@ -166,9 +176,8 @@ class SyncModule(lightning.LightningModule):
         def factor(step: int) -> float:
             if step < warm:
                 return (step + 1) / warm
-            return (
-                0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1, config.steps - warm)))) + 0.01
-            )
+            done = min(1.0, (step - warm) / max(1, config.steps - warm))
+            return 0.5 * (1 + math.cos(math.pi * done)) + 0.01
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
