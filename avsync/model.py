@@ -33,7 +33,7 @@ from avsync.text import UNITS
 LIP_PHONE_STEPS = SPEECH_RATE // LIP_RATE
 """Phone scores per lip step: the lip head answers on the 10 ms grid as well."""
 CHUNK = 1500
-"""Lip steps (60 s) embedded at a time; longer tracks are cut, with `OVERLAP` on both sides."""
+"""Lip steps (60 s) embedded at a time; longer tracks and sounds are cut, with `OVERLAP` on both sides."""
 OVERLAP = 25
 """Lip steps (1 s) of context around a chunk, more than the encoders see."""
 
@@ -54,23 +54,26 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class Posteriors:
-    """Phone scores over time.
-
-    log_probs: (T, V) float32, log-softmax over `text.UNITS`. times: (T,) float64 centres in seconds. step: seconds.
-    """
+    """Phone scores over time."""
 
     log_probs: np.ndarray
+    """(T, V) float32, log-softmax over `text.UNITS`."""
     times: np.ndarray
+    """(T,) float64 seconds, the centre of each step."""
     step: float
+    """Seconds between two steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Vectors over time, at most 1 long: vectors (T, D) float32, times (T,) float64 seconds, known (T,) bool (a face, or sound)."""
+    """Vectors over time."""
 
     vectors: np.ndarray
+    """(T, D) float32, at most 1 long."""
     times: np.ndarray
+    """(T,) float64 seconds, the centre of each step."""
     known: np.ndarray
+    """(T,) bool, where there is a mouth, or sound."""
 
 
 class AVSync(nn.Module):
@@ -88,32 +91,37 @@ class AVSync(nn.Module):
         self.scale = nn.Parameter(torch.tensor(5.0))
 
     def project_lips(self, features_BTC: torch.Tensor) -> torch.Tensor:
-        """(B, T, C) -> vectors (B, T, D) whose length, 0 to 1, says how much the step tells (a still mouth tells little)."""
+        """(B, T, C) -> vectors (B, T, D) whose length, 0 to 1, says how much the step tells.
+
+        A still mouth tells little; the loss teaches the length.
+        """
         raw = self.lip_vector(features_BTC)
         return nn.functional.normalize(raw[..., :-1], dim=-1) * torch.sigmoid(raw[..., -1:])
 
     def project_speech(self, features_BJC: torch.Tensor) -> torch.Tensor:
         """(B, J, C) -> unit vectors (B, J, D)."""
-        return nn.functional.normalize(
-            self.speech_vector(features_BJC.transpose(1, 2)).transpose(1, 2), dim=-1
-        )
+        raw = self.speech_vector(features_BJC.transpose(1, 2)).transpose(1, 2)
+        return nn.functional.normalize(raw, dim=-1)
 
     def lip_phone_scores(self, features_BTC: torch.Tensor) -> torch.Tensor:
         """(B, T, C) -> log-probabilities (B, 4 T, V) on the 10 ms grid."""
-        scores = self.lip_phones(features_BTC).unflatten(-1, (LIP_PHONE_STEPS, len(UNITS))).flatten(1, 2)
-        return scores.log_softmax(-1)
+        scores: torch.Tensor = self.lip_phones(features_BTC)
+        batch, steps = scores.shape[:2]
+        return scores.reshape(batch, LIP_PHONE_STEPS * steps, len(UNITS)).log_softmax(-1)
 
     def speech_phone_scores(self, features_BJC: torch.Tensor) -> torch.Tensor:
         """(B, J, C) -> log-probabilities (B, J, V)."""
-        return self.speech_phones(features_BJC).log_softmax(-1)
+        scores: torch.Tensor = self.speech_phones(features_BJC)
+        return scores.log_softmax(-1)
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are; inputs are moved there."""
         return self.scale.device
 
     @torch.inference_mode()
     def embed_lips(self, grid: LipGrid) -> Vectors:
-        """One vector each 40 ms of a lip track."""
+        """One vector each 40 ms of a lip track; its length says how much the step tells."""
         features = self._lip_features(grid)
         return Vectors(self.project_lips(features)[0].float().cpu().numpy(), grid.times, grid.found)
 
@@ -138,6 +146,7 @@ class AVSync(nn.Module):
         return Posteriors(scores, mel.times, 1.0 / SPEECH_RATE)
 
     def _lip_features(self, grid: LipGrid) -> torch.Tensor:
+        """(1, T, C) of a lip track of any length, encoded in chunks."""
         device, steps = self.device, len(grid.times)
         pieces = []
         for start in range(0, steps, CHUNK):
@@ -150,6 +159,7 @@ class AVSync(nn.Module):
         return torch.cat(pieces, 1)
 
     def _speech_features(self, mel: Mel) -> torch.Tensor:
+        """(1, J, C) of a sound of any length, levelled as a whole and encoded in chunks."""
         device = self.device
         log_mel = torch.from_numpy(mel.log_mel)[None].to(device)
         valid = torch.ones(log_mel.shape[:2], dtype=torch.bool, device=device)
@@ -168,7 +178,7 @@ class AVSync(nn.Module):
 
 
 def save_model(model: AVSync, path: Path) -> None:
-    """Write fp16 weights with their configuration as one safetensors file."""
+    """Write fp16 weights with their configuration and phone set as one safetensors file."""
     tensors = {
         name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
         for name, value in model.state_dict().items()
@@ -178,7 +188,10 @@ def save_model(model: AVSync, path: Path) -> None:
 
 
 def read_model(path: Path) -> AVSync:
-    """Read a file that `save_model` wrote. Raises ModelError when it is missing, damaged or of another make."""
+    """Read a file that `save_model` wrote, on the CPU, ready for inference.
+
+    Raises ModelError when it is missing, damaged or of another make.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -196,7 +209,8 @@ def read_model(path: Path) -> AVSync:
     absent = [name for name in missing.missing_keys if not name.endswith("num_batches_tracked")]
     if absent or missing.unexpected_keys:
         raise ModelError(
-            f"{path}: does not fit this version of avsync (missing {absent}, unknown {missing.unexpected_keys})."
+            f"{path}: does not fit this version of avsync "
+            f"(missing {absent}, unknown {missing.unexpected_keys})."
         )
     return model.eval()
 
@@ -216,12 +230,16 @@ def _config(fields: dict[str, object]) -> ModelConfig:
 
 @functools.cache
 def load_model() -> AVSync:
-    """The weights that ship with avsync, on the CPU, ready for inference."""
+    """The weights that ship with avsync, on the CPU, ready for inference; read once.
+
+    Raises ModelError when the package does not hold exactly one weights file, or a damaged one.
+    """
     folder = resources.files("avsync") / "weights"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.startswith("avsync-"))
     if len(names) != 1:
         raise ModelError(
-            f"expected one weights file avsync-*.safetensors in the package, found {names}. Install avsync again."
+            f"expected one weights file avsync-*.safetensors in the package, found {names}. "
+            "Install avsync again."
         )
     with resources.as_file(folder / names[0]) as path:
         return read_model(path)
