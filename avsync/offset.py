@@ -2,8 +2,8 @@
 
 Shapes: T lip steps (40 ms), K lags (10 ms), D embedding, W resamples of the bootstrap.
 
-The score of a lag is the mean, over the same lip steps for every lag, of the product of lip and speech vectors. Its peak is the
-offset; a bootstrap over windows of lip steps gives the interval.
+The score of a lag is the mean, over the same lip steps for every lag, of the product of lip and speech
+vectors. Its peak is the offset; a bootstrap over windows of lip steps gives the interval.
 """
 
 from __future__ import annotations
@@ -59,41 +59,51 @@ class OffsetConfig:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of the clip with one offset: start, end in seconds on the picture's clock, offset_ms, face (index of its track)."""
+    """A stretch of the clip with one offset."""
 
     start: float
+    """Seconds on the picture's clock."""
     end: float
+    """Seconds on the picture's clock."""
     offset_ms: float
+    """Milliseconds, positive when the audio leads."""
     face: int
+    """`LipTrack.face` of the face that was read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Offset:
     """How far sound and picture are apart.
 
-    ms: milliseconds, **positive when the audio leads** (is heard before it is seen), None when undetermined. An event seen at `t` is
-    heard at `t - ms / 1000`; the cure for +120 is to delay the audio by 120 ms.
-    ci_ms: 95 % interval. confidence: probability that the error is at most 40 ms. verdict: `in_sync`, `audio_leads`,
-    `audio_lags` or `undetermined`. reason: why undetermined, else None. drift_ppm: None (not measured for a constant offset).
-    lags_ms, scores: (K,) the score of each lag, empty when nothing could be scored. segments: where the offset was measured.
+    An event seen at `t` is heard at `t - ms / 1000`; the cure for +120 is to delay the audio by 120 ms.
     """
 
     ms: float | None
+    """Milliseconds, **positive when the audio leads** (heard before it is seen), None when undetermined."""
     ci_ms: tuple[float, float] | None
+    """95 % interval of `ms`, None when undetermined."""
     confidence: float
+    """Probability, 0 to 1, that the error is at most 40 ms; 0 when nothing could be scored."""
     verdict: str
+    """`in_sync`, `audio_leads`, `audio_lags` or `undetermined`."""
     reason: str | None
+    """Why undetermined: `no_audio`, `no_video`, `too_short`, `no_speech`, `no_face`, `ambiguous` or
+    `at_limit`; else None."""
     drift_ppm: float | None
+    """None: not measured for a constant offset."""
     lags_ms: np.ndarray
+    """(K,) float64 lags that were scored, empty when nothing could be."""
     scores: np.ndarray
+    """(K,) score of each lag; bias of the model not removed."""
     segments: tuple[Segment, ...]
+    """Where the offset was measured."""
 
 
 def detect_offset(source: str | PathLike[str] | Clip, *, max_offset_ms: float = 1000.0) -> Offset:
     """Measure the offset of a file or a loaded clip.
 
-    Never raises for content that cannot be measured: such a clip is `undetermined`, with a reason. Raises MediaError for a file
-    that cannot be read and ValueError for a search range under 20 ms.
+    Never raises for content that cannot be measured: such a clip is `undetermined`, with a reason. Raises
+    MediaError for a file that cannot be read and ValueError for a search range under 20 ms.
     """
     config = OffsetConfig(max_offset_ms=max_offset_ms)
     clip = source if isinstance(source, Clip) else media.load(Path(source))
@@ -158,10 +168,11 @@ def lag_grid(config: OffsetConfig) -> np.ndarray:
 
 
 def lag_scores(seen: Vectors, heard: Vectors, lags_ms: np.ndarray) -> np.ndarray:
-    """Score of each found lip step at each lag, (T, K): the product with the speech vector at `t - lag / 1000`.
+    """(T, K) score of a found lip step at a lag: the product with the speech vector at `t - lag / 1000`.
 
-    Speech vectors are interpolated between their 10 ms steps. Every lag is scored over the same lip steps: where a lag would need
-    sound outside the clip the entry is the mean of its step, which speaks neither for nor against it.
+    Speech vectors are interpolated between their 10 ms steps. Every lag is scored over the same lip steps:
+    where a lag would need sound outside the clip the entry is the mean of its step, which speaks neither
+    for nor against it.
     """
     times, vectors = seen.times[seen.known], seen.vectors[seen.known]
     step = heard.times[1] - heard.times[0]
@@ -183,7 +194,7 @@ def lag_scores(seen: Vectors, heard: Vectors, lags_ms: np.ndarray) -> np.ndarray
 
 
 def peak(curve: np.ndarray, lags_ms: np.ndarray) -> float:
-    """The lag of the highest score, refined by the parabola through it and its neighbours."""
+    """The lag (ms) of the highest score, refined by the parabola through it and its neighbours."""
     best = int(curve.argmax())
     if best in (0, len(curve) - 1):
         return float(lags_ms[best])
@@ -194,7 +205,10 @@ def peak(curve: np.ndarray, lags_ms: np.ndarray) -> float:
 
 
 def bootstrap(scores_TK: np.ndarray, lags_ms: np.ndarray, config: OffsetConfig) -> np.ndarray:
-    """Peaks of curves made from windows drawn with replacement (seeded: the same clip gives the same interval)."""
+    """(W,) peaks (ms) of curves made from windows drawn with replacement.
+
+    Seeded: the same clip gives the same interval.
+    """
     windows = max(len(scores_TK) // config.window, 1)
     sums = np.stack([part.sum(0) for part in np.array_split(scores_TK, windows)])
     rng = np.random.default_rng(0)
@@ -203,11 +217,14 @@ def bootstrap(scores_TK: np.ndarray, lags_ms: np.ndarray, config: OffsetConfig) 
     return np.array([peak(curve, lags_ms) for curve in counts @ sums])
 
 
-def evidence(curve: np.ndarray, samples: np.ndarray, raw: float, lags_ms: np.ndarray, steps: int) -> np.ndarray:
+def evidence(
+    curve: np.ndarray, samples: np.ndarray, raw: float, lags_ms: np.ndarray, steps: int
+) -> np.ndarray:
     """(5,) what speaks for the peak; `recipes/grid/calibrate.py` turns it into a probability.
 
-    1; how far the peak stands above the best lag more than `RIVAL_MS` away, in standard deviations of the curve; the share of bootstrap
-    peaks within 40 ms of it; their spread (log of the standard deviation in 10 ms); log of the seconds of face.
+    1; how far the peak stands above the best lag more than `RIVAL_MS` away, in standard deviations of the
+    curve; the share of bootstrap peaks within 40 ms of it; their spread (log of the standard deviation in
+    10 ms); log of the seconds of face.
     """
     rivals = curve[np.abs(lags_ms - raw) > RIVAL_MS]
     spread = float(rivals.std()) if len(rivals) else 0.0
