@@ -2,9 +2,10 @@
 
     python recipes/grid/prepare.py --grid DIR --out CACHE [--workers 2]
 
-DIR is either a pack with `manifest.csv` (columns speaker, utterance, path, align_path, transcript) or the official layout:
-one folder a speaker with its videos (`s1/bbaf2n.mpg`, also nested: `s1/video/...`) and word times in any `align` folder
-(`s1/align/bbaf2n.align`, `alignments/s1/bbaf2n.align`). Clips without a face or without word times are left out and named.
+DIR is either a pack with `manifest.csv` (columns speaker, utterance, path, align_path, transcript) or the
+official layout: one folder a speaker with its videos (`s1/bbaf2n.mpg`, also nested: `s1/video/...`) and
+word times in any `align` folder (`s1/align/bbaf2n.align`, `alignments/s1/bbaf2n.align`). Clips without a
+face or without word times are left out and named.
 """
 
 import argparse
@@ -100,7 +101,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    # Speakers with few clips first and sentences mixed, so that an interrupted run already holds some of everything.
+    # Speakers with few clips first and sentences mixed: an interrupted run already holds some of everything.
     todo = sorted(entries(options.grid), key=lambda entry: zlib.crc32(entry.name.encode()))
     counts = Counter(entry.speaker for entry in todo)
     todo.sort(key=lambda entry: counts[entry.speaker] > 100)

@@ -1,7 +1,8 @@
 """The split of GRID by speaker. Fixed: numbers of different trainings can be compared.
 
-Validation speakers choose the checkpoint and calibrate; test speakers are measured once, at the end. Every other speaker trains,
-but for s2, s24, s26, s29 and s33, which no run of this recipe touches: they stay free for others to evaluate on.
+Validation speakers choose the checkpoint and calibrate; test speakers are measured once, at the end. Every
+other speaker trains, but for s2, s24, s26, s29 and s33, which no run of this recipe touches: they stay free
+for others to evaluate on.
 """
 
 VALIDATION = frozenset({"s22", "s23", "s30", "s34"})

@@ -30,8 +30,11 @@ SHIFTS_MS = (0.0, -317.0, 211.0, 640.0)
 
 
 def mel_of(utterance: Utterance, shift_ms: float = 0.0) -> Mel:
-    """Mel of the sound, played `shift_ms` early: samples are moved, the sound's own extent stays (zeros come in at one end)."""
-    samples = int(round(shift_ms / 1000 * SAMPLE_RATE))
+    """Mel of the sound, played `shift_ms` early.
+
+    Samples are moved, the sound's own extent stays: zeros come in at one end.
+    """
+    samples = round(shift_ms / 1000 * SAMPLE_RATE)
     moved = np.roll(utterance.waveform, -samples)
     moved[len(moved) - max(samples, 0) :] = 0.0
     moved[: max(-samples, 0)] = 0.0
@@ -170,9 +173,8 @@ def main() -> None:
         sound_sets += [[targets.rough(u) for u in read if len(u.waveform) < 8 * SAMPLE_RATE]] if read else []
         generated = [load_utterance(path) for path in sorted(options.speech.glob("fl-*.npz"))]
         sound_sets += [generated] if generated else []
-    print(
-        f"train {len(training)} clips, validation {len(validation)}, sound sets {[len(group) for group in sound_sets]}"
-    )
+    sizes = [len(group) for group in sound_sets]
+    print(f"train {len(training)} clips, validation {len(validation)}, sound sets {sizes}")
 
     model = read_model(options.start).train() if options.start else AVSync(ModelConfig())
     module = SyncModule(model, TrainingConfig(steps=options.steps), options.seed)
@@ -185,9 +187,9 @@ def main() -> None:
         seed=options.seed,
     )
     trainer = lightning.Trainer(
-        max_steps=options.steps, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        gradient_clip_val=1.0, callbacks=[Validate(validation, data, options.out, options.every, options.realign)],
-        default_root_dir=options.out, log_every_n_steps=1,
+        max_steps=options.steps, accelerator="cpu", gradient_clip_val=1.0, default_root_dir=options.out,
+        logger=False, enable_checkpointing=False, enable_progress_bar=False, log_every_n_steps=1,
+        callbacks=[Validate(validation, data, options.out, options.every, options.realign)],
     )  # fmt: skip
     trainer.fit(module, data, ckpt_path=options.resume)
 
