@@ -1,4 +1,4 @@
-"""What must not change a result: padding, a batch's other clips, the start of the clock, one shift of both."""
+"""What must not change a result: padding, a batch's other clips, the clock's start, one shift of both."""
 
 import numpy as np
 import pytest

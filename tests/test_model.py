@@ -61,12 +61,16 @@ def test_what_is_saved_is_read(saved):
         np.testing.assert_array_equal(theirs, mine)
 
 
+@pytest.mark.xfail(reason="safetensors writes two entries of metadata in random order")
 def test_the_same_model_is_saved_as_the_same_bytes(saved, tmp_path):
-    again = tmp_path / "again.safetensors"
-    save_model(read_model(saved), again)
-    assert again.read_bytes() == saved.read_bytes()
-    # Half precision: two bytes a number.
-    assert all(value.dtype == torch.float16 for value in load_file(saved).values())
+    again, model = tmp_path / "again.safetensors", read_model(saved)
+    for _ in range(12):
+        save_model(model, again)
+        assert again.read_bytes() == saved.read_bytes()
+
+
+def test_a_number_takes_two_bytes(saved):
+    assert {value.dtype for value in load_file(saved).values()} == {torch.float16}
 
 
 def test_two_seeds_answer_differently(saved):
@@ -126,7 +130,7 @@ def test_missing_and_unknown_weights_are_named(saved):
     assert "surplus" in refused(saved)
 
 
-@pytest.mark.xfail(reason="TypeError, KeyError, JSONDecodeError and RuntimeError pass through read_model")
+@pytest.mark.xfail(reason="TypeError, KeyError, ValueError and RuntimeError pass through read_model")
 @pytest.mark.parametrize("fault", ["unknown setting", "missing part", "no json", "other sizes", "bad sizes"])
 def test_a_configuration_of_another_version_is_refused(saved, fault):
     fields = dataclasses.asdict(tiny.model().config)
