@@ -119,8 +119,8 @@ def points(points_BTP2: torch.Tensor, flip_B: torch.Tensor, generator: torch.Gen
 
 
 def waveform(waveform_BN: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """(B, N) sound with noise on 60 % of the clips (white to brown, or babble of the batch's other clips)
-    at a signal-to-noise ratio of 0 to 35 dB, and a short room on a third of them.
+    """(B, N) sound with noise (white to brown, or babble of the batch's other clips, at a signal-to-noise
+    ratio up to 35 dB) on some of the clips and a short room on a third of them.
     """
     batch, samples = waveform_BN.shape
     level = waveform_BN.square().mean(1, keepdim=True).sqrt() + 1e-4
@@ -133,8 +133,8 @@ def waveform(waveform_BN: torch.Tensor, generator: torch.Generator) -> torch.Ten
     babble = torch.rand((batch, 1), generator=generator) < 0.3
     mixed = torch.where(babble, others, coloured)
     mixed = mixed / (mixed.square().mean(1, keepdim=True).sqrt() + 1e-6)
-    ratio = 10 ** (-uniform((batch, 1), 0.0, 35.0, generator) / 20)
-    noisy = torch.rand((batch, 1), generator=generator) < 0.6
+    ratio = 10 ** (-uniform((batch, 1), 3.0, 35.0, generator) / 20)
+    noisy = torch.rand((batch, 1), generator=generator) < 0.4
     return _room(waveform_BN, generator) + noisy * mixed * ratio * level
 
 

@@ -342,7 +342,9 @@ def _sound_window(
     times = centre + np.arange(frames) / SPEECH_RATE * speed
     valid = (times >= cuts[0]) & (times < cuts[1])
     targets = np.where(valid & utterance.timed, utterance.phones.at(times), UNKNOWN)
-    return waveform.astype(np.float32), valid, targets, utterance.phones.within(*cuts)
+    edges = centre + np.array([-0.5, frames - 0.5]) / SPEECH_RATE * speed
+    phones = utterance.phones.within(max(cuts[0], edges[0]), min(cuts[1], edges[1]))
+    return waveform.astype(np.float32), valid, targets, phones
 
 
 def _speech_window(utterance: Utterance, config: WindowConfig, rng: np.random.Generator) -> _Sound:

@@ -157,6 +157,10 @@ class SpeechEncoder(nn.Module):
 
 
 def _shift(x_BT: torch.Tensor, steps: int) -> torch.Tensor:
-    """Values of `steps` earlier (positive) or later along dimension 1; the edge repeats."""
-    index = (torch.arange(x_BT.shape[1], device=x_BT.device) - steps).clamp(0, x_BT.shape[1] - 1)
-    return x_BT[:, index]
+    """Values of `steps` earlier (positive) or later along dimension 1; zeros (not found) come in at the edge."""
+    moved = torch.zeros_like(x_BT)
+    if steps > 0:
+        moved[:, steps:] = x_BT[:, :-steps]
+    else:
+        moved[:, :steps] = x_BT[:, -steps:]
+    return moved

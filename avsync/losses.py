@@ -109,5 +109,8 @@ def ctc_with_priors(
 
 
 def frame_loss(log_probs_BTV: torch.Tensor, targets_BT: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy against the unit of each frame (B, T): a scalar; targets of -1 are ignored."""
-    return functional.cross_entropy(log_probs_BTV.flatten(0, 1), targets_BT.flatten(), ignore_index=-1)
+    """Mean cross-entropy against the unit of each frame (B, T): a scalar; targets of -1 are ignored (all of them: 0)."""
+    total = functional.cross_entropy(
+        log_probs_BTV.flatten(0, 1), targets_BT.flatten(), ignore_index=-1, reduction="sum"
+    )
+    return total / (targets_BT >= 0).sum().clamp(min=1)

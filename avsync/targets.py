@@ -24,6 +24,9 @@ FORBIDDEN = np.float32(-40.0)
 """Log-score of a unit where the known words rule it out."""
 MINIMUM = 2
 """Frames that a phone lasts at least."""
+SILENCE_PENALTY = np.float32(2.0)
+"""Taken from the log-score of silence in every frame where the words are not known: silence is also the
+blank of CTC, which likes to stand inside words."""
 
 
 def rough(utterance: Utterance) -> Utterance:
@@ -61,6 +64,8 @@ def realign(utterance: Utterance, model: AVSync, *, trusted_words: bool) -> Utte
     scores = model.speech_posteriors(Mel(log_mel, times)).log_probs
     if trusted_words:
         scores = np.where(_allowed(utterance, times), scores, FORBIDDEN)
+    else:
+        scores = scores - SILENCE_PENALTY * (np.arange(len(UNITS)) == 0)
     try:
         lattice = build(normalise(" ".join(utterance.words)), minimum=MINIMUM, silence_minimum=MINIMUM)
     except TextError:

@@ -26,7 +26,7 @@ from avsync.text import UNITS
 class TrainingConfig:
     """Optimisation and the weights of the losses."""
 
-    steps: int = 3000
+    steps: int = 2800
     """Optimiser steps in all; the learning rate rises for 3 % of them and then falls along a cosine."""
     learning_rate: float = 1.5e-3
     """Peak learning rate of AdamW."""
@@ -38,9 +38,9 @@ class TrainingConfig:
     """Standard deviation of the soft target over lags, in lags of 10 ms."""
     cross_clip: float = 0.1
     """Weight of the contrast with other clips' speech, from half of the training on."""
-    ctc: float = 0.15
+    ctc: float = 0.02
     """Weight of the CTC loss of the lips, and of that of the sound."""
-    frames: float = 0.6
+    frames: float = 1.0
     """Weight of the frame-wise phone loss of the sound (half of it for the lips)."""
     prior: float = 0.3
     """Strength of the label prior in CTC, an exponent."""
@@ -155,6 +155,8 @@ class SyncModule(lightning.LightningModule):
 
     def _prior(self, head: int, scores_NV: torch.Tensor) -> torch.Tensor:
         """(V,) running average of the posteriors of head 0 (speech) or 1 (lips), as logarithms from -8 up."""
+        if not len(scores_NV):
+            return self.log_priors[head].clone()
         current = scores_NV.detach().exp().mean(0)
         with torch.no_grad():
             running = 0.98 * self.log_priors[head].exp() + 0.02 * current

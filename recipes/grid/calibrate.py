@@ -2,9 +2,10 @@
 
     python recipes/grid/calibrate.py --weights RUN/step-03600.safetensors --grid CACHE --out avsync/weights
 
-The bias is the median error on whole validation clips. The confidence is a logistic regression on `offset.evidence`: parts of 1 to
-3 seconds with moved sound, clean and noisy, and the same parts with the sound of other clips or with noise alone (a third of all),
-where every answer is wrong. Written as avsync-<first 8 hex of the file's SHA-256>.safetensors.
+The bias is the median error on whole validation clips. The confidence is a logistic regression on
+`offset.evidence`: parts of 1 to 3 seconds with moved sound, clean and noisy, and the same parts with the
+sound of other clips or with noise alone (a third of all), where every answer is wrong. Written as
+avsync-<first 8 hex of the file's SHA-256>.safetensors.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One measurement: its evidence (5,), its error in ms (bias not removed), and whether a true offset exists at all."""
+    """One measurement: evidence (5,), error in ms (bias not removed), and whether a true offset exists."""
 
     evidence: np.ndarray
     error_ms: float
@@ -114,12 +115,14 @@ def report(examples: list[Trial], config: ModelConfig) -> None:
         inside = (given >= low) & (given < low + 0.1 + 1e-9 * (low > 0.85))
         if inside.any():
             error += inside.mean() * abs(given[inside].mean() - right[inside].mean())
-            print(
-                f"{low:.1f}  n {inside.sum():4d}  said {given[inside].mean():.2f}  right {right[inside].mean():.2f}"
-            )
+            said, true = given[inside].mean(), right[inside].mean()
+            print(f"{low:.1f}  n {inside.sum():4d}  said {said:.2f}  right {true:.2f}")
     gate = offset.OffsetConfig().min_confidence
-    print(f"calibration error {error:.3f} on {len(examples)} trials; gate {gate}: abstains on "
-          f"{(given[~genuine] < gate).mean():.2f} of wrong sounds and {(given[right] < gate).mean():.2f} of right answers")  # fmt: skip
+    wrong, lost = (given[~genuine] < gate).mean(), (given[right] < gate).mean()
+    print(
+        f"calibration error {error:.3f} on {len(examples)} trials; gate {gate}: "
+        f"abstains on {wrong:.2f} of wrong sounds and {lost:.2f} of right answers"
+    )
 
 
 def main() -> None:
@@ -150,7 +153,8 @@ def main() -> None:
     model.config = config
     errors = np.abs([trial.error_ms - bias_ms for trial in entire])
     print(
-        f"{len(clips)} clips, bias {bias_ms} ms, within 40 ms {(errors <= 40).mean():.3f}, median {np.median(errors):.1f} ms"
+        f"{len(clips)} clips, bias {bias_ms} ms, "
+        f"within 40 ms {(errors <= 40).mean():.3f}, median {np.median(errors):.1f} ms"
     )
     print(f"confidence weights {config.confidence}")
     report(examples, config)
@@ -160,6 +164,7 @@ def main() -> None:
     name = f"avsync-{hashlib.sha256(fresh.read_bytes()).hexdigest()[:8]}.safetensors"
     for old in options.out.glob("avsync-*.safetensors"):
         old.unlink()
+    fresh.chmod(0o644)
     fresh.rename(options.out / name)
     print(f"wrote {options.out / name}")
 

@@ -147,12 +147,12 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, help="cache of prepare_speech.py")
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
     parser.add_argument("--steps", type=int, default=TrainingConfig().steps)
-    parser.add_argument("--every", type=int, default=250, help="steps between validations")
+    parser.add_argument("--every", type=int, default=200, help="steps between validations")
     parser.add_argument(
         "--realign",
         type=int,
         nargs="*",
-        default=[300, 900, 1800, 2700],
+        default=[400, 1000, 1800],
         help="validations at which phone times are refreshed",
     )
     parser.add_argument("--start", type=Path, help="weights to start from")
@@ -167,12 +167,12 @@ def main() -> None:
     every = [load_utterance(path) for path in sorted(options.grid.glob("*.npz"))]
     validation = [u for u in every if part(u.speaker) == "validation"]
     training = [targets.rough(u) for u in every if part(u.speaker) == "train"]
-    sound_sets: list[list[Utterance]] = [training]
+    sound_sets: list[list[Utterance]] = []
     if options.speech:
         read = [load_utterance(path) for path in sorted(options.speech.glob("so-*.npz"))]
-        sound_sets += [[targets.rough(u) for u in read if len(u.waveform) < 8 * SAMPLE_RATE]] if read else []
-        generated = [load_utterance(path) for path in sorted(options.speech.glob("fl-*.npz"))]
-        sound_sets += [generated] if generated else []
+        sound_sets.append([targets.rough(u) for u in read if len(u.waveform) < 8 * SAMPLE_RATE])
+        sound_sets.append([load_utterance(path) for path in sorted(options.speech.glob("fl-*.npz"))])
+    sound_sets = [group for group in sound_sets if group] or [training]
     sizes = [len(group) for group in sound_sets]
     print(f"train {len(training)} clips, validation {len(validation)}, sound sets {sizes}")
 
