@@ -109,13 +109,13 @@ def _face_frame(track: LipTrack) -> np.ndarray:
     return points
 
 
-def mouth_tensor(mouths_BTHW: torch.Tensor, found_BT: torch.Tensor) -> torch.Tensor:
-    """(B, T, 96, 96) grey 0..255, (B, T) bool -> (B, T, 48, 48): the crops' middle, see `standardise`."""
+def reduce_mouths(mouths_BTHW: torch.Tensor) -> torch.Tensor:
+    """(B, T, 96, 96) grey 0..255 -> (B, T, 48, 48) float32: the crops' middle, reduced with antialiasing."""
     inner = mouths_BTHW[..., MARGIN:-MARGIN, MARGIN:-MARGIN].float()
     small = functional.interpolate(
         inner.flatten(0, 1)[:, None], size=(CROP, CROP), mode="bilinear", antialias=True
     )
-    return standardise(small.reshape(*found_BT.shape, CROP, CROP), found_BT)
+    return small.reshape(*mouths_BTHW.shape[:2], CROP, CROP)
 
 
 def standardise(mouth_BTHW: torch.Tensor, found_BT: torch.Tensor) -> torch.Tensor:

@@ -26,10 +26,12 @@ from avsync.encoders import (
     SpeechEncoderConfig,
 )  # fmt: skip
 from avsync.errors import ModelError
-from avsync.features import LipGrid, mouth_tensor
+from avsync.features import LipGrid, reduce_mouths, standardise
 from avsync.speech import Mel, normalise
 from avsync.text import UNITS
 
+HEADER = "avsync"
+"""Name of the metadata entry of a weights file: JSON with `config` and `units`."""
 LIP_PHONE_STEPS = SPEECH_RATE // LIP_RATE
 """Phone scores per lip step: the lip head answers on the 10 ms grid as well."""
 CHUNK = 1500
@@ -146,21 +148,24 @@ class AVSync(nn.Module):
         return Posteriors(scores, mel.times, 1.0 / SPEECH_RATE)
 
     def _lip_features(self, grid: LipGrid) -> torch.Tensor:
-        """(1, T, C) of a lip track of any length, encoded in chunks."""
+        """(1, T, C) of a lip track of any length, standardised as a whole and encoded in chunks."""
         device, steps = self.device, len(grid.times)
+        found = torch.from_numpy(grid.found)[None].to(device)
+        points = torch.from_numpy(grid.points)[None].to(device)
+        small = [reduce_mouths(torch.from_numpy(grid.mouths[i : i + CHUNK])[None]) for i in range(0, steps, CHUNK)]
+        mouth = standardise(torch.cat(small, 1).to(device), found)
         pieces = []
         for start in range(0, steps, CHUNK):
             low, high = max(start - OVERLAP, 0), min(start + CHUNK + OVERLAP, steps)
-            found = torch.from_numpy(grid.found[low:high])[None].to(device)
-            mouth = mouth_tensor(torch.from_numpy(grid.mouths[low:high])[None].to(device), found)
-            points = torch.from_numpy(grid.points[low:high])[None].to(device)
-            piece = self.lips(mouth, points, found)
+            piece = self.lips(mouth[:, low:high], points[:, low:high], found[:, low:high])
             pieces.append(piece[:, start - low : min(start + CHUNK, steps) - low])
         return torch.cat(pieces, 1)
 
     def _speech_features(self, mel: Mel) -> torch.Tensor:
         """(1, J, C) of a sound of any length, levelled as a whole and encoded in chunks."""
         device = self.device
+        if not len(mel.times):
+            return torch.zeros((1, 0, self.config.speech.width), device=device)
         log_mel = torch.from_numpy(mel.log_mel)[None].to(device)
         valid = torch.ones(log_mel.shape[:2], dtype=torch.bool, device=device)
         scaled = normalise(log_mel, valid)
@@ -170,11 +175,7 @@ class AVSync(nn.Module):
             low, high = max(start - overlap, 0), min(start + chunk + overlap, scaled.shape[1])
             part = self.speech(scaled[:, low:high], valid[:, low:high])
             pieces.append(part[:, start - low : min(start + chunk, scaled.shape[1]) - low])
-        return (
-            torch.cat(pieces, 1)
-            if pieces
-            else self.speech.stem.weight.new_zeros((1, 0, self.config.speech.width))
-        )
+        return torch.cat(pieces, 1)
 
 
 def save_model(model: AVSync, path: Path) -> None:
@@ -184,7 +185,9 @@ def save_model(model: AVSync, path: Path) -> None:
         for name, value in model.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    save_file(tensors, path, metadata={"config": json.dumps(asdict(model.config)), "units": " ".join(UNITS)})
+    # One entry: safetensors writes several in random order, and the same model must give the same bytes.
+    header = json.dumps({"config": asdict(model.config), "units": UNITS})
+    save_file(tensors, path, metadata={HEADER: header})
 
 
 def read_model(path: Path) -> AVSync:
@@ -194,30 +197,34 @@ def read_model(path: Path) -> AVSync:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (OSError, SafetensorError) as error:
+            metadata = json.loads((file.metadata() or {}).get(HEADER, "{}"))
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise ModelError(
             f"{path}: cannot read the weights ({error}). Install avsync again or pass another file."
         ) from error
-    if metadata.get("units") != " ".join(UNITS) or "config" not in metadata:
+    if metadata.get("units") != list(UNITS):
         raise ModelError(
             f"{path}: not weights of avsync, or of another phone set. Train again or install avsync again."
         )
-    model = AVSync(_config(json.loads(metadata["config"])))
-    missing = model.load_state_dict({name: value.float() for name, value in tensors.items()}, strict=False)
+    try:
+        model = AVSync(_config(metadata["config"]))
+        missing = model.load_state_dict(tensors, strict=False)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"{path}: does not fit this version of avsync ({error}). Train again or install avsync again."
+        ) from error
     absent = [name for name in missing.missing_keys if not name.endswith("num_batches_tracked")]
     if absent or missing.unexpected_keys:
         raise ModelError(
-            f"{path}: does not fit this version of avsync "
-            f"(missing {absent}, unknown {missing.unexpected_keys})."
+            f"{path}: does not fit this version of avsync (missing {absent}, unknown {missing.unexpected_keys}). "
+            "Train again or install avsync again."
         )
     return model.eval()
 
 
-def _config(fields: dict[str, object]) -> ModelConfig:
-    def tuples(part: object) -> dict[str, object]:
-        assert isinstance(part, dict)
+def _config(fields: dict[str, dict[str, object]]) -> ModelConfig:
+    def tuples(part: dict[str, object]) -> dict[str, object]:
         return {key: tuple(value) if isinstance(value, list) else value for key, value in part.items()}
 
     rest = tuples({key: value for key, value in fields.items() if key not in ("lips", "speech")})

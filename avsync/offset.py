@@ -25,6 +25,8 @@ LAG_LIMIT_MS = -125.0
 """Sound this late is noticed (ITU-R BT.1359-1, detectability)."""
 
 
+MAX_OFFSET_MS = 60_000.0
+"""Widest search that is accepted."""
 RIVAL_MS = 120.0
 """Lags further than this from the peak are rivals of it."""
 
@@ -51,9 +53,9 @@ class OffsetConfig:
     """Below this the answer is `ambiguous`."""
 
     def __post_init__(self) -> None:
-        if not self.max_offset_ms >= 2 * self.step_ms:
+        if not 2 * self.step_ms <= self.max_offset_ms <= MAX_OFFSET_MS:
             raise ValueError(
-                f"max_offset_ms must be at least {2 * self.step_ms:g}, got {self.max_offset_ms:g}"
+                f"max_offset_ms must be from {2 * self.step_ms:g} to {MAX_OFFSET_MS:g}, got {self.max_offset_ms:g}"
             )
 
 
@@ -119,7 +121,7 @@ def unusable(clip: Clip, config: OffsetConfig) -> str | None:
         return "no_audio"
     if not clip.has_video:
         return "no_video"
-    seen = clip.frame_times[-1] - clip.frame_times[0] + 1 / max(clip.fps, 1.0)
+    seen = clip.frame_times[-1] - clip.frame_times[0] + (1 / clip.fps if clip.fps else 0.0)
     heard = len(clip.waveform) / clip.sample_rate
     if min(seen, heard) < config.min_seconds - 1e-6:
         return "too_short"
@@ -137,7 +139,7 @@ def measure(clip: Clip, tracks: tuple[lips.LipTrack, ...], config: OffsetConfig)
     model = load_model()
     heard = model.embed_speech(speech.log_mel(clip))
     candidates = [_measure_track(track, heard, model, config) for track in tracks]
-    return max(candidates, key=lambda offset: offset.confidence)
+    return max(candidates, key=lambda offset: (offset.ms is not None, offset.confidence))
 
 
 def _measure_track(track: lips.LipTrack, heard: Vectors, model: AVSync, config: OffsetConfig) -> Offset:
