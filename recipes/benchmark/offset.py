@@ -88,7 +88,9 @@ def later_and_cut(clip: Clip, shift_ms: float) -> tuple[Clip, float]:
 
 def later_on_disk(source: Path, folder: Path, shift_ms: float) -> Path:
     """A copy of a file whose time stamps put the sound later."""
-    target = folder / f"{source.stem}{shift_ms:+.0f}.mkv"
+    # Only MP4 can go on hiding what its edit list hides; Matroska holds everything else.
+    suffix = ".mp4" if source.suffix.lower() == ".mp4" else ".mkv"
+    target = folder / f"{source.stem}{shift_ms:+.0f}{suffix}"
     remux.shift_audio(source, target, shift_ms, overwrite=True)
     return target
 
