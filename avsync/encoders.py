@@ -157,7 +157,7 @@ class SpeechEncoder(nn.Module):
 
 
 def _shift(x_BT: torch.Tensor, steps: int) -> torch.Tensor:
-    """Values of `steps` earlier (positive) or later along dimension 1; zeros (not found) come in at the edge."""
+    """Values of `steps` earlier (positive) or later along dimension 1; zeros (not found) enter at edges."""
     moved = torch.zeros_like(x_BT)
     if steps > 0:
         moved[:, steps:] = x_BT[:, :-steps]

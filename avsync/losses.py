@@ -109,7 +109,9 @@ def ctc_with_priors(
 
 
 def frame_loss(log_probs_BTV: torch.Tensor, targets_BT: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy against the unit of each frame (B, T): a scalar; targets of -1 are ignored (all of them: 0)."""
+    """Mean cross-entropy against the unit of each frame (B, T): a scalar. Targets of -1 are ignored; where
+    there are no others it is 0.
+    """
     total = functional.cross_entropy(
         log_probs_BTV.flatten(0, 1), targets_BT.flatten(), ignore_index=-1, reduction="sum"
     )

@@ -138,6 +138,8 @@ class AVSync(nn.Module):
     @torch.inference_mode()
     def embed_speech(self, mel: Mel) -> Vectors:
         """One unit vector each 10 ms of sound."""
+        if not len(mel.times):
+            return Vectors(np.zeros((0, self.config.dimension), np.float32), mel.times, np.zeros(0, bool))
         vectors = self.project_speech(self._speech_features(mel))[0].float().cpu().numpy()
         return Vectors(vectors, mel.times, np.ones(len(vectors), bool))
 
@@ -152,8 +154,8 @@ class AVSync(nn.Module):
         device, steps = self.device, len(grid.times)
         found = torch.from_numpy(grid.found)[None].to(device)
         points = torch.from_numpy(grid.points)[None].to(device)
-        small = [reduce_mouths(torch.from_numpy(grid.mouths[i : i + CHUNK])[None]) for i in range(0, steps, CHUNK)]
-        mouth = standardise(torch.cat(small, 1).to(device), found)
+        crops = torch.from_numpy(grid.mouths)[None].split(CHUNK, dim=1)
+        mouth = standardise(torch.cat([reduce_mouths(part) for part in crops], 1).to(device), found)
         pieces = []
         for start in range(0, steps, CHUNK):
             low, high = max(start - OVERLAP, 0), min(start + CHUNK + OVERLAP, steps)
@@ -203,22 +205,22 @@ def read_model(path: Path) -> AVSync:
         raise ModelError(
             f"{path}: cannot read the weights ({error}). Install avsync again or pass another file."
         ) from error
-    if metadata.get("units") != list(UNITS):
+    if not isinstance(metadata, dict) or metadata.get("units") != list(UNITS):
         raise ModelError(
             f"{path}: not weights of avsync, or of another phone set. Train again or install avsync again."
         )
     try:
         model = AVSync(_config(metadata["config"]))
         missing = model.load_state_dict(tensors, strict=False)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(
             f"{path}: does not fit this version of avsync ({error}). Train again or install avsync again."
         ) from error
     absent = [name for name in missing.missing_keys if not name.endswith("num_batches_tracked")]
     if absent or missing.unexpected_keys:
         raise ModelError(
-            f"{path}: does not fit this version of avsync (missing {absent}, unknown {missing.unexpected_keys}). "
-            "Train again or install avsync again."
+            f"{path}: does not fit this version of avsync (missing {absent}, "
+            f"unknown {missing.unexpected_keys}). Train again or install avsync again."
         )
     return model.eval()
 

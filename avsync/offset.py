@@ -23,8 +23,6 @@ LEAD_LIMIT_MS = 45.0
 """Sound this early is noticed (ITU-R BT.1359-1, detectability)."""
 LAG_LIMIT_MS = -125.0
 """Sound this late is noticed (ITU-R BT.1359-1, detectability)."""
-
-
 MAX_OFFSET_MS = 60_000.0
 """Widest search that is accepted."""
 RIVAL_MS = 120.0
@@ -55,7 +53,8 @@ class OffsetConfig:
     def __post_init__(self) -> None:
         if not 2 * self.step_ms <= self.max_offset_ms <= MAX_OFFSET_MS:
             raise ValueError(
-                f"max_offset_ms must be from {2 * self.step_ms:g} to {MAX_OFFSET_MS:g}, got {self.max_offset_ms:g}"
+                f"max_offset_ms must be from {2 * self.step_ms:g} to {MAX_OFFSET_MS:g}, "
+                f"got {self.max_offset_ms:g}"
             )
 
 
@@ -105,7 +104,8 @@ def detect_offset(source: str | PathLike[str] | Clip, *, max_offset_ms: float = 
     """Measure the offset of a file or a loaded clip.
 
     Never raises for content that cannot be measured: such a clip is `undetermined`, with a reason. Raises
-    MediaError for a file that cannot be read and ValueError for a search range under 20 ms.
+    MediaError for a file that cannot be read, and ValueError for a search range under 20 ms or over a minute
+    and for a clip that was loaded at another sample rate than 16 kHz.
     """
     config = OffsetConfig(max_offset_ms=max_offset_ms)
     clip = source if isinstance(source, Clip) else media.load(Path(source))

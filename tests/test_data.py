@@ -126,13 +126,7 @@ def test_frame_targets_of_the_sound_are_the_phones_heard(stream):
     np.testing.assert_array_equal(window.frames.numpy()[sure], expected[sure])
 
 
-@pytest.mark.parametrize(
-    "stream",
-    [
-        pytest.param("sound", marks=pytest.mark.xfail(reason="phones outside the window stay CTC targets")),
-        "speech",
-    ],
-)
+@pytest.mark.parametrize("stream", ["sound", "speech"])
 @pytest.mark.parametrize("seed", range(3))
 def test_ctc_targets_are_the_phones_heard(stream, seed):
     window = getattr(batch_of(seed=seed), stream)

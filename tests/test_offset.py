@@ -1,6 +1,7 @@
 """Offsets of vectors and clips whose truth is built in, and every reason to abstain."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -252,7 +253,6 @@ def test_what_cannot_be_measured_is_undetermined_with_its_reason(world, reason, 
     abstains(detect_offset(tiny.clip(**made)), reason, scored=False)
 
 
-@pytest.mark.xfail(reason="a single frame counts as a picture of one second")
 def test_a_single_picture_is_too_short(world):
     world(tracks=lambda clip: (track(clip),))
     abstains(detect_offset(tiny.clip(frame_times=np.zeros(1))), "too_short", scored=False)
@@ -280,7 +280,6 @@ def test_a_mouth_that_says_nothing_of_the_sound_is_ambiguous(world):
     abstains(detect_offset(talk(4.0)), "ambiguous", scored=True)
 
 
-@pytest.mark.xfail(reason="the most confident face wins even if it has no answer")
 def test_a_face_without_an_answer_does_not_hide_one_with(world, monkeypatch):
     world(100.0, tracks=lambda clip: (track(clip, grey=30), track(clip, face=1)))
     measured = offset._measure_track
@@ -306,18 +305,13 @@ def test_verdicts_follow_bt_1359(ms, expected):
     assert offset.verdict(ms) == expected
 
 
-@pytest.mark.parametrize("reach", [19.9, 0.0, -1000.0, float("nan")])
-def test_a_range_without_three_lags_is_refused(reach):
-    with pytest.raises(ValueError, match=f"max_offset_ms must be at least 20, got {reach:g}"):
+@pytest.mark.parametrize("reach", [19.9, 0.0, -1000.0, float("nan"), offset.MAX_OFFSET_MS + 1, float("inf")])
+def test_a_range_without_three_lags_or_without_end_is_refused(reach):
+    message = re.escape(f"max_offset_ms must be from 20 to 60000, got {reach:g}")
+    with pytest.raises(ValueError, match=message):
         OffsetConfig(max_offset_ms=reach)
     with pytest.raises(ValueError, match="max_offset_ms"):
         detect_offset(tiny.clip(waveform=NONE), max_offset_ms=reach)
-
-
-@pytest.mark.xfail(reason="an endless range passes the check", raises=OverflowError)
-def test_an_endless_range_is_refused():
-    with pytest.raises(ValueError, match="max_offset_ms"):
-        offset.lag_grid(OffsetConfig(max_offset_ms=float("inf")))
 
 
 def test_a_file_that_is_missing_is_an_error(tmp_path):
