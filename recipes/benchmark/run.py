@@ -22,6 +22,7 @@ from table import Row, numbers_table
 from tracks import remembered
 from with_weights import using
 
+from avsync.errors import AVSyncError
 from avsync.media import atomic_path
 
 PARTS = ("offset", "words", "speed", "wild")
@@ -101,4 +102,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except AVSyncError as error:
+        sys.exit(f"{error}")
