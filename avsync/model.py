@@ -50,6 +50,8 @@ class ModelConfig:
     """Length of the vectors that are compared."""
     bias_ms: float = 0.0
     """Milliseconds subtracted from every measured offset: the model's own bias on held-out speakers."""
+    spread_ms: float = 15.0
+    """Half-width of the 95 % interval of what speakers differ by, ms; fitted on held-out speakers."""
     confidence: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
     """Weights of `offset.evidence`, fitted on held-out speakers."""
 

@@ -100,19 +100,25 @@ class Offset:
     """Where the offset was measured."""
 
 
-def detect_offset(source: str | PathLike[str] | Clip, *, max_offset_ms: float = 1000.0) -> Offset:
+def detect_offset(
+    source: str | PathLike[str] | Clip,
+    *,
+    max_offset_ms: float = 1000.0,
+    tracks: tuple[lips.LipTrack, ...] | None = None,
+) -> Offset:
     """Measure the offset of a file or a loaded clip.
 
+    `tracks`: what `lips.track` found in the clip, where that was asked before; it is most of the work.
     Never raises for content that cannot be measured: such a clip is `undetermined`, with a reason. Raises
     MediaError for a file that cannot be read, and ValueError for a search range under 20 ms or over a minute
     and for a clip that was loaded at another sample rate than 16 kHz.
     """
     config = OffsetConfig(max_offset_ms=max_offset_ms)
-    clip = source if isinstance(source, Clip) else media.load(Path(source))
+    clip = media.load(Path(source)) if isinstance(source, str | PathLike) else source
     reason = unusable(clip, config)
     if reason:
         return undetermined(reason)
-    return measure(clip, lips.track(clip), config)
+    return measure(clip, lips.track(clip) if tracks is None else tracks, config)
 
 
 def unusable(clip: Clip, config: OffsetConfig) -> str | None:
@@ -150,7 +156,7 @@ def _measure_track(track: lips.LipTrack, heard: Vectors, model: AVSync, config: 
     samples = bootstrap(scores_TK, lags_ms, config)
     raw = peak(curve, lags_ms)
     ms = raw - model.config.bias_ms
-    low, high = np.percentile(samples, [2.5, 97.5]) - model.config.bias_ms
+    low, high = interval(ms, samples - model.config.bias_ms, model.config.spread_ms)
     confidence = probability(model.config.confidence, evidence(curve, samples, raw, lags_ms, len(scores_TK)))
     if abs(raw) >= config.max_offset_ms - config.step_ms:
         return undetermined("at_limit", lags_ms, curve, confidence)
@@ -158,9 +164,7 @@ def _measure_track(track: lips.LipTrack, heard: Vectors, model: AVSync, config: 
         return undetermined("ambiguous", lags_ms, curve, confidence)
     shown = track.times[track.found]
     segment = Segment(float(shown[0]), float(shown[-1]), ms, track.face)
-    return Offset(
-        ms, (float(low), float(high)), confidence, verdict(ms), None, None, lags_ms, curve, (segment,)
-    )
+    return Offset(ms, (low, high), confidence, verdict(ms), None, None, lags_ms, curve, (segment,))
 
 
 def lag_grid(config: OffsetConfig) -> np.ndarray:
@@ -217,6 +221,16 @@ def bootstrap(scores_TK: np.ndarray, lags_ms: np.ndarray, config: OffsetConfig) 
     drawn = rng.integers(0, windows, (config.resamples, windows))
     counts = np.stack([np.bincount(row, minlength=windows) for row in drawn]).astype(np.float32)
     return np.array([peak(curve, lags_ms) for curve in counts @ sums])
+
+
+def interval(ms: float, samples: np.ndarray, spread_ms: float) -> tuple[float, float]:
+    """95 % interval in ms around `ms`: what the bootstrap peaks (W,) scatter within the clip, and `spread_ms`
+    that speakers differ by, added as independent errors.
+    """
+    low, high = (float(value) for value in np.percentile(samples, [2.5, 97.5]))
+    return ms - float(np.hypot(max(ms - low, 0.0), spread_ms)), ms + float(
+        np.hypot(max(high - ms, 0.0), spread_ms)
+    )
 
 
 def evidence(

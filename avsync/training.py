@@ -26,7 +26,7 @@ from avsync.text import UNITS
 class TrainingConfig:
     """Optimisation and the weights of the losses."""
 
-    steps: int = 2800
+    steps: int = 2400
     """Optimiser steps in all; the learning rate rises for 3 % of them and then falls along a cosine."""
     learning_rate: float = 1.5e-3
     """Peak learning rate of AdamW."""

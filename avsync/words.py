@@ -32,6 +32,9 @@ class AlignConfig:
     """A silence between words lasts at least this long, seconds."""
     silence_cost: float = 2.0
     """What it costs to enter a silence, nats: keeps short stops and weak sounds inside words."""
+    silence_penalty: float = 1.0
+    """What each frame of silence costs beyond its score, nats: silence is also the blank of CTC training,
+    which likes to stand inside words."""
     floor: float = -10.0
     """Log-probability below which no phone falls: one bad frame cannot forbid a word."""
     evidence_scale: float = 0.3
@@ -62,7 +65,13 @@ class AlignConfig:
         for name in ("minimum_phone_s", "minimum_silence_s", "confidence_window_s", "evidence_scale"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"AlignConfig.{name} is {getattr(self, name)}: it must be above 0.")
-        for name in ("silence_cost", "lip_weight", "unmatched_s", "smallest_plus_minus_ms"):
+        for name in (
+            "silence_cost",
+            "silence_penalty",
+            "lip_weight",
+            "unmatched_s",
+            "smallest_plus_minus_ms",
+        ):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"AlignConfig.{name} is {getattr(self, name)}: it must not be negative.")
         if not 0 < self.interval < 1:
@@ -120,7 +129,8 @@ def align_posteriors(
     """
     settings = config or AlignConfig()
     tokens = normalise(transcript) if isinstance(transcript, str) else tuple(transcript)
-    log_probs = np.maximum(posteriors.log_probs, np.float32(settings.floor))
+    scored = posteriors.log_probs - np.float32(settings.silence_penalty) * (np.arange(len(UNITS)) == 0)
+    log_probs = np.maximum(scored, np.float32(settings.floor)).astype(np.float32)
     graph = _lattice(tokens, posteriors.step, settings)
     if len(log_probs) < graph.shortest:
         raise TextError(

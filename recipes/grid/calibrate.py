@@ -2,10 +2,10 @@
 
     python recipes/grid/calibrate.py --weights RUN/step-03600.safetensors --grid CACHE --out avsync/weights
 
-The bias is the median error on whole validation clips. The confidence is a logistic regression on
-`offset.evidence`: parts of 1 to 3 seconds with moved sound, clean and noisy, and the same parts with the
-sound of other clips or with noise alone (a third of all), where every answer is wrong. Written as
-avsync-<first 8 hex of the file's SHA-256>.safetensors.
+The bias is the mean over the speakers of their median error on whole clips; the spread is what the
+bootstrap misses of it. The confidence is a logistic regression on `offset.evidence`: parts of 1 to 3 seconds
+with moved sound, clean and noisy, and the same parts with the sound of other clips or with noise alone (a
+third of all), where every answer is wrong. Written as avsync-<first 8 hex of its SHA-256>.safetensors.
 """
 
 import argparse
@@ -27,11 +27,15 @@ from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One measurement: evidence (5,), error in ms (bias not removed), and whether a true offset exists."""
+    """One measurement: evidence (5,), error in ms, is there a truth, bootstrap errors (W,) in ms.
+
+    The bias is not removed from the errors.
+    """
 
     evidence: np.ndarray
     error_ms: float
     genuine: bool
+    peaks: np.ndarray
 
 
 def cut(lips: LipGrid, first: int, steps: int) -> LipGrid:
@@ -53,8 +57,9 @@ def measure(lips: LipGrid, heard: Vectors, true_ms: float, model: AVSync, genuin
     scores = offset.lag_scores(model.embed_lips(lips), heard, lags)
     curve = scores.mean(0)
     raw = offset.peak(curve, lags)
-    facts = offset.evidence(curve, offset.bootstrap(scores, lags, config), raw, lags, len(scores))
-    return Trial(facts, raw - true_ms, genuine)
+    peaks = offset.bootstrap(scores, lags, config)
+    facts = offset.evidence(curve, peaks, raw, lags, len(scores))
+    return Trial(facts, raw - true_ms, genuine, peaks - true_ms)
 
 
 def trials(
@@ -105,6 +110,16 @@ def fit(examples: list[Trial], bias_ms: float) -> tuple[float, ...]:
     return tuple(round(float(value), 4) for value in minimize(loss, np.zeros(x.shape[1])).x)
 
 
+def fit_spread(examples: list[Trial], bias_ms: float) -> float:
+    """Smallest `spread_ms` with which 95 % of the intervals of right answers hold the truth."""
+    right = [trial for trial in examples if trial.genuine and abs(trial.error_ms - bias_ms) <= 40]
+    for spread_ms in range(60):
+        ends = [offset.interval(t.error_ms - bias_ms, t.peaks - bias_ms, spread_ms) for t in right]
+        if np.mean([low <= 0 <= high for low, high in ends]) >= 0.95:
+            break
+    return float(spread_ms)
+
+
 def report(examples: list[Trial], config: ModelConfig) -> None:
     """Reliability by tenths, expected calibration error, and what the gate does."""
     given = np.array([offset.probability(config.confidence, trial.evidence) for trial in examples])
@@ -142,21 +157,31 @@ def main() -> None:
     strangers = [load_utterance(path) for path in paths if path.stem.startswith("s4-")][:20]
 
     entire = [trial for clip in clips for trial in whole(clip, model, rng)]
-    bias_ms = round(float(np.median([trial.error_ms for trial in entire])), 1)
+    errors: dict[str, list[float]] = {speaker: [] for speaker in sorted({clip.speaker for clip in clips})}
+    for clip in clips:
+        errors[clip.speaker] += [trial.error_ms for trial in whole(clip, model, rng)]
+    medians = [float(np.median(values)) for values in errors.values()]
+    print("median error by speaker, ms:", dict(zip(errors, np.round(medians, 1), strict=True)))
+    bias_ms = round(float(np.mean(medians)), 1)
     others = [[o for o in clips if o.speaker != clip.speaker] + strangers for clip in clips]
     examples = [
         trial
         for clip, rest in zip(clips, others, strict=True)
         for trial in trials(clip, rest, model, rng, options.trials)
     ]
-    config = replace(model.config, bias_ms=bias_ms, confidence=fit(examples, bias_ms))
+    config = replace(
+        model.config,
+        bias_ms=bias_ms,
+        spread_ms=fit_spread(entire + examples, bias_ms),
+        confidence=fit(examples, bias_ms),
+    )
     model.config = config
-    errors = np.abs([trial.error_ms - bias_ms for trial in entire])
+    distance = np.abs([trial.error_ms - bias_ms for trial in entire])
     print(
         f"{len(clips)} clips, bias {bias_ms} ms, "
-        f"within 40 ms {(errors <= 40).mean():.3f}, median {np.median(errors):.1f} ms"
+        f"within 40 ms {(distance <= 40).mean():.3f}, median {np.median(distance):.1f} ms"
     )
-    print(f"confidence weights {config.confidence}")
+    print(f"spread {config.spread_ms} ms, confidence weights {config.confidence}")
     report(examples, config)
 
     fresh = options.out / "fresh.safetensors"

@@ -152,7 +152,7 @@ def main() -> None:
         "--realign",
         type=int,
         nargs="*",
-        default=[400, 1000, 1800],
+        default=[400, 1000, 1600],
         help="validations at which phone times are refreshed",
     )
     parser.add_argument("--start", type=Path, help="weights to start from")
