@@ -4,6 +4,7 @@ GRID's own offset counts as 0. Shifts are milliseconds by which the sound is mad
 them.
 """
 
+import contextlib
 import dataclasses
 import tempfile
 import zlib
@@ -17,6 +18,7 @@ from table import Row
 from tqdm import tqdm
 
 from avsync import media, metrics, model, remux
+from avsync.errors import MediaError
 from avsync.media import Clip
 from avsync.offset import Offset, detect_offset, peak
 
@@ -88,9 +90,12 @@ def later_and_cut(clip: Clip, shift_ms: float) -> tuple[Clip, float]:
 
 def later_on_disk(source: Path, folder: Path, shift_ms: float) -> Path:
     """A copy of a file whose time stamps put the sound later."""
-    # Only MP4 can go on hiding what its edit list hides; Matroska holds everything else.
-    suffix = ".mp4" if source.suffix.lower() == ".mp4" else ".mkv"
-    target = folder / f"{source.stem}{shift_ms:+.0f}{suffix}"
+    target = folder / f"{source.stem}{shift_ms:+.0f}.mkv"
+    if source.suffix.lower() == ".mp4":
+        # Only MP4 can go on hiding what an edit list hides; some shifts it cannot hold, Matroska all.
+        with contextlib.suppress(MediaError):
+            remux.shift_audio(source, target.with_suffix(".mp4"), shift_ms, overwrite=True)
+            return target.with_suffix(".mp4")
     remux.shift_audio(source, target, shift_ms, overwrite=True)
     return target
 
