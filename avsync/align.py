@@ -61,14 +61,16 @@ def align(
     *,
     modality: str = "auto",
     config: AlignConfig | None = None,
+    tracks: "tuple[LipTrack, ...] | None" = None,
 ) -> Alignment:
     """Find the words of `transcript` in a clip.
 
     `modality`: `audio` listens, `video` reads the lips, `both` adds their scores, `auto` listens where there
     is speech to hear and reads the lips otherwise. An offset that cannot be determined counts as 0, with a
-    warning. Errors: TextError when the text is empty, not Latin, or too long for the clip; MediaError and
-    FaceError when what the modality needs is not there; UndeterminedError when nobody can be heard or seen
-    speaking.
+    warning. `tracks`: what `lips.track` found in the clip, where that was asked before.
+
+    Errors: TextError when the text is empty, not Latin, or too long for the clip; MediaError and FaceError
+    when what the modality needs is not there; UndeterminedError when nobody can be heard or seen speaking.
     """
     from avsync import lips, media
 
@@ -77,7 +79,8 @@ def align(
     settings = config or AlignConfig()
     tokens = normalise(transcript)
     clip = media.load(Path(source)) if isinstance(source, str | PathLike) else source
-    tracks = lips.track(clip) if clip.has_video else ()
+    if tracks is None:
+        tracks = lips.track(clip) if clip.has_video else ()
     measured = _offset(clip, tracks) if clip.has_audio and clip.has_video else None
     seen_later_s = ms_to_seconds(measured.ms) if measured is not None and measured.ms is not None else 0.0
     scores = _scores(clip, tracks, modality, seen_later_s, settings)
@@ -112,12 +115,10 @@ def fuse(sound: "Posteriors", lips: "Posteriors", seen_later_s: float, weight: f
 
 
 def _offset(clip: "Clip", tracks: "tuple[LipTrack, ...]") -> "Offset":
-    """What `offset.detect_offset` says, from faces that were tracked already."""
+    """What `offset.detect_offset` says, with a warning where it abstains."""
     from avsync import offset
 
-    config = offset.OffsetConfig()
-    reason = offset.unusable(clip, config)
-    measured = offset.undetermined(reason) if reason else offset.measure(clip, tracks, config)
+    measured = offset.detect_offset(clip, tracks=tracks)
     if measured.ms is None:
         warnings.warn(
             f"{clip.source}: the offset could not be determined ({measured.reason}): "

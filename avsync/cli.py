@@ -29,6 +29,7 @@ from avsync.plot import plot_scores, require_matplotlib
 from avsync.remux import correct
 from avsync.render import annotate
 from avsync.sample import render_sample
+from avsync.threads import one_thread
 
 DONE, BAD, UNDETERMINED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 130, 141
 
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         arguments = parse(argv)
-        with _warnings_in_one_line():
+        with _warnings_in_one_line(), one_thread():
             code = COMMANDS[arguments.command](arguments)
         sys.stdout.flush()
         return code

@@ -24,8 +24,8 @@ from avsync.lips import LipTrack, track
 from avsync.media import Clip, atomic_path, load
 from avsync.offset import Offset
 from avsync.outputs import check_output
-from avsync.overlay import BOX, GOOD, Words, draw_box, draw_meter
 from avsync.remux import MUXER_OPTIONS
+from avsync.text import normalise
 from avsync.timebase import frame_at, pts_to_seconds, seconds_to_pts
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
@@ -79,15 +79,18 @@ def annotate(
         raise TextError(
             "nothing to write on the pictures: give a transcript, or an alignment made with avsync.align"
         )
+    if alignment is None and transcript is not None:
+        normalise(transcript)  # a text that cannot be aligned is refused before the long work
     clip = load(source)
     if not clip.has_video:
         raise MediaError(
             f"{source} has no picture to draw on (found: {clip.info.describe()}). Give a video file."
         )
+    tracks = track(clip)
     if alignment is None:
         assert transcript is not None
-        alignment = align(clip, transcript)
-    paint = painter(clip, alignment, track(clip))
+        alignment = align(clip, transcript, tracks=tracks)
+    paint = painter(clip, alignment, tracks)
     with atomic_path(target, overwrite=overwrite) as temporary:
         try:
             write_video(clip, temporary, paint)
@@ -98,6 +101,8 @@ def annotate(
 
 def painter(clip: Clip, alignment: Alignment, tracks: tuple[LipTrack, ...]) -> Paint:
     """What draws the annotations on a picture of `clip`."""
+    from avsync.overlay import BOX, GOOD, Words, draw_box, draw_meter  # here, as Pillow is slow to import
+
     height, width = clip.frames[0].shape[:2]
     words = Words(alignment.words, height, width)
     meter = draw_meter(alignment.offset, height, width)

@@ -119,13 +119,11 @@ def place_on_clock(
     its time stamp in seconds, NaN where it has none. Returns the sound with silence in its gaps, and its
     start.
     """
-    from scipy.ndimage import median_filter  # here, because it is slow to import
-
     lag = _lags(positions, times)
     if lag is None:
         warnings.warn(f"{source}: the sound has no time stamps; it is taken to start at 0 s", stacklevel=4)
         return samples, 0.0
-    smooth = median_filter(lag, size=5, mode="nearest")
+    smooth = _median_of_five(lag)
     borders = np.flatnonzero(np.abs(np.diff(smooth)) > GAP_SECONDS) + 1
     edges = np.concatenate([[0], borders, [len(lag)]])
     pieces: list[tuple[float, Waveform]] = []
@@ -135,6 +133,13 @@ def place_on_clock(
         run = samples[round(begin * sample_rate) : None if np.isinf(end) else round(end * sample_rate)]
         pieces.append(_run_on_clock(run, positions[first:last] - begin, lag[first:last] + begin, sample_rate))
     return _join(pieces, sample_rate, source)
+
+
+def _median_of_five(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(M,) running median; the values at both ends are repeated. In numpy, as scipy is slow to import."""
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, 2, mode="edge"), 5)
+    medians: NDArray[np.float64] = np.median(windows, axis=1)
+    return medians
 
 
 def _lags(positions: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -159,7 +164,7 @@ def _run_on_clock(
     levels = np.array([np.median(lag[b]) for b in blocks])
     if np.ptp(levels) <= CREEP_SECONDS:
         return level, run
-    from scipy.ndimage import map_coordinates
+    from scipy.ndimage import map_coordinates  # here, because it is slow to import
 
     heard = np.arange(len(run)) / sample_rate
     clock = heard + np.interp(heard, centres, levels)
