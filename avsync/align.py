@@ -72,7 +72,7 @@ def align(
     Errors: TextError when the text is empty, not Latin, or too long for the clip; MediaError and FaceError
     when what the modality needs is not there; UndeterminedError when nobody can be heard or seen speaking.
     """
-    from avsync import lips, media
+    from avsync import lips, media, offset
 
     if modality not in MODALITIES:
         raise AVSyncError(f"modality is {modality!r}: it must be one of {', '.join(MODALITIES)}.")
@@ -81,10 +81,17 @@ def align(
     clip = media.load(Path(source)) if isinstance(source, str | PathLike) else source
     if tracks is None:
         tracks = lips.track(clip) if clip.has_video else ()
-    measured = _offset(clip, tracks) if clip.has_audio and clip.has_video else None
+    both = clip.has_audio and clip.has_video
+    measured = offset.detect_offset(clip, tracks=tracks) if both else None
     seen_later_s = ms_to_seconds(measured.ms) if measured is not None and measured.ms is not None else 0.0
     scores = _scores(clip, tracks, modality, seen_later_s, settings)
     words = align_posteriors(scores, tokens, settings)
+    if measured is not None and measured.ms is None:
+        warnings.warn(
+            f"{clip.source}: the offset could not be determined ({measured.reason}): "
+            "words are aligned as if sound and picture agreed.",
+            stacklevel=2,
+        )
     gaps = find_gaps(scores, words, settings)
     return Alignment(
         words=[_on_picture(word, seen_later_s, clip.frame_times) for word in words],
@@ -112,20 +119,6 @@ def fuse(sound: "Posteriors", lips: "Posteriors", seen_later_s: float, weight: f
     summed = sound.log_probs + np.float32(weight) * np.where(known[:, None], seen, np.float32(0))
     summed -= np.logaddexp.reduce(summed, axis=1, keepdims=True)
     return dataclasses.replace(sound, log_probs=summed.astype(np.float32))
-
-
-def _offset(clip: "Clip", tracks: "tuple[LipTrack, ...]") -> "Offset":
-    """What `offset.detect_offset` says, with a warning where it abstains."""
-    from avsync import offset
-
-    measured = offset.detect_offset(clip, tracks=tracks)
-    if measured.ms is None:
-        warnings.warn(
-            f"{clip.source}: the offset could not be determined ({measured.reason}): "
-            "words are aligned as if sound and picture agreed.",
-            stacklevel=3,
-        )
-    return measured
 
 
 def _scores(

@@ -24,7 +24,7 @@ from avsync.errors import AVSyncError, TextError, UndeterminedError
 from avsync.lips import track
 from avsync.media import load
 from avsync.offset import detect_offset
-from avsync.outputs import check_output
+from avsync.outputs import check_output, same_file
 from avsync.plot import plot_scores, require_matplotlib
 from avsync.remux import correct
 from avsync.render import annotate
@@ -141,6 +141,7 @@ def _correct(arguments: Namespace, file: str) -> Result:
 
 def _align(arguments: Namespace, file: str) -> Result:
     transcript = _transcript(arguments)
+    _check_different(arguments.output)
     for target in arguments.output:
         check_output(target, file, arguments.transcript, overwrite=arguments.overwrite)
         export.check_suffix(target)
@@ -202,6 +203,12 @@ def _describe_error(file: str, error: Exception) -> str:
     return _one_line(
         f"{file}: {type(error).__name__}: {error} (a defect of avsync; AVSYNC_DEBUG=1 shows where)"
     )
+
+
+def _check_different(outputs: Sequence[str]) -> None:
+    for number, target in enumerate(outputs):
+        if any(same_file(target, other) for other in outputs[:number]):
+            raise UsageError(f"{target} is named twice as an output; name each once")
 
 
 def _transcript(arguments: Namespace) -> str:

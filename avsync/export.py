@@ -32,12 +32,12 @@ Interval = tuple[float, float, str]
 
 
 def to_json_dict(alignment: Alignment) -> dict[str, Any]:
-    """The object that `avsync align --json` prints; times in seconds, rounded to the millisecond."""
+    """The object that `avsync align --json` prints: seconds to the millisecond, milliseconds to a tenth."""
     offset_ms = alignment.offset.ms if alignment.offset is not None else None
     return {
         "file": alignment.source,
         "transcript": alignment.transcript,
-        "offset_ms": None if offset_ms is None else _rounded(offset_ms),
+        "offset_ms": None if offset_ms is None else _rounded(offset_ms, 1),
         "words": [_word(word) for word in alignment.words],
         "gaps": [_gap(gap) for gap in alignment.gaps],
     }
@@ -138,7 +138,7 @@ def _word(word: Word) -> dict[str, Any]:
         "first_frame": word.first_frame,
         "last_frame": word.last_frame,
         "confidence": _rounded(word.confidence),
-        "plus_minus_ms": _rounded(word.plus_minus_ms),
+        "plus_minus_ms": _rounded(word.plus_minus_ms, 1),
         "status": word.status,
         "heard_start": _rounded(word.heard_start),
         "heard_end": _rounded(word.heard_end),
@@ -149,8 +149,8 @@ def _gap(gap: Gap) -> dict[str, Any]:
     return {"start": _rounded(gap.start), "end": _rounded(gap.end), "status": gap.status}
 
 
-def _rounded(number: float) -> float:
-    return round(float(number), 3) + 0.0  # + 0.0 turns -0.0 into 0.0
+def _rounded(number: float, digits: int = 3) -> float:
+    return round(float(number), digits) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
 def _tiles(intervals: Sequence[Interval], begin: float, end: float) -> Iterator[Interval]:

@@ -13,7 +13,7 @@ def check_output(
     """Raise `MediaError` when `target` is one of `inputs`, a folder, in none, or exists and shall be kept."""
     path = Path(target)
     for kept in inputs:
-        if kept is not None and _same(path, Path(kept)):
+        if kept is not None and same_file(path, kept):
             raise MediaError(f"{path} is the input itself. Choose another name for the output.")
     if path.is_dir():
         raise MediaError(f"{path} is a folder. Give the name of a file.")
@@ -25,8 +25,9 @@ def check_output(
         )
 
 
-def _same(one: Path, other: Path) -> bool:
+def same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
     """Whether two names, however they are spelled, stand for one file."""
+    one, other = Path(one), Path(other)
     if one.resolve() == other.resolve():
         return True
     with contextlib.suppress(OSError):

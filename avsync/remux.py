@@ -11,6 +11,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import av
@@ -91,6 +92,7 @@ def correct(
             )
         offset_ms = found.ms
     if dry_run:
+        _sound_to_shift(source, offset_ms)
         return Correction(str(source), str(target), offset_ms, None, dry_run=True)
     shift_audio(source, target, offset_ms, overwrite=overwrite)
     try:
@@ -116,12 +118,20 @@ def shift_audio(
     then).
     """
     source, target = Path(source), Path(target)
+    _check_target(source, target, overwrite)
+    audio = _sound_to_shift(source, shift_ms)
+    shift = shift_to_fraction(shift_ms)
+    with atomic_path(target, overwrite=overwrite) as temporary:
+        _copy(source, temporary, target, shift, _lift(source, audio, shift))
+        _check_shift(source, temporary, target, shift)
+
+
+def _sound_to_shift(source: Path, shift_ms: float) -> int:
+    """Index of the sound that can be shifted that far against a picture; `MediaError` where there is none."""
     if not abs(shift_ms) <= MAX_SHIFT_MS:
         raise MediaError(
             f"the sound cannot be shifted by {shift_ms} ms. Give at most a day, {MAX_SHIFT_MS:.0f} ms."
         )
-    _check_target(source, target, overwrite)
-    shift = shift_to_fraction(shift_ms)
     with open_media(source) as container:
         info = describe(container, source)
         if info.video is None or info.audio is None:
@@ -130,13 +140,13 @@ def shift_audio(
                 f"{source} has no {missing} stream (found: {info.describe()}): there is nothing to shift "
                 "the sound against. Give a file with both."
             )
-    with atomic_path(target, overwrite=overwrite) as temporary:
-        _copy(source, temporary, target, shift, _lift(source, info.audio, shift))
-        _check_shift(source, temporary, target, shift)
+    return info.audio
 
 
 def _check_target(source: Path, target: Path, overwrite: bool) -> None:
-    """Refuse an output that is the input, however it is spelled, before anything else is tried."""
+    """Refuse an output that is the input, however it is spelled, or that cannot be written, before anything
+    else is tried.
+    """
     same = source.resolve() == target.resolve()
     with contextlib.suppress(OSError):
         same = same or os.path.samefile(source, target)
@@ -146,6 +156,20 @@ def _check_target(source: Path, target: Path, overwrite: bool) -> None:
         raise MediaError(
             f"{target} exists. Remove it, choose another name, or allow overwriting (--overwrite)."
         )
+    if target.suffix.lower().removeprefix(".") not in _suffixes():
+        raise MediaError(
+            f"{target}: no container is known by the ending {target.suffix!r}. Use .mp4, .mov, .mkv or .webm."
+        )
+
+
+@cache
+def _suffixes() -> set[str]:
+    """The endings, without the dot, by which FFmpeg knows what it can write."""
+    found: set[str] = set()
+    for name in av.formats_available:
+        with contextlib.suppress(ValueError):  # a format that can only be read
+            found |= av.ContainerFormat(name, "w").extensions
+    return found
 
 
 def _lift(source: Path, audio: int, shift: Fraction) -> Fraction:
@@ -209,12 +233,7 @@ def _open_output(temporary: Path, target: Path) -> OutputContainer:
     options = dict(MUXER_OPTIONS)
     if target.suffix.lower() in MP4_SUFFIXES:
         options |= MP4_OPTIONS
-    try:
-        out = av.open(f"file:{temporary}", "w", container_options=options)
-    except ValueError as error:
-        raise MediaError(
-            f"{target}: no container is known by the ending {target.suffix!r}. Use .mp4, .mov, .mkv or .webm."
-        ) from error
+    out = av.open(f"file:{temporary}", "w", container_options=options)
     out.flags |= BITEXACT
     return out
 

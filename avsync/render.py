@@ -124,7 +124,8 @@ def painter(clip: Clip, alignment: Alignment, tracks: tuple[LipTrack, ...]) -> P
 def speaker(offset: Offset | None, time: float) -> int:
     """The face that speaks at a time: the segment's, or the first face where there is none."""
     segments = () if offset is None else offset.segments
-    return next((part.face for part in segments if part.start <= time < part.end), 0)
+    # A segment ends with the time of its last frame, which belongs to it; the later one has a shared frame.
+    return next((part.face for part in reversed(segments) if part.start <= time <= part.end), 0)
 
 
 def write_video(clip: Clip, target: Path, paint: Paint) -> None:

@@ -60,18 +60,22 @@ def streams_json(clip: Clip) -> JsonObject:
 
 
 def correction_json(file: str, correction: Correction | None, reason: str | None = None) -> JsonObject:
-    """The object that `avsync correct --json` prints; without a correction nothing was written, and why."""
+    """The object that `avsync correct --json` prints; without a correction nothing was written, and why.
+
+    That of a dry run says so, as its output is not written.
+    """
     if correction is None:
         nothing = {"output": None, "before_ms": None, "after_ms": None, "method": None, "reencoded": False}
         return {"file": file, **nothing, "reason": reason}
-    return {
+    done = {
         "file": file,
-        "output": None if correction.output is None else str(correction.output),
+        "output": str(correction.output),
         "before_ms": rounded(correction.before_ms, 1),
         "after_ms": rounded(correction.after_ms, 1),
         "method": correction.method,
         "reencoded": correction.reencoded,
     }
+    return done | {"dry_run": True} if correction.dry_run else done
 
 
 def info_json(file: str, clip: Clip, tracks: Sequence[LipTrack]) -> JsonObject:

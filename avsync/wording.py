@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 REASONS: Mapping[str, str] = {
     "no_face": "no face was found in the picture",
     "no_speech": "no speech was found in the sound",
-    "too_short": "there is too little speech with a visible mouth to decide",
+    "too_short": "the picture or the sound lasts less than a second, too short to decide",
     "ambiguous": "several offsets fit about equally well",
     "at_limit": "the best offset stands at the limit of the search; try a larger --max-offset-ms",
     "no_audio": "the file has no audio stream",

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import avsync
-from avsync import cli, plot, report, wording
+from avsync import cli, lips, plot, render, report, wording
 from avsync.align import Alignment, Gap, Word
 from avsync.cli import main
 from avsync.offset import Offset, Segment, undetermined
@@ -202,6 +203,8 @@ def test_dry_run(clip, monkeypatch, capsys):
     monkeypatch.setattr(cli, "correct", lambda *_, **__: done)
     assert main(["correct", clip, "out.mp4", "--dry-run"]) == 0
     assert "would advance the audio by 200 ms and write out.mp4" in capsys.readouterr().out
+    _, (line,) = run_json(capsys, "correct", clip, "out.mp4", "--dry-run", "--json")
+    assert (line["before_ms"], line["after_ms"], line["dry_run"]) == (-200.0, None, True)
 
 
 # align
@@ -258,6 +261,8 @@ def test_outputs_are_checked_before_the_work(clip, monkeypatch, capsys):
         assert main(["align", clip, "--transcript", "words.txt", "-o", target]) == 2
         assert message in capsys.readouterr().err
     assert Path("taken.srt").read_text() == "precious"
+    assert main(["align", clip, "--transcript", "words.txt", "-o", "a.srt", "b.vtt", "./a.srt"]) == 2
+    assert capsys.readouterr().err == ("avsync: error: ./a.srt is named twice as an output; name each once\n")
 
 
 # annotate, sample, info
@@ -269,6 +274,16 @@ def test_annotate(clip, monkeypatch, capsys):
     assert main(["annotate", clip, "-o", "out.mp4", "--text", "place blue", "--overwrite"]) == 0
     assert asked == {"transcript": "place blue", "overwrite": True}
     assert capsys.readouterr().out.endswith("wrote out.mp4\n")
+
+
+def test_faces_are_tracked_once(clip, monkeypatch):
+    asked = []
+    monkeypatch.setattr(render, "track", lambda clip: asked.append("track") or ())
+    monkeypatch.setattr(lips, "track", lambda clip: pytest.fail("tracked again"))
+    monkeypatch.setattr(render, "align", lambda clip, text, tracks: asked.append(tracks) or ALIGNED)
+    assert main(["annotate", clip, "-o", "out.mp4", "--text", "place blue"]) == 0
+    assert asked == ["track", ()]
+    assert avsync.detect_offset(avsync.load(clip), tracks=()).reason == "no_face"
 
 
 def test_sample(tmp_path, monkeypatch, capsys):
@@ -331,6 +346,20 @@ def test_usage_errors_are_one_line(words, capsys):
     assert out == ""
     assert err.startswith("avsync: error: ")
     assert err.count("\n") == 1
+
+
+def test_computes_with_one_thread(clip, monkeypatch):
+    threads = []
+    monkeypatch.setattr(
+        cli, "detect_offset", lambda clip, max_offset_ms: threads.append(torch.get_num_threads()) or IN_SYNC
+    )
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert main(["offset", clip]) == 0
+        assert (threads, torch.get_num_threads()) == ([1], 3)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_warnings_are_lines_on_stderr(clip, monkeypatch, capsys):

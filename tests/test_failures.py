@@ -50,7 +50,7 @@ UNMEASURABLE = {
     "no_audio": ({"audio": None}, "no audio stream"),
     "no_video": ({"suffix": "wav", "video": None, "audio": "pcm_s16le"}, "no video stream"),
     "no_face": ({}, "no face was found"),
-    "too_short": ({"seconds": 0.8}, "too little speech"),
+    "too_short": ({"seconds": 0.8}, "lasts less than a second"),
 }
 """Readable clips whose offset cannot be determined: how they are rendered, and the words for it."""
 
@@ -121,6 +121,27 @@ def test_an_existing_output_is_kept(bad, capsys):
     assert Path("out.mp4").read_text() == "precious"
     assert main(["correct", name, "out.mp4", "--offset-ms", "100", "--overwrite"]) == 0
     assert avsync.load("out.mp4").has_audio
+
+
+@pytest.mark.parametrize("kind", ["missing", "text", "no_audio", "no_video"])
+def test_a_dry_run_refuses_what_the_real_one_would(bad, kind, capsys):
+    name = bad(kind)
+    for words in ([], ["--dry-run"]):
+        assert main(["correct", name, "out.mp4", "--offset-ms", "100", *words]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+    assert not Path("out.mp4").exists()
+
+
+def test_an_unknown_container_is_refused_before_the_measurement(bad, capsys):
+    assert main(["correct", bad("no_face"), "out.xyz"]) == 2  # 3 when it was measured first
+    assert "no container is known by the ending '.xyz'" in capsys.readouterr().err
+
+
+def test_an_error_is_the_only_line(bad, capsys):
+    """No warning about the offset where the words cannot be found anyway."""
+    assert main(["align", bad("no_face"), "--text", "place", "--modality", "both"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_truncated_file_that_still_opens_is_read_with_a_warning(flash_and_beep, tmp_path, capsys):
