@@ -27,10 +27,10 @@ def events(times):
 class Oracle:
     """Stands for `AVSync`: a mouth of grey 100 speaks what is heard, another moves at random."""
 
-    def __init__(self, offset_ms, bias_ms=0.0):
+    def __init__(self, offset_ms, **how):
         self.offset_ms = offset_ms
-        # Confidence follows the agreement of the bootstrap's peaks.
-        self.config = ModelConfig(bias_ms=bias_ms, confidence=(-8.0, 0.0, 10.0, 0.0, 0.0))
+        # Confidence follows the agreement of the bootstrap's peaks; the interval is their scatter alone.
+        self.config = ModelConfig(**{"spread_ms": 0.0, "confidence": (-8.0, 0.0, 10.0, 0.0, 0.0), **how})
 
     def embed_lips(self, grid):
         if grid.mouths.max() == 100:
@@ -61,8 +61,8 @@ def talk(seconds=4.0, **how):
 def world(monkeypatch):
     """Call it to put an oracle in the model's place and tracks in the tracker's."""
 
-    def build(offset_ms=0.0, tracks=lambda clip: (track(clip),), bias_ms=0.0):
-        monkeypatch.setattr(offset, "load_model", lambda: Oracle(offset_ms, bias_ms))
+    def build(offset_ms=0.0, tracks=lambda clip: (track(clip),), **how):
+        monkeypatch.setattr(offset, "load_model", lambda: Oracle(offset_ms, **how))
         monkeypatch.setattr(offset.lips, "track", tracks)
 
     return build
@@ -193,6 +193,28 @@ def test_the_models_own_bias_is_taken_off(world):
     assert found.ms == pytest.approx(87.5, abs=0.1)
     assert found.ci_ms[0] - 0.1 <= 87.5 <= found.ci_ms[1] + 0.1
     assert found.segments[0].offset_ms == found.ms
+
+
+def test_the_interval_holds_what_speakers_differ_by(world):
+    world(100.0, spread_ms=20.0, bias_ms=12.5)
+    found = detect_offset(talk())
+    assert found.ci_ms == pytest.approx((found.ms - 20, found.ms + 20), abs=0.5)
+
+
+def test_scatter_and_spread_add_as_independent_errors():
+    samples = np.linspace(80.0, 140.0, 1001)  # 95 % of them from 81.5 to 138.5
+    assert offset.interval(100.0, samples, 0.0) == pytest.approx((81.5, 138.5))
+    low, high = offset.interval(100.0, samples, 24.0)
+    assert (low, high) == pytest.approx((100 - np.hypot(18.5, 24), 100 + np.hypot(38.5, 24)))
+    # A peak outside the scatter of the bootstrap still stands within its own interval.
+    assert offset.interval(100.0, samples + 50, 5.0) == pytest.approx((95.0, 100 + np.hypot(88.5, 5)))
+
+
+def test_faces_that_were_tracked_before_are_not_looked_for(world):
+    clip = talk()
+    world(60.0, tracks=lambda clip: pytest.fail("tracked again"))
+    assert detect_offset(clip, tracks=(track(clip),)).ms == pytest.approx(60.0, abs=0.1)
+    assert detect_offset(clip, tracks=()).reason == "no_face"
 
 
 def test_the_face_that_speaks_is_measured(world):

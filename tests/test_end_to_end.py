@@ -1,0 +1,204 @@
+"""From file to answer with the shipped weights: a rendered talking head, and real clips if they are at hand.
+
+Limits follow from what avsync promises, not from one training: an offset is right to 40 ms, and moves with
+the sound; `correct` leaves 20 ms at most; half of the words start within 50 ms of where they are spoken.
+"""
+
+import csv
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import avsync
+from avsync import sample
+from avsync.cli import main
+from avsync.remux import shift_audio
+
+OFFSETS_MS = (0.0, 120.0, -333.0)
+ROOT = Path(__file__).parents[1]
+
+Talk = tuple[Path, avsync.SampleTruth]
+
+
+@pytest.fixture(scope="module")
+def talks(tmp_path_factory: pytest.TempPathFactory) -> dict[float, Talk]:
+    """Sentence 1 at each of `OFFSETS_MS`; the pictures, which do not depend on it, are drawn once."""
+    folder, drawn = tmp_path_factory.mktemp("talks"), {}
+    draw = sample._pictures
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sample, "_pictures", lambda *key: iter(drawn.setdefault(key, list(draw(*key)))))
+        return {
+            ms: (path := folder / f"talk{ms:+.0f}.mp4", sample.render_sample(path, offset_ms=ms))
+            for ms in OFFSETS_MS
+        }
+
+
+@pytest.fixture(scope="module")
+def measure() -> Callable[[Path], avsync.Offset]:
+    """The offset of a file; each file is measured once."""
+    known: dict[Path, avsync.Offset] = {}
+
+    def offset(path: Path) -> avsync.Offset:
+        if path not in known:
+            known[path] = avsync.detect_offset(path)
+        return known[path]
+
+    return offset
+
+
+@pytest.fixture(scope="module")
+def aligned(talks) -> avsync.Alignment:
+    path, truth = talks[120.0]
+    return avsync.align(path, truth.transcript)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, dict]:
+    """Exit code of the program and the one JSON object that it prints."""
+    code = main([*map(str, words), "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+# The rendered talking head
+
+
+@pytest.mark.parametrize(
+    ("ms", "verdict"), [(0.0, "in_sync"), (120.0, "audio_leads"), (-333.0, "audio_lags")]
+)
+def test_the_offset_is_found(talks, measure, ms, verdict):
+    path, truth = talks[ms]
+    found = measure(path)
+    assert truth.offset_ms == pytest.approx(ms, abs=0.02)
+    assert found.ms == pytest.approx(ms, abs=40)
+    assert found.ci_ms[0] <= found.ms <= found.ci_ms[1]
+    assert found.verdict == verdict
+
+
+@pytest.mark.parametrize("ms", OFFSETS_MS[1:])
+def test_the_estimate_moves_with_the_sound(talks, measure, ms):
+    moved = measure(talks[ms][0]).ms - measure(talks[0.0][0]).ms
+    assert moved == pytest.approx(ms, abs=20)
+
+
+@pytest.mark.parametrize("ms", OFFSETS_MS[1:])
+def test_a_corrected_file_is_in_sync(talks, measure, tmp_path, capsys, ms):
+    path, _ = talks[ms]
+    target = tmp_path / "fixed.mp4"
+    code, told = printed(capsys, "correct", path, target)
+    assert code == 0
+    after_ms = told.pop("after_ms")
+    assert told == {
+        "file": str(path),
+        "output": str(target),
+        "before_ms": round(measure(path).ms, 1),
+        "method": "container",
+        "reencoded": False,
+    }
+    assert abs(after_ms) <= 20
+    before, after = avsync.load(path), avsync.load(target)
+    np.testing.assert_array_equal(after.frames[50], before.frames[50])
+
+
+def test_a_transcript_becomes_words_in_order(talks, aligned):
+    path, truth = talks[120.0]
+    assert " ".join(word.text for word in aligned.words) == truth.transcript
+    assert aligned.offset.ms == pytest.approx(120.0, abs=40)
+    times = avsync.load(path).frame_times
+    for word, following in zip(aligned.words, [*aligned.words[1:], None], strict=True):
+        assert word.start < word.end
+        assert following is None or word.end <= following.start + 1e-9
+        assert word.start - word.heard_start == pytest.approx(aligned.offset.ms / 1000, abs=1.1e-3)
+        inside = np.flatnonzero((times >= word.start) & (times < word.end))
+        shown = (inside[0], inside[-1]) if len(inside) else (None, None)
+        assert (word.first_frame, word.last_frame) == shown
+
+
+@pytest.mark.xfail(strict=False, reason="the provisional weights doubt some words")
+def test_every_word_is_found(aligned):
+    missed = {
+        word.text: word.status for word in aligned.words if word.status in ("not_spoken", "interpolated")
+    }
+    assert missed == {}
+
+
+def test_words_start_where_they_are_spoken(talks, aligned):
+    _, truth = talks[120.0]
+    heard = [
+        word.heard_start - true.heard_start for word, true in zip(aligned.words, truth.words, strict=True)
+    ]
+    seen = [word.start - true.start for word, true in zip(aligned.words, truth.words, strict=True)]
+    assert 1000 * np.median(np.abs(heard)) <= 50
+    assert 1000 * np.median(np.abs(seen)) <= 50
+
+
+def test_the_annotated_video_keeps_times_and_sound(talks, aligned, tmp_path):
+    path, _ = talks[120.0]
+    target = tmp_path / "annotated.mp4"
+    avsync.annotate(path, target, alignment=aligned)
+    before, after = avsync.load(path), avsync.load(target)
+    np.testing.assert_allclose(after.frame_times, before.frame_times, rtol=0, atol=2e-6)
+    assert after.audio_start == pytest.approx(before.audio_start, abs=1e-6)
+    np.testing.assert_array_equal(after.waveform, before.waveform)
+    word = max(aligned.words, key=lambda word: word.end - word.start)
+    drawn = np.abs(after.frames[word.first_frame].astype(int) - before.frames[word.first_frame]).max(-1) > 100
+    assert 0.002 < drawn.mean() < 0.3  # words, box and meter, not another picture
+
+
+# Real clips
+
+
+@pytest.mark.media
+def test_grid_clips_move_with_their_sound(real_media, measure, tmp_path):
+    """Speakers that no training saw. A clip of 3 s may be undetermined; a wrong number may not be told."""
+    speakers = runpy.run_path(str(ROOT / "recipes" / "grid" / "split.py"))["TEST"]
+    told = 0
+    clips = [
+        path for name in sorted(speakers) for path in sorted((real_media / "grid" / name).glob("*.mkv"))[:1]
+    ]
+    for clip in clips:
+        before = measure(clip).ms
+        for shift_ms in (211.0, -317.0):
+            moved = tmp_path / f"{clip.stem}{shift_ms:+.0f}.mkv"
+            shift_audio(clip, moved, shift_ms)
+            after = measure(moved).ms
+            if before is None or after is None:
+                continue
+            told += 1
+            assert before - after == pytest.approx(shift_ms, abs=40), moved.name
+    assert told >= len(clips)  # of two each
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("one", "two", "apart_ms"),
+    [
+        ("P20_1.mp4", "P20_2.mp4", 0.0),  # h264 and mpeg4
+        ("P39_1.avi", "P39_2.mp4", 10.94),  # the AVI's picture is 80 ms later, its sound 69.06 ms
+        ("edge/syncnetfcn_test_offset_0.avi", "edge/syncnetfcn_test_offset_5.avi", 189.06),
+    ],
+)
+def test_two_copies_of_a_clip_agree(real_media, measure, one, two, apart_ms):
+    found = [measure(real_media / "wild" / name).ms for name in (one, two)]
+    assert found[0] - found[1] == pytest.approx(apart_ms, abs=40)
+
+
+@pytest.mark.media
+def test_silence_is_no_speech(real_media, capsys):
+    code, told = printed(capsys, "offset", real_media / "wild" / "edge" / "digital_silence.mp4")
+    assert code == 3
+    assert (told["offset_ms"], told["verdict"], told["reason"]) == (None, "undetermined", "no_speech")
+
+
+@pytest.mark.media
+def test_a_wild_clip_is_annotated(real_media, tmp_path, capsys):
+    with (real_media / "wild" / "manifest.csv").open(encoding="utf-8") as file:
+        transcript = next(row["transcript"] for row in csv.DictReader(file) if row["path"] == "P54_1.mp4")
+    source, target = real_media / "wild" / "P54_1.mp4", tmp_path / "annotated.mp4"
+    assert main(["annotate", str(source), "-o", str(target), "--text", transcript]) == 0
+    assert capsys.readouterr().out.endswith(f"\nwrote {target}\n")
+    before, after = avsync.load(source), avsync.load(target)
+    np.testing.assert_allclose(after.frame_times, before.frame_times, rtol=0, atol=2e-6)
+    np.testing.assert_array_equal(after.waveform, before.waveform)
