@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 Colour = tuple[int, int, int, int]
 """Red, green, blue, opacity: 0 to 255."""
 
-PANEL: Colour = (0, 0, 0, 150)
-SPOKEN: Colour = (200, 200, 200, 255)
+PANEL: Colour = (0, 0, 0, 185)
+SPOKEN: Colour = (240, 240, 240, 255)
 CURRENT: Colour = (255, 221, 64, 255)
 UNSURE: Colour = (255, 150, 60, 255)
 """The current word where its status is not `aligned`."""
-UPCOMING: Colour = (135, 135, 135, 255)
+UPCOMING: Colour = (165, 165, 165, 255)
 GOOD: Colour = (64, 190, 90, 255)
 BOX: Colour = (230, 230, 230, 255)
 """The mouth box between words; while a word is seen it is `GOOD`."""
@@ -217,7 +217,7 @@ def _colour(word: Word, state: int) -> Colour:
 
 def draw_meter(offset: Offset | None, height: int, width: int) -> Overlay:
     """The offset in words, over a scale with the limits of BT.1359 in green, a mark and its interval."""
-    size = max(9, round(0.6 * text_size(height, width)))
+    size = max(11, round(0.65 * text_size(height, width)))
     font, pad, bar = font_of(size), round(0.5 * size), max(3, round(0.35 * size))
     text = badge(offset)
     ascent, descent = font.getmetrics()
