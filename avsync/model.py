@@ -156,7 +156,7 @@ class AVSync(nn.Module):
         device, steps = self.device, len(grid.times)
         found = torch.from_numpy(grid.found)[None].to(device)
         points = torch.from_numpy(grid.points)[None].to(device)
-        crops = torch.from_numpy(grid.mouths)[None].split(CHUNK, dim=1)
+        crops = torch.split(torch.from_numpy(grid.mouths)[None], CHUNK, dim=1)
         mouth = standardise(torch.cat([reduce_mouths(part) for part in crops], 1).to(device), found)
         pieces = []
         for start in range(0, steps, CHUNK):
