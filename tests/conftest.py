@@ -1,5 +1,6 @@
 """Fixtures for all tests: rendered clips whose truth is known, and the real clips where they are at hand."""
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,9 @@ from typing import Any
 
 import pytest
 from flashbeep import Truth, render
+
+import avsync
+from avsync import sample
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +26,21 @@ def flash_and_beep(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Tr
         return rendered[key]
 
     return clip
+
+
+@pytest.fixture(scope="session")
+def talks(tmp_path_factory: pytest.TempPathFactory) -> dict[float, tuple[Path, avsync.SampleTruth]]:
+    """The talking head, sentence 1, at the offsets 0, +120 and -333 ms: file and truth.
+
+    Drawing is most of the work; the pictures do not depend on the offset and are drawn once.
+    """
+    folder = tmp_path_factory.mktemp("talks")
+    draw = sample._pictures
+    drawn = functools.cache(lambda *key: tuple(draw(*key)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sample, "_pictures", lambda *key: iter(drawn(*key)))
+        paths = {ms: folder / f"talk{ms:+.0f}.mp4" for ms in (0.0, 120.0, -333.0)}
+        return {ms: (path, sample.render_sample(path, offset_ms=ms)) for ms, path in paths.items()}
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Weights files, long clips in chunks, and the times of phone scores."""
 
 import dataclasses
+import hashlib
 import json
 from importlib import resources
 from pathlib import Path
@@ -231,12 +232,22 @@ def test_the_package_must_hold_one_file(monkeypatch, tmp_path, names):
 
 def test_the_shipped_weights_are_read():
     folder = Path(str(resources.files("avsync"))) / "weights"
-    names = sorted(folder.glob("avsync-*.safetensors"))
-    if len(names) != 1:
-        pytest.skip(f"{len(names)} files avsync-*.safetensors in the package: no trained weights to read")
+    (path,) = folder.glob("avsync-*.safetensors")
     shipped = load_model()
     assert load_model() is shipped
     assert not shipped.training
-    for mine, theirs in zip(answers(read_model(names[0])), answers(shipped), strict=True):
+    for mine, theirs in zip(answers(read_model(path)), answers(shipped), strict=True):
         np.testing.assert_array_equal(theirs, mine)
         assert np.isfinite(theirs).all()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "face",
+        pytest.param("avsync", marks=pytest.mark.xfail(strict=False, reason="provisional weights")),
+    ],
+)
+def test_a_shipped_file_is_named_by_its_content(kind):
+    (path,) = (Path(str(resources.files("avsync"))) / "weights").glob(f"{kind}-*.safetensors")
+    assert path.stem == f"{kind}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"

@@ -19,11 +19,10 @@ from avsync.text import UNITS
 RECORDINGS = (1, 2, 3)
 
 
-@pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[media.Clip, sample.SampleTruth]:
-    """Recording 1 with the real picture, sound 80 ms early."""
-    target = tmp_path_factory.mktemp("sample") / "talk.mp4"
-    truth = render_sample(target, offset_ms=80.0)
+@pytest.fixture
+def rendered(talks: dict[float, tuple[Path, sample.SampleTruth]]) -> tuple[media.Clip, sample.SampleTruth]:
+    """Recording 1 with the real picture, sound 120 ms early."""
+    target, truth = talks[120.0]
     return media.load(target, sample_rate=SAMPLE_RATE), truth
 
 
