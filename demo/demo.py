@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 import avsync
+from avsync.threads import one_thread
 
 HERE = Path(__file__).parent
 HIDDEN_MS = (80.0, 450.0)
@@ -120,4 +121,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with one_thread():  # as the program does
+        sys.exit(main())
