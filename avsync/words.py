@@ -30,9 +30,9 @@ class AlignConfig:
     """A phone lasts at least this long, seconds."""
     minimum_silence_s: float = 0.03
     """A silence between words lasts at least this long, seconds."""
-    silence_cost: float = 2.0
+    silence_cost: float = 1.0
     """What it costs to enter a silence, nats: keeps short stops and weak sounds inside words."""
-    silence_penalty: float = 1.0
+    silence_penalty: float = 2.0
     """What each frame of silence costs beyond its score, nats: silence is also the blank of CTC training,
     which likes to stand inside words."""
     floor: float = -10.0
