@@ -159,11 +159,12 @@ def _measure_track(track: lips.LipTrack, heard: Vectors, model: AVSync, config: 
     low, high = interval(ms, samples - model.config.bias_ms, model.config.spread_ms)
     confidence = probability(model.config.confidence, evidence(curve, samples, raw, lags_ms, len(scores_TK)))
     if abs(raw) >= config.max_offset_ms - config.step_ms:
-        return undetermined("at_limit", lags_ms, curve, confidence)
+        return undetermined("at_limit", lags_ms, curve)
     if confidence < config.min_confidence:
         return undetermined("ambiguous", lags_ms, curve, confidence)
     shown = track.times[track.found]
-    segment = Segment(float(shown[0]), float(shown[-1]), ms, track.face)
+    frame = float(np.median(np.diff(track.times)))
+    segment = Segment(float(shown[0]), float(shown[-1]) + frame, ms, track.face)
     return Offset(ms, (low, high), confidence, verdict(ms), None, None, lags_ms, curve, (segment,))
 
 

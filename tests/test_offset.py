@@ -178,7 +178,7 @@ def test_a_clip_is_measured(world, ms, verdict):
     np.testing.assert_array_equal(found.lags_ms, np.arange(-100, 101) * 10.0)
     assert abs(found.lags_ms[found.scores.argmax()] - ms) <= 5
     (segment,) = found.segments
-    assert (segment.start, segment.end, segment.offset_ms, segment.face) == (0.0, 3.96, found.ms, 0)
+    assert (segment.start, segment.end, segment.offset_ms, segment.face) == (0.0, pytest.approx(4.0), found.ms, 0)
 
 
 @pytest.mark.parametrize("fps", [25.0, 30.0, 30000 / 1001, 50.0])
@@ -221,7 +221,9 @@ def test_the_face_that_speaks_is_measured(world):
     world(60.0, tracks=lambda clip: (track(clip, grey=30, face=0), track(clip, face=1, seen=slice(10, 90))))
     found = detect_offset(talk())
     assert found.ms == pytest.approx(60.0, abs=0.1)
-    assert found.segments == (offset.Segment(0.4, 3.56, found.ms, 1),)
+    (segment,) = found.segments
+    assert (segment.start, segment.end, segment.offset_ms) == (0.4, pytest.approx(3.6), found.ms)
+    assert segment.face == 1
 
 
 def test_the_same_clip_gives_the_same_result(world):
