@@ -99,6 +99,17 @@ def test_bias_is_taken_off_and_words_never_overlap() -> None:
         assert here.start < here.end <= there.start
 
 
+def test_blanks_inside_a_word_do_not_end_it() -> None:
+    """CTC training likes silence, its blank, a little better than the phone that goes on."""
+    posteriors, truth = spoken(TEXT, PAUSES, clearness=8.0)
+    end = round(truth[0][1] * 100)
+    told = posteriors.log_probs[end - 1].argmax()
+    posteriors.log_probs[end - 3 : end, 0] = posteriors.log_probs[end - 3 : end, told] + 1.5
+    for penalty, expected in ((0.0, end - 3), (2.0, end)):
+        config = AlignConfig(silence_cost=1.0, silence_penalty=penalty, minimum_phone_s=0.01)
+        assert align_posteriors(posteriors, TEXT, config)[0].end == pytest.approx(expected / 100)
+
+
 def test_long_texts_in_pieces_have_the_same_uncertainty(monkeypatch: pytest.MonkeyPatch) -> None:
     text = " ".join(["place blue at two now please", "set red by nine again soon"] * 8)
     posteriors, _ = spoken(text, dict.fromkeys(range(0, 96, 7), 0.2), clearness=3.0)
@@ -119,7 +130,7 @@ def test_confidence_of_known_frames() -> None:
     assert word_confidence(log_probs, np.array([0, 0]), 50) == word_confidence(log_probs, np.array([0, 0]), 2)
 
 
-@pytest.mark.parametrize("field", ["minimum_phone_s", "silence_cost", "interval"])
+@pytest.mark.parametrize("field", ["minimum_phone_s", "silence_cost", "silence_penalty", "interval"])
 def test_configuration_is_checked(field: str) -> None:
     with pytest.raises(ValueError, match=field):
         AlignConfig(**{field: -1.0})
