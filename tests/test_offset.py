@@ -178,7 +178,8 @@ def test_a_clip_is_measured(world, ms, verdict):
     np.testing.assert_array_equal(found.lags_ms, np.arange(-100, 101) * 10.0)
     assert abs(found.lags_ms[found.scores.argmax()] - ms) <= 5
     (segment,) = found.segments
-    assert (segment.start, segment.end, segment.offset_ms, segment.face) == (0.0, pytest.approx(4.0), found.ms, 0)
+    assert (segment.start, segment.offset_ms, segment.face) == (0.0, found.ms, 0)
+    assert segment.end == pytest.approx(4.0)
 
 
 @pytest.mark.parametrize("fps", [25.0, 30.0, 30000 / 1001, 50.0])
