@@ -36,7 +36,7 @@ def measure(weights: Path | None) -> tuple[list[Row], list[str]]:
     notes = (
         [f"speed: the machine was busy (load {busy:.1f}): measure again when idle."] if busy > IDLE else []
     )
-    where = f"rendered, {WIDTH}x{HEIGHT}, {SECONDS} s, h264 + aac; {THREADS} threads"
+    where = f"rendered, {WIDTH}x{HEIGHT}, {SECONDS} s, h264 + aac; two cores"
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "talk.mp4"
         render(clip, Path(folder))

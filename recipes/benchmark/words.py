@@ -35,12 +35,15 @@ def by_pocketsphinx() -> Times | None:
         clip = media.load(spoken.path)
         samples = np.rint(clip.waveform.clip(-1, 1) * 32767).astype(np.int16).tobytes()
         decoder.set_align_text(" ".join(spoken.words).lower())
-        for second_pass in (False, True):  # the first finds words roughly, the second their states
-            if second_pass:
-                decoder.set_alignment()
-            decoder.start_utt()
-            decoder.process_raw(samples, full_utt=True)
-            decoder.end_utt()
+        try:
+            for second_pass in (False, True):  # the first finds words roughly, the second their states
+                if second_pass:
+                    decoder.set_alignment()
+                decoder.start_utt()
+                decoder.process_raw(samples, full_utt=True)
+                decoder.end_utt()
+        except RuntimeError:  # it gives up on some utterances: their words count as not found
+            return np.zeros((0, 2))
         step = 1 / decoder.config["frate"]
         said = [word for word in decoder.get_alignment() if word.name.split("(")[0].isalpha()]
         found = np.array([(word.start, word.start + word.duration) for word in said], np.float64) * step
