@@ -11,7 +11,15 @@ before it is seen): an event seen at `t` is heard at `t - offset.ms / 1000`.
 """
 
 from avsync.align import Alignment, Gap, Phone, Word, align
-from avsync.errors import AVSyncError, FaceError, MediaError, ModelError, TextError, UndeterminedError
+from avsync.errors import (
+    AVSyncError,
+    ConfigError,
+    FaceError,
+    MediaError,
+    ModelError,
+    TextError,
+    UndeterminedError,
+)
 from avsync.media import Clip, load
 from avsync.offset import Offset, Segment, detect_offset
 from avsync.remux import Correction, correct, shift_audio
@@ -24,6 +32,7 @@ __all__ = [
     "AVSyncError",
     "Alignment",
     "Clip",
+    "ConfigError",
     "Correction",
     "FaceError",
     "Gap",

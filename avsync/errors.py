@@ -24,6 +24,10 @@ class ModelError(AVSyncError):
     """Weights are missing, damaged, or do not fit the code."""
 
 
+class ConfigError(AVSyncError, ValueError):
+    """A setting is out of its range; the message says the range."""
+
+
 class UndeterminedError(AVSyncError):
     """The offset could not be determined and the caller cannot go on without it.
 

@@ -49,9 +49,11 @@ def test_errors_are_a_family():
         avsync.FaceError,
         avsync.TextError,
         avsync.ModelError,
+        avsync.ConfigError,
         avsync.UndeterminedError,
     ]
     assert all(issubclass(child, avsync.AVSyncError) for child in children)
+    assert issubclass(avsync.ConfigError, ValueError)
 
 
 def test_the_modules_do_not_hide_the_functions():
