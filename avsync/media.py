@@ -24,7 +24,7 @@ import av
 import numpy as np
 
 from avsync.decode import Damage, decode, use_threads
-from avsync.errors import MediaError
+from avsync.errors import ConfigError, MediaError
 from avsync.frames import Frames, Image, PictureTrack
 from avsync.sound import SoundTrack, Waveform
 from avsync.streams import MediaInfo, StreamInfo, describe, open_media, probe
@@ -136,11 +136,12 @@ def frame_statistics(frame_times: Times) -> FrameStatistics:
 def load(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> Clip:
     """Read a media file: sound at once, pictures when asked for, all times from the PTS.
 
-    Raises `MediaError` when the file is missing, empty, no media, or nothing in it can be decoded; a damaged
-    or truncated file gives what decodes, and a warning that says what is lost.
+    Raises `MediaError` when the file is missing, empty, no media, or nothing in it can be decoded,
+    `ConfigError` for a sample rate below 1000 Hz; a damaged or truncated file gives what decodes, and a
+    warning that says what is lost.
     """
     if sample_rate < 1000:
-        raise ValueError(f"sample rate must be at least 1000 Hz, not {sample_rate}")
+        raise ConfigError(f"a sample rate of {sample_rate} Hz is too low. Give 1000 Hz or more.")
     path = Path(path)
     with open_media(path) as container:
         info = describe(container, path)

@@ -12,7 +12,7 @@ import pytest
 from flashbeep import Truth, even_times, find_beeps, read_number, render, sweep, variable_times
 
 from avsync import media
-from avsync.errors import MediaError
+from avsync.errors import ConfigError, MediaError
 from avsync.frames import PictureTrack
 from avsync.sound import place_on_clock
 
@@ -382,6 +382,11 @@ def test_odd_names(tmp_path, monkeypatch, flash_and_beep, name):
     monkeypatch.chdir(tmp_path)
     clip = media.load(name)
     assert clip.frames[3].shape == (64, 128, 3)
+
+
+def test_a_sample_rate_out_of_range(flash_and_beep):
+    with pytest.raises(ConfigError, match=r"10 Hz is too low\. Give 1000 Hz or more"):
+        media.load(flash_and_beep().path, sample_rate=10)
 
 
 # --- writing ---
