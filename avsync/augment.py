@@ -12,11 +12,9 @@ import torch
 from torch.nn import functional
 
 from avsync.encoders import CROP
-from avsync.features import INNER_LIP, MARGIN, OUTER_LIP, standardise
+from avsync.features import LIP_POINTS, MARGIN, standardise
 
-MIRROR = tuple(
-    [(10 - i) % 20 for i in range(len(OUTER_LIP))] + [20 + (10 - i) % 20 for i in range(len(INNER_LIP))]
-)
+MIRROR = tuple(contour + (10 - i) % 20 for contour in range(0, len(LIP_POINTS), 20) for i in range(20))
 """Index of each lip point's mirror image: both contours run from one corner over the upper lip to the other
 and back."""
 

@@ -6,20 +6,16 @@ Shapes: F frames of the track, T grid steps, P lip points, B batch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from avsync.encoders import CROP, LIP_RATE
+from avsync.lips import MOUTH_OUTLINE, LipTrack
 
-if TYPE_CHECKING:
-    from avsync.lips import LipTrack
-
-OUTER_LIP = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
 INNER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
-LIP_POINTS = OUTER_LIP + INNER_LIP
+LIP_POINTS = MOUTH_OUTLINE + INNER_LIP
 """FaceMesh landmarks of the landmark stream: outer, then inner contour of the lips."""
 RIGID_POINTS = (33, 133, 362, 263, 168, 6, 197, 10, 151, 9, 127, 356, 54, 284)
 """FaceMesh landmarks that speech does not move: eye corners, bridge of the nose, forehead, temples."""

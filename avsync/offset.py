@@ -16,6 +16,7 @@ import numpy as np
 
 from avsync import features, lips, media, speech
 from avsync.encoders import LIP_RATE
+from avsync.errors import ConfigError
 from avsync.media import Clip
 from avsync.model import AVSync, Vectors, load_model
 
@@ -23,8 +24,10 @@ LEAD_LIMIT_MS = 45.0
 """Sound this early is noticed (ITU-R BT.1359-1, detectability)."""
 LAG_LIMIT_MS = -125.0
 """Sound this late is noticed (ITU-R BT.1359-1, detectability)."""
-MAX_OFFSET_MS = 60_000.0
+MAX_OFFSET_MS = 10_000.0
 """Widest search that is accepted."""
+CALIBRATED_MS = 1000.0
+"""Search range on which the confidence was fitted; the default of a search."""
 RIVAL_MS = 120.0
 """Lags further than this from the peak are rivals of it."""
 
@@ -35,7 +38,7 @@ class OffsetConfig:
 
     step_ms: float = 10.0
     """Distance between the lags that are scored; the peak is refined between them by a parabola."""
-    max_offset_ms: float = 1000.0
+    max_offset_ms: float = CALIBRATED_MS
     """Search range to both sides."""
     window: int = 10
     """Lip steps (of 40 ms) in a window of the bootstrap."""
@@ -52,9 +55,9 @@ class OffsetConfig:
 
     def __post_init__(self) -> None:
         if not 2 * self.step_ms <= self.max_offset_ms <= MAX_OFFSET_MS:
-            raise ValueError(
+            raise ConfigError(
                 f"max_offset_ms must be from {2 * self.step_ms:g} to {MAX_OFFSET_MS:g}, "
-                f"got {self.max_offset_ms:g}"
+                f"got {self.max_offset_ms:g}. Give a range within these."
             )
 
 
@@ -103,14 +106,14 @@ class Offset:
 def detect_offset(
     source: str | PathLike[str] | Clip,
     *,
-    max_offset_ms: float = 1000.0,
+    max_offset_ms: float = CALIBRATED_MS,
     tracks: tuple[lips.LipTrack, ...] | None = None,
 ) -> Offset:
     """Measure the offset of a file or a loaded clip.
 
     `tracks`: what `lips.track` found in the clip, where that was asked before; it is most of the work.
     Never raises for content that cannot be measured: such a clip is `undetermined`, with a reason. Raises
-    MediaError for a file that cannot be read, and ValueError for a search range under 20 ms or over a minute
+    MediaError for a file that cannot be read, and ConfigError for a search range under 20 ms or over 10 s
     and for a clip that was loaded at another sample rate than 16 kHz.
     """
     config = OffsetConfig(max_offset_ms=max_offset_ms)
@@ -158,6 +161,8 @@ def _measure_track(track: lips.LipTrack, heard: Vectors, model: AVSync, config: 
     ms = raw - model.config.bias_ms
     low, high = interval(ms, samples - model.config.bias_ms, model.config.spread_ms)
     confidence = probability(model.config.confidence, evidence(curve, samples, raw, lags_ms, len(scores_TK)))
+    asked = np.abs(lags_ms) <= config.max_offset_ms + 1e-6
+    lags_ms, curve = lags_ms[asked], curve[asked]
     if abs(raw) >= config.max_offset_ms - config.step_ms:
         return undetermined("at_limit", lags_ms, curve)
     if confidence < config.min_confidence:
@@ -169,8 +174,12 @@ def _measure_track(track: lips.LipTrack, heard: Vectors, model: AVSync, config: 
 
 
 def lag_grid(config: OffsetConfig) -> np.ndarray:
-    """(K,) offsets in ms that are scored, symmetric around 0."""
-    half = int(np.floor(config.max_offset_ms / config.step_ms + 1e-9))
+    """(K,) offsets in ms that are scored, symmetric around 0.
+
+    At least `CALIBRATED_MS` to both sides, however narrow the search that is asked for: without its rivals a
+    wrong peak would look sure, and a peak outside the range asked for must be seen to be there.
+    """
+    half = int(np.floor(max(config.max_offset_ms, CALIBRATED_MS) / config.step_ms + 1e-9))
     return np.arange(-half, half + 1) * config.step_ms
 
 
@@ -183,21 +192,21 @@ def lag_scores(seen: Vectors, heard: Vectors, lags_ms: np.ndarray) -> np.ndarray
     """
     times, vectors = seen.times[seen.known], seen.vectors[seen.known]
     step = heard.times[1] - heard.times[0]
-    position_TK = (times[:, None] - lags_ms / 1000 - heard.times[0]) / step
-    known_TK = (position_TK >= 0) & (position_TK <= len(heard.times) - 1)
-    position_TK = position_TK.clip(0, len(heard.times) - 1 - 1e-6)
-    left = position_TK.astype(int)
-    share = (position_TK - left).astype(np.float32)
-    scores = np.empty(position_TK.shape, np.float32)
+    scores = np.empty((len(times), len(lags_ms)), np.float32)
     for start in range(0, len(times), 256):
         part = slice(start, start + 256)
-        low, high = left[part].min(), left[part].max() + 2
+        position = (times[part, None] - lags_ms / 1000 - heard.times[0]) / step
+        known = (position >= 0) & (position <= len(heard.times) - 1)
+        position = position.clip(0, len(heard.times) - 1 - 1e-6)
+        left = position.astype(int)
+        share = (position - left).astype(np.float32)
+        low, high = left.min(), left.max() + 2
         product = vectors[part] @ heard.vectors[low:high].T
         rows = np.arange(len(product))[:, None]
-        index = left[part] - low
-        scores[part] = (1 - share[part]) * product[rows, index] + share[part] * product[rows, index + 1]
-    mean = (scores * known_TK).sum(1, keepdims=True) / np.maximum(known_TK.sum(1, keepdims=True), 1)
-    return np.where(known_TK, scores, mean)
+        here = (1 - share) * product[rows, left - low] + share * product[rows, left - low + 1]
+        mean = (here * known).sum(1, keepdims=True) / np.maximum(known.sum(1, keepdims=True), 1)
+        scores[part] = np.where(known, here, mean)
+    return scores
 
 
 def peak(curve: np.ndarray, lags_ms: np.ndarray) -> float:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from avsync.errors import ConfigError
+from avsync.media import SAMPLE_RATE as SAMPLE_RATE
 from avsync.media import Clip
 
-SAMPLE_RATE = 16_000
-"""Hz; the models hear nothing above 8 kHz."""
 HOP = 160
 """Samples between frames: 10 ms."""
 WINDOW = 400
@@ -44,11 +44,12 @@ class Mel:
 def log_mel(clip: Clip) -> Mel:
     """Log-mel frames of a clip's sound; frame n is centred 10 n + 5 ms after the first sample.
 
-    Raises ValueError when the clip was loaded at another sample rate than 16 kHz.
+    Raises ConfigError when the clip was loaded at another sample rate than 16 kHz.
     """
     if clip.sample_rate != SAMPLE_RATE:
-        raise ValueError(
-            f"{clip.source}: sample rate is {clip.sample_rate} Hz, the models need {SAMPLE_RATE} Hz"
+        raise ConfigError(
+            f"{clip.source}: sample rate is {clip.sample_rate} Hz, the models need {SAMPLE_RATE} Hz. "
+            "Load the clip without a sample rate of its own."
         )
     mel = log_mel_tensor(torch.from_numpy(np.ascontiguousarray(clip.waveform))[None])[0].numpy()
     times = clip.audio_start + (np.arange(len(mel)) + 0.5) * (HOP / SAMPLE_RATE)
