@@ -13,10 +13,8 @@ The clock is the container's presentation clock, `pts * time_base`, as FFmpeg's 
 """
 
 import os
-import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +24,7 @@ import numpy as np
 from avsync.decode import Damage, decode, use_threads
 from avsync.errors import ConfigError, MediaError
 from avsync.frames import Frames, Image, PictureTrack
+from avsync.outputs import atomic_path
 from avsync.sound import SoundTrack, Waveform
 from avsync.streams import MediaInfo, StreamInfo, describe, open_media, probe
 from avsync.timebase import Times, pts_to_seconds
@@ -173,42 +172,6 @@ def load(path: str | os.PathLike[str], *, sample_rate: int = SAMPLE_RATE) -> Cli
         )
     _warn_of_losses(clip, damage, pictures)
     return clip
-
-
-@contextmanager
-def atomic_path(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
-    """A temporary path beside `target`, with its suffix, that is moved into place on success and removed on
-    error.
-
-    Raises `MediaError` when the folder is missing, or the target exists and may not be overwritten.
-    """
-    target = Path(target)
-    if target.is_dir():
-        raise MediaError(f"{target} is a folder. Give the name of a file.")
-    if not target.parent.is_dir():
-        raise MediaError(
-            f"the folder {target.parent} does not exist. Make it, or write {target.name} elsewhere."
-        )
-    if target.exists() and not overwrite:
-        raise MediaError(
-            f"{target} exists. Remove it, choose another name, or allow overwriting (--overwrite)."
-        )
-    try:
-        handle, name = tempfile.mkstemp(
-            prefix=f".{target.stem[:40]}.", suffix=target.suffix, dir=target.parent
-        )
-    except OSError as error:
-        raise MediaError(f"{target} cannot be written ({error.strerror}). Choose another folder.") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp makes files that only their owner can read
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _warn_of_losses(clip: Clip, damage: Damage, pictures: PictureTrack) -> None:

@@ -1,7 +1,11 @@
-"""Whether a file may be written, asked before the long computation that fills it."""
+"""Files that are written: whether they may be, asked before the long computation that fills them, and whole
+or not at all.
+"""
 
 import contextlib
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from avsync.errors import MediaError
@@ -23,6 +27,42 @@ def check_output(
         raise MediaError(
             f"{path} exists. Remove it, choose another name, or allow overwriting (--overwrite)."
         )
+
+
+@contextlib.contextmanager
+def atomic_path(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
+    """A temporary path beside `target`, with its suffix, that is moved into place on success and removed on
+    error.
+
+    Raises `MediaError` when the folder is missing, or the target exists and may not be overwritten.
+    """
+    with trial_path(target, overwrite=overwrite) as temporary:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)  # mkstemp makes files that only their owner can read
+        os.replace(temporary, target)
+
+
+@contextlib.contextmanager
+def trial_path(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
+    """As `atomic_path`, with the same errors, and removed in any case: to see whether a file can be
+    written.
+    """
+    check_output(target, overwrite=overwrite)
+    target = Path(target)
+    try:
+        handle, name = tempfile.mkstemp(
+            prefix=f".{target.stem[:40]}.", suffix=target.suffix, dir=target.parent
+        )
+    except OSError as error:
+        raise MediaError(f"{target} cannot be written ({error.strerror}). Choose another folder.") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:

@@ -22,7 +22,7 @@ from av.stream import Stream
 
 from avsync.decode import decode
 from avsync.errors import AVSyncError, MediaError, UndeterminedError
-from avsync.media import atomic_path
+from avsync.outputs import atomic_path, check_output
 from avsync.packets import complete_times, display_order, keep_rising, move, packet_times, readable
 from avsync.streams import describe, open_media
 from avsync.timebase import seconds_to_ms, shift_to_fraction
@@ -144,18 +144,8 @@ def _sound_to_shift(source: Path, shift_ms: float) -> int:
 
 
 def _check_target(source: Path, target: Path, overwrite: bool) -> None:
-    """Refuse an output that is the input, however it is spelled, or that cannot be written, before anything
-    else is tried.
-    """
-    same = source.resolve() == target.resolve()
-    with contextlib.suppress(OSError):
-        same = same or os.path.samefile(source, target)
-    if same:
-        raise MediaError(f"the output {target} is the input itself. Give another name.")
-    if target.exists() and not overwrite:
-        raise MediaError(
-            f"{target} exists. Remove it, choose another name, or allow overwriting (--overwrite)."
-        )
+    """Refuse an output that cannot be written before anything else is tried."""
+    check_output(target, source, overwrite=overwrite)
     if target.suffix.lower().removeprefix(".") not in _suffixes():
         raise MediaError(
             f"{target}: no container is known by the ending {target.suffix!r}. Use .mp4, .mov, .mkv or .webm."

@@ -304,9 +304,16 @@ def test_undetermined_changes_nothing(tmp_path, measured):
 def test_correct_refuses_before_it_measures(tmp_path, measured):
     source = render(tmp_path / "x.mp4", seconds=1.2).path
     (tmp_path / "there.mp4").touch()
-    for target, reason in ((source, "input itself"), (tmp_path / "there.mp4", "exists")):
-        with pytest.raises(MediaError, match=reason):
-            remux.correct(source, target)
+    refused = {
+        "x.mp4": "input itself",
+        "there.mp4": "exists",
+        "no/x.mp4": "does not exist",
+        ".": "is a folder",
+    }
+    for name, reason in refused.items():
+        for dry_run in (False, True):
+            with pytest.raises(MediaError, match=reason):
+                remux.correct(source, tmp_path / name, dry_run=dry_run)
     assert measured == []
 
 
