@@ -84,7 +84,7 @@ def align(
     both = clip.has_audio and clip.has_video
     measured = offset.detect_offset(clip, tracks=tracks) if both else None
     seen_later_s = ms_to_seconds(measured.ms) if measured is not None and measured.ms is not None else 0.0
-    scores = _scores(clip, tracks, modality, seen_later_s, settings)
+    scores = _scores(clip, _speaker(tracks, measured), modality, seen_later_s, settings)
     words = align_posteriors(scores, tokens, settings)
     if measured is not None and measured.ms is None:
         warnings.warn(
@@ -121,28 +121,58 @@ def fuse(sound: "Posteriors", lips: "Posteriors", seen_later_s: float, weight: f
     return dataclasses.replace(sound, log_probs=summed.astype(np.float32))
 
 
+def _speaker(tracks: "tuple[LipTrack, ...]", measured: "Offset | None") -> "LipTrack | None":
+    """The face that speaks: the one that the offset was measured on, else the first; None without faces."""
+    first = tracks[0] if tracks else None
+    if measured is None or not measured.segments:
+        return first
+    return next((track for track in tracks if track.face == measured.segments[0].face), first)
+
+
 def _scores(
-    clip: "Clip", tracks: "tuple[LipTrack, ...]", modality: str, seen_later_s: float, config: AlignConfig
+    clip: "Clip", track: "LipTrack | None", modality: str, seen_later_s: float, config: AlignConfig
 ) -> "Posteriors":
     """Phone scores of what the modality asks for, on the audio clock."""
-    sound = None
-    if modality != "video":
-        if clip.has_audio:
-            sound = _heard(clip)
-        elif modality != "auto":
-            raise MediaError(
-                f"{clip.source} has no audio stream, which modality={modality!r} needs. Use modality='video'."
-            )
-    if sound is not None and modality != "both":
-        if _has_speech(sound, config):
-            return sound
-        if modality == "audio" or not clip.has_video:
-            remedy = "Use modality='video'." if clip.has_video else "Give a clip in which somebody speaks."
-            raise UndeterminedError(f"{clip.source} has no speech to be heard. {remedy}", "no_speech")
-    lips = _seen(clip, tracks)
-    if modality == "both" and sound is not None:
+    sound = _heard(clip) if clip.has_audio and modality != "video" else None
+    speech = sound is not None and _has_speech(sound, config)
+    if sound is None and modality in ("audio", "both"):
+        raise MediaError(
+            f"{clip.source} has no audio stream, which modality={modality!r} needs. {_advice(lips=track)}"
+        )
+    if track is None and modality in ("video", "both"):
+        raise _no_lips(clip, sound, config)
+    if track is None and not speech and modality == "auto":
+        raise UndeterminedError(
+            f"{clip.source} has no speech to be heard and no face to be seen. {_advice()}", "no_speech"
+        )
+    if not speech and modality == "audio":
+        raise UndeterminedError(
+            f"{clip.source} has no speech to be heard. {_advice(lips=track)}", "no_speech"
+        )
+    if sound is not None and (track is None or modality == "audio" or (speech and modality == "auto")):
+        return sound
+    assert track is not None
+    lips = _seen(track)
+    if sound is not None and modality == "both":
         return fuse(sound, lips, seen_later_s, config.lip_weight)
     return dataclasses.replace(lips, times=lips.times - seen_later_s)
+
+
+def _no_lips(clip: "Clip", sound: "Posteriors | None", config: AlignConfig) -> MediaError | FaceError:
+    """What to raise where lips are asked for and there are none."""
+    if sound is None and clip.has_audio:
+        sound = _heard(clip)
+    advice = _advice(speech=sound is not None and _has_speech(sound, config))
+    if not clip.has_video:
+        return MediaError(f"{clip.source} has no video stream to read lips from. {advice}")
+    return FaceError(f"{clip.source} shows no face to read lips from. {advice}")
+
+
+def _advice(*, speech: bool = False, lips: "LipTrack | None" = None) -> str:
+    """The modality that would work, if one would."""
+    if speech:
+        return "Use modality='audio'."
+    return "Give a clip in which somebody speaks." if lips is None else "Use modality='video'."
 
 
 def _heard(clip: "Clip") -> "Posteriors":
@@ -151,14 +181,10 @@ def _heard(clip: "Clip") -> "Posteriors":
     return model.load_model().speech_posteriors(speech.log_mel(clip))
 
 
-def _seen(clip: "Clip", tracks: "tuple[LipTrack, ...]") -> "Posteriors":
+def _seen(track: "LipTrack") -> "Posteriors":
     from avsync import features, model
 
-    if not clip.has_video:
-        raise MediaError(f"{clip.source} has no video stream to read lips from. Use modality='audio'.")
-    if not tracks:
-        raise FaceError(f"{clip.source} shows no face to read lips from. Use modality='audio'.")
-    return model.load_model().lip_posteriors(features.on_grid(tracks[0]))
+    return model.load_model().lip_posteriors(features.on_grid(track))
 
 
 def _has_speech(sound: "Posteriors", config: AlignConfig) -> bool:

@@ -17,6 +17,9 @@ from avsync.timebase import pts_to_seconds
 TEXT = "place blue at F two now"
 PAUSES = {0: 0.5, 2: 0.25, 6: 0.4}
 
+LISTEN, LOOK = "Use modality='audio'", "Use modality='video'"
+SPEAK = "Give a clip in which somebody speaks"
+
 Clip = Callable[..., SimpleNamespace]
 
 
@@ -34,6 +37,7 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
         faces: int = 1,
         silent: bool = False,
         hum: float = 0.0,
+        segments: tuple[SimpleNamespace, ...] = (),
     ) -> SimpleNamespace:
         log_probs = heard.log_probs
         if silent:
@@ -46,11 +50,12 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
             speech_posteriors=lambda mel: Scores(log_probs, heard.times, 0.01),
             lip_posteriors=lambda grid: Scores(heard.log_probs, seen_times, 0.01),
         )
-        measured = SimpleNamespace(ms=offset_ms, reason=None if offset_ms is not None else "ambiguous")
+        reason = None if offset_ms is not None else "ambiguous"
+        measured = SimpleNamespace(ms=offset_ms, reason=reason, segments=segments)
         monkeypatch.setattr(model, "load_model", lambda: net)
         monkeypatch.setattr(speech, "log_mel", lambda clip: None)
         monkeypatch.setattr(features, "on_grid", lambda track: None)
-        monkeypatch.setattr(lips, "track", lambda clip: (SimpleNamespace(),) * faces)
+        monkeypatch.setattr(lips, "track", lambda clip: tuple(SimpleNamespace(face=n) for n in range(faces)))
         monkeypatch.setattr(offset, "unusable", lambda clip, config: None)
         monkeypatch.setattr(offset, "measure", lambda clip, tracks, config: measured)
         times = [pts_to_seconds(n, 1 / rate) for n in range(int(4 * rate))] if has_video else []
@@ -143,23 +148,45 @@ def test_both_listens_and_reads_lips(clip: Clip) -> None:
     assert min(word.confidence for word in both) > min(word.confidence for word in heard)
 
 
+@pytest.mark.parametrize(("segments", "read"), [((1,), 1), ((2, 0), 2), ((), 0), ((7,), 0)])
+@pytest.mark.parametrize("modality", ["video", "both"])
+def test_the_lips_of_the_face_that_speaks_are_read(
+    clip: Clip, monkeypatch: pytest.MonkeyPatch, segments: tuple[int, ...], read: int, modality: str
+) -> None:
+    talk = clip(faces=3, segments=tuple(SimpleNamespace(face=face) for face in segments))
+    seen: list[int] = []
+    monkeypatch.setattr(features, "on_grid", lambda track: seen.append(track.face))
+    align(talk, TEXT, modality=modality)
+    assert seen == [read]
+
+
 @pytest.mark.parametrize(
     ("made", "modality", "error", "message"),
     [
-        ({"has_audio": False}, "audio", MediaError, "talk.mp4 has no audio stream"),
-        ({"has_audio": False}, "both", MediaError, "talk.mp4 has no audio stream"),
-        ({"has_video": False}, "video", MediaError, "talk.mp4 has no video stream"),
-        ({"faces": 0}, "video", FaceError, "talk.mp4 shows no face"),
-        ({"silent": True, "has_video": False}, "auto", UndeterminedError, "no speech to be heard"),
-        ({"silent": True}, "audio", UndeterminedError, "no speech to be heard. Use modality='video'"),
+        ({"has_audio": False}, "audio", MediaError, f"no audio stream.*{LOOK}"),
+        ({"has_audio": False, "faces": 0}, "audio", MediaError, f"no audio stream.*{SPEAK}"),
+        ({"has_audio": False}, "both", MediaError, f"no audio stream.*{LOOK}"),
+        ({"has_video": False}, "video", MediaError, f"no video stream.*{LISTEN}"),
+        ({"has_video": False, "silent": True}, "video", MediaError, f"no video stream.*{SPEAK}"),
+        ({"faces": 0}, "video", FaceError, f"shows no face.*{LISTEN}"),
+        ({"faces": 0}, "both", FaceError, f"shows no face.*{LISTEN}"),
+        ({"faces": 0, "silent": True}, "video", FaceError, f"shows no face.*{SPEAK}"),
+        ({"faces": 0, "has_audio": False}, "video", FaceError, f"shows no face.*{SPEAK}"),
+        ({"silent": True, "has_video": False}, "auto", UndeterminedError, f"no speech.*{SPEAK}"),
+        ({"silent": True, "faces": 0}, "auto", UndeterminedError, f"no speech.*no face.*{SPEAK}"),
+        ({"has_audio": False, "faces": 0}, "auto", UndeterminedError, f"no speech.*no face.*{SPEAK}"),
+        ({"silent": True}, "audio", UndeterminedError, f"no speech.*{LOOK}"),
+        ({"silent": True, "faces": 0}, "audio", UndeterminedError, f"no speech.*{SPEAK}"),
         ({}, "sound", AVSyncError, "modality is 'sound': it must be one of auto, audio, video, both"),
     ],
 )
 def test_what_is_missing_is_said(
     clip: Clip, made: dict[str, object], modality: str, error: type[AVSyncError], message: str
 ) -> None:
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message) as raised:
         align(clip(**made), TEXT, modality=modality)
+    if isinstance(raised.value, UndeterminedError):
+        assert raised.value.reason == "no_speech"
 
 
 def test_the_text_is_checked_before_the_clip_is_read() -> None:
