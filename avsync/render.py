@@ -122,10 +122,13 @@ def painter(clip: Clip, alignment: Alignment, tracks: tuple[LipTrack, ...]) -> P
 
 
 def speaker(offset: Offset | None, time: float) -> int:
-    """The face that speaks at a time: the segment's, or the first face where there is none."""
+    """The face that speaks at a time: that of the nearest segment, or the first face where there is none."""
     segments = () if offset is None else offset.segments
     # A segment ends with the time of its last frame, which belongs to it; the later one has a shared frame.
-    return next((part.face for part in reversed(segments) if part.start <= time <= part.end), 0)
+    nearest = min(
+        reversed(segments), key=lambda part: max(part.start - time, time - part.end, 0.0), default=None
+    )
+    return 0 if nearest is None else nearest.face
 
 
 def write_video(clip: Clip, target: Path, paint: Paint) -> None:

@@ -243,6 +243,19 @@ def test_the_speaker_of_the_segment_gets_the_box(flash_and_beep):
         assert (picture[45:55, empty] == 0).all()
 
 
+@pytest.mark.parametrize(
+    ("time", "face"),
+    [(-1.0, 2), (0.5, 2), (1.0, 2), (1.4, 2), (1.6, 1), (2.5, 1), (3.0, 0), (3.5, 0), (9.0, 0)],
+)
+def test_between_segments_the_nearest_speaks(time, face):
+    parts = (Segment(0.5, 1.0, 0.0, 2), Segment(2.0, 3.0, 0.0, 1), Segment(3.0, 4.0, 0.0, 0))
+    assert render.speaker(offset_of(0.0, parts), time) == face
+
+
+def test_without_segments_the_first_face_speaks():
+    assert render.speaker(None, 1.0) == render.speaker(undetermined("ambiguous"), 1.0) == 0
+
+
 def test_no_box_where_no_mouth_was_found():
     picture = np.zeros((40, 40, 3), np.uint8)
     overlay.draw_box(picture, np.full(4, np.nan, np.float32), overlay.BOX)
