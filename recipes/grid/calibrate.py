@@ -1,6 +1,7 @@
-"""Measure bias and confidence on the validation speakers and write the weights that ship.
+r"""Measure bias and confidence on the validation speakers and write the weights that ship.
 
-    python recipes/grid/calibrate.py --weights RUN/step-03600.safetensors --grid CACHE --out avsync/weights
+    python recipes/grid/calibrate.py --weights RUN/step-02400.safetensors \
+        --grid CACHE/grid --out avsync/weights
 
 The bias is the mean over the speakers of their median error on whole clips; the spread is what the
 bootstrap misses of it. The confidence is a logistic regression on `offset.evidence`: parts of 1 to 3 seconds
@@ -156,12 +157,12 @@ def main() -> None:
     clips = [load_utterance(path) for path in paths if part(path.stem.split("-")[0]) == "validation"]
     strangers = [load_utterance(path) for path in paths if path.stem.startswith("s4-")][:20]
 
-    entire = [trial for clip in clips for trial in whole(clip, model, rng)]
-    errors: dict[str, list[float]] = {speaker: [] for speaker in sorted({clip.speaker for clip in clips})}
+    by_speaker: dict[str, list[Trial]] = {}
     for clip in clips:
-        errors[clip.speaker] += [trial.error_ms for trial in whole(clip, model, rng)]
-    medians = [float(np.median(values)) for values in errors.values()]
-    print("median error by speaker, ms:", dict(zip(errors, np.round(medians, 1), strict=True)))
+        by_speaker.setdefault(clip.speaker, []).extend(whole(clip, model, rng))
+    entire = [trial for group in by_speaker.values() for trial in group]
+    medians = [float(np.median([trial.error_ms for trial in group])) for group in by_speaker.values()]
+    print("median error by speaker, ms:", dict(zip(by_speaker, np.round(medians, 1).tolist(), strict=True)))
     bias_ms = round(float(np.mean(medians)), 1)
     others = [[o for o in clips if o.speaker != clip.speaker] + strangers for clip in clips]
     examples = [

@@ -1,6 +1,6 @@
 """Prepare GRID clips: decode, track the mouth, read the word times; one .npz an utterance.
 
-    python recipes/grid/prepare.py --grid DIR --out CACHE [--workers 2]
+    python recipes/grid/prepare.py --grid DIR --out CACHE/grid [--workers 2]
 
 DIR is either a pack with `manifest.csv` (columns speaker, utterance, path, align_path, transcript) or the
 official layout: one folder a speaker with its videos (`s1/bbaf2n.mpg`, also nested: `s1/video/...`) and

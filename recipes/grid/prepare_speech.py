@@ -1,6 +1,6 @@
 """Prepare sound without pictures for the speech encoder's phones: speechocean762, and speech of flite.
 
-    python recipes/grid/prepare_speech.py --speechocean DIR --flite 3000 --out CACHE
+    python recipes/grid/prepare_speech.py --speechocean DIR --flite 3000 --out CACHE/speech
 
 speechocean762 (its README: free for commercial and non-commercial use) has transcripts, no times. flite
 (BSD-like licence, `apt-get install flite`) prints the exact end of every phone it speaks; its sentences are

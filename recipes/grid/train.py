@@ -1,6 +1,6 @@
 """Train both encoders on prepared GRID clips (and sound-only speech), checkpoint on validation speakers.
 
-    python recipes/grid/train.py --grid CACHE --speech CACHE --out RUN --steps 3000
+    python recipes/grid/train.py --grid CACHE/grid --speech CACHE/speech --out RUN
 
 Writes RUN/last.ckpt (resume with --resume), RUN/step-N.safetensors after each validation, and RUN/log.csv.
 """
@@ -165,6 +165,11 @@ def main() -> None:
     lightning.seed_everything(options.seed)
 
     every = [load_utterance(path) for path in sorted(options.grid.glob("*.npz"))]
+    blind = [u.name for u in every if u.lips is None]
+    if blind:
+        parser.error(
+            f"{options.grid}: {blind[0]} has no picture: --grid takes the folder that prepare.py wrote"
+        )
     validation = [u for u in every if part(u.speaker) == "validation"]
     training = [targets.rough(u) for u in every if part(u.speaker) == "train"]
     sound_sets: list[list[Utterance]] = []
