@@ -126,8 +126,11 @@ def write(alignment: Alignment, path: str | Path, overwrite: bool = False) -> No
     folder is missing.
     """
     text = WRITERS[check_suffix(path)](alignment)
+    # Bytes of a file name or a --text that are no UTF-8 are lone surrogates in Python: as \udce9, which is
+    # JSON's escape too, they can be written.
+    data = text.encode("utf-8", errors="backslashreplace")
     with atomic_path(Path(path), overwrite=overwrite) as temporary:
-        temporary.write_bytes(text.encode("utf-8"))
+        temporary.write_bytes(data)
 
 
 def _word(word: Word) -> dict[str, Any]:

@@ -191,6 +191,18 @@ def test_json_has_no_minus_zero_and_keeps_letters() -> None:
     assert "naïve" in text
 
 
+@pytest.mark.parametrize("suffix", [".json", ".srt", ".vtt", ".TextGrid"])
+def test_names_and_words_that_are_no_utf8_are_written(tmp_path: Path, suffix: str) -> None:
+    odd = b"caf\xe9".decode("utf-8", errors="surrogateescape")
+    alignment = made(word(odd, 0.1, 0.4), word("naïve", 0.4, 0.8), source=f"{odd}.mp4")
+    export.write(alignment, tmp_path / f"talk{suffix}")
+    text = (tmp_path / f"talk{suffix}").read_bytes().decode()
+    assert "caf\\udce9" in text
+    assert "naïve" in text
+    if suffix == ".json":
+        assert json.loads(text) == export.to_json_dict(alignment)
+
+
 def test_subtitles_break_at_pauses_sentences_and_length() -> None:
     words = [word("One", 0.0, 0.3), word("two.", 0.3, 0.6), word("Three", 0.7, 1.0), word("four", 1.6, 2.0)]
     long = [word("extraordinary", 3 + n * 0.2, 3.2 + n * 0.2) for n in range(12)]
