@@ -92,7 +92,7 @@ def correct(
             )
         offset_ms = found.ms
     if dry_run:
-        _sound_to_shift(source, offset_ms)
+        _check_shiftable(source, offset_ms)
         return Correction(str(source), str(target), offset_ms, None, dry_run=True)
     shift_audio(source, target, offset_ms, overwrite=overwrite)
     try:
@@ -119,15 +119,15 @@ def shift_audio(
     """
     source, target = Path(source), Path(target)
     _check_target(source, target, overwrite)
-    audio = _sound_to_shift(source, shift_ms)
+    _check_shiftable(source, shift_ms)
     shift = shift_to_fraction(shift_ms)
     with atomic_path(target, overwrite=overwrite) as temporary:
-        _copy(source, temporary, target, shift, _lift(source, audio, shift))
+        _copy(source, temporary, target, shift, _lift(source, shift))
         _check_shift(source, temporary, target, shift)
 
 
-def _sound_to_shift(source: Path, shift_ms: float) -> int:
-    """Index of the sound that can be shifted that far against a picture; `MediaError` where there is none."""
+def _check_shiftable(source: Path, shift_ms: float) -> None:
+    """Raise `MediaError` unless there is sound that can be shifted that far against a picture."""
     if not abs(shift_ms) <= MAX_SHIFT_MS:
         raise MediaError(
             f"the sound cannot be shifted by {shift_ms} ms. Give at most a day, {MAX_SHIFT_MS:.0f} ms."
@@ -140,7 +140,6 @@ def _sound_to_shift(source: Path, shift_ms: float) -> int:
                 f"{source} has no {missing} stream (found: {info.describe()}): there is nothing to shift "
                 "the sound against. Give a file with both."
             )
-    return info.audio
 
 
 def _check_target(source: Path, target: Path, overwrite: bool) -> None:
@@ -162,16 +161,28 @@ def _suffixes() -> set[str]:
     return found
 
 
-def _lift(source: Path, audio: int, shift: Fraction) -> Fraction:
-    """How much later all streams must be so that the shifted sound does not start before zero.
+def _lift(source: Path, shift: Fraction) -> Fraction:
+    """How much later all streams must be so that no shifted sound starts before zero."""
+    with open_media(source) as container:
+        tracks = [stream.index for stream in container.streams.audio]
+    starts = [start for index in tracks if (start := _first_sound(source, index)) is not None]
+    return max(Fraction(0), -(min(starts, default=Fraction(0)) + shift))
 
-    The first *audible* sample counts: AAC priming lies before zero and belongs there.
+
+def _first_sound(source: Path, index: int) -> Fraction | None:
+    """Seconds at which a stream's first *audible* sample stands: AAC priming lies before zero and belongs
+    there. That of the first packet where nothing can be decoded; None for an empty stream.
     """
     with open_media(source) as container:
-        for frame in decode(container, [container.streams[audio]]):
+        stream = container.streams[index]
+        for frame in decode(container, [stream]) if stream.codec_context is not None else ():
             if frame.pts is not None and frame.time_base is not None:
-                return max(Fraction(0), -(frame.pts * frame.time_base + shift))
-    return max(Fraction(0), -shift)
+                return frame.pts * frame.time_base
+    with open_media(source) as container:
+        for packet in readable(container, [container.streams[index]]):
+            if packet.pts is not None:
+                return packet.pts * packet.time_base
+    return None
 
 
 def _copy(source: Path, temporary: Path, target: Path, shift: Fraction, lift: Fraction) -> None:

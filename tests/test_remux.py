@@ -1,5 +1,6 @@
 """Shifting the sound by time stamps: measured by loading what was written."""
 
+import contextlib
 import os
 import sys
 import types
@@ -8,6 +9,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from flashbeep import find_beeps, read_number, render
 
 from avsync import media, remux
@@ -134,6 +136,47 @@ def rich_clip(path, rotation=90):
         caption.duration = 400
         out.mux(caption)
     return path
+
+
+def two_tracks(path, chosen_starts, other_starts):
+    """A picture and two sound tracks that start at their own times; the first is the one that is measured."""
+    picture = render(path.with_name("picture.mkv"), audio=None, b_frames=0).path
+    sound = render(path.with_name("sound.mkv"), video=None, audio="flac").path
+    with contextlib.ExitStack() as stack:
+        inputs = [stack.enter_context(av.open(str(name))) for name in (picture, sound, sound)]
+        out = stack.enter_context(av.open(str(path), "w"))
+        copies = [out.add_stream_from_template(one.streams[0]) for one in inputs]
+        copies[1].disposition, copies[2].disposition = Disposition.default, Disposition(0)
+        for one, copy, start in zip(inputs, copies, (0, chosen_starts, other_starts), strict=True):
+            for packet in one.demux():
+                if packet.size:
+                    packet.pts += round(start / packet.time_base)
+                    packet.dts += round(start / packet.time_base)
+                    packet.stream = copy
+                    out.mux(packet)
+    return path
+
+
+def starts(path) -> list[float]:
+    """Seconds at which each of three streams starts: its first picture, or its first audible sample."""
+    found = []
+    for index in range(3):
+        with av.open(str(path)) as container:
+            frame = next(container.decode(container.streams[index]))
+            found.append(float(frame.pts * frame.time_base))
+    return found
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+@pytest.mark.parametrize("chosen", [Fraction(0), Fraction(1, 5), Fraction(2, 5)])
+def test_the_earliest_sound_track_decides_how_far_all_move(tmp_path, suffix, chosen):
+    source, out = two_tracks(tmp_path / "in.mkv", chosen, Fraction(1, 10)), tmp_path / f"out.{suffix}"
+    assert media.probe(source).audio == 1
+    remux.shift_audio(source, out, -300.0)
+    lift = max(0.3 - float(chosen), 0.2)
+    picture, *sounds = starts(source)
+    assert starts(out) == pytest.approx([picture + lift, *(t - 0.3 + lift for t in sounds)], abs=2e-3)
+    assert min(starts(out)[1:]) == pytest.approx(0, abs=2e-3)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
