@@ -25,7 +25,7 @@ def readable(source: InputContainer, streams: list[Stream]) -> Iterator[Packet]:
             yield packet
     if damage.broken_off:
         warnings.warn(
-            f"{source.name}: reading broke off ({damage.broken_off}); the rest is not copied", stacklevel=6
+            f"{source.name}: reading broke off ({damage.broken_off}); the rest is not copied", stacklevel=7
         )
 
 

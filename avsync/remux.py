@@ -22,7 +22,7 @@ from av.stream import Stream
 
 from avsync.decode import decode
 from avsync.errors import AVSyncError, MediaError, UndeterminedError
-from avsync.outputs import atomic_path, check_output
+from avsync.outputs import atomic_path, check_output, trial_path
 from avsync.packets import complete_times, display_order, keep_rising, move, packet_times, readable
 from avsync.streams import describe, open_media
 from avsync.timebase import seconds_to_ms, shift_to_fraction
@@ -74,9 +74,9 @@ def correct(
 ) -> Correction:
     """Measure the offset of `source`, write a copy without it, and measure that again.
 
-    `offset_ms` is taken instead of the first measurement. `dry_run` measures and writes nothing. Raises
-    `UndeterminedError` when the offset is not determined, `MediaError` for files that cannot be read or
-    written.
+    `offset_ms` is taken instead of the first measurement. `dry_run` leaves no file: the copy is written
+    beside `target`, so that all is refused that could not be written, and removed. Raises `UndeterminedError`
+    when the offset is not determined, `MediaError` for files that cannot be read or written.
     """
     from avsync.offset import detect_offset  # the models are loaded only where something is measured
 
@@ -92,7 +92,8 @@ def correct(
             )
         offset_ms = found.ms
     if dry_run:
-        _check_shiftable(source, offset_ms)
+        with trial_path(target, overwrite=overwrite) as temporary:
+            _write_shifted(source, temporary, target, offset_ms)
         return Correction(str(source), str(target), offset_ms, None, dry_run=True)
     shift_audio(source, target, offset_ms, overwrite=overwrite)
     try:
@@ -119,11 +120,16 @@ def shift_audio(
     """
     source, target = Path(source), Path(target)
     _check_target(source, target, overwrite)
+    with atomic_path(target, overwrite=overwrite) as temporary:
+        _write_shifted(source, temporary, target, shift_ms)
+
+
+def _write_shifted(source: Path, temporary: Path, target: Path, shift_ms: float) -> None:
+    """Write what shall become `target`, and see that the sound moved."""
     _check_shiftable(source, shift_ms)
     shift = shift_to_fraction(shift_ms)
-    with atomic_path(target, overwrite=overwrite) as temporary:
-        _copy(source, temporary, target, shift, _lift(source, shift))
-        _check_shift(source, temporary, target, shift)
+    _copy(source, temporary, target, shift, _lift(source, shift))
+    _check_shift(source, temporary, target, shift)
 
 
 def _check_shiftable(source: Path, shift_ms: float) -> None:
@@ -261,7 +267,7 @@ def _add_streams(
             warnings.warn(
                 f"{target}: the {stream.type} stream {stream.index} ({name}) is left out; {target.suffix} "
                 "cannot hold it",
-                stacklevel=5,
+                stacklevel=6,
             )
             continue
         if target.suffix.lower() in MP4_SUFFIXES and _codec_tag(stream) == "hvc1":
@@ -332,5 +338,5 @@ def _check_shift(source: Path, temporary: Path, target: Path, shift: Fraction) -
         warnings.warn(
             f"{target}: {shown} pictures before the start, hidden by the edit list of {source}, are visible "
             "in it",
-            stacklevel=3,
+            stacklevel=4,
         )

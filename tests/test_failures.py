@@ -133,6 +133,18 @@ def test_a_dry_run_refuses_what_the_real_one_would(bad, kind, capsys):
     assert not Path("out.mp4").exists()
 
 
+@pytest.mark.parametrize("target", ["out.avi", "out.webm"])
+def test_a_dry_run_refuses_a_container_that_the_real_one_would(bad, target, capsys):
+    name = bad("no_face")
+    said = []
+    for words in ([], ["--dry-run"]):
+        assert main(["correct", name, target, "--offset-ms", "100", *words]) == 2
+        said.append(capsys.readouterr())
+    assert said[0] == said[1]
+    assert said[0].err.startswith("avsync: error: ")
+    assert [p.name for p in Path().iterdir()] == [name]
+
+
 def test_an_unknown_container_is_refused_before_the_measurement(bad, capsys):
     assert main(["correct", bad("no_face"), "out.xyz"]) == 2  # 3 when it was measured first
     assert "no container is known by the ending '.xyz'" in capsys.readouterr().err

@@ -331,7 +331,24 @@ def test_dry_run_writes_nothing(tmp_path, measured):
     fix = remux.correct(source, tmp_path / "fixed.mp4", dry_run=True)
     assert (fix.dry_run, fix.after_ms) == (True, None)
     assert fix.before_ms == pytest.approx(120, abs=1)
-    assert not (tmp_path / "fixed.mp4").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["sync.mp4", "talk.mp4"]
+    (tmp_path / "fixed.mp4").write_text("mine")
+    assert (
+        remux.correct(source, tmp_path / "fixed.mp4", dry_run=True, overwrite=True).before_ms == fix.before_ms
+    )
+    assert (tmp_path / "fixed.mp4").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["out.avi", "out.webm", "out.xyz"])
+def test_a_dry_run_refuses_the_container_that_the_real_run_would(tmp_path, flash_and_beep, name):
+    source = flash_and_beep("mp4").path
+    said = []
+    for dry_run in (True, False):
+        with pytest.raises(MediaError) as caught:
+            remux.correct(source, tmp_path / name, offset_ms=118.4, dry_run=dry_run)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_undetermined_changes_nothing(tmp_path, measured):
