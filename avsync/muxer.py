@@ -1,0 +1,164 @@
+"""Copying a file's packets into another container, with streams, tags, chapters and dispositions, the sound
+moved.
+"""
+
+import contextlib
+import warnings
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import av
+from av.codec import CodecContext
+from av.container import InputContainer, OutputContainer
+from av.stream import Stream
+
+from avsync.errors import MediaError
+from avsync.packets import complete_times, display_order, keep_rising, move, readable
+from avsync.streams import open_media
+
+MUXER_OPTIONS = {
+    # Sound and picture may lie seconds apart after a shift: wait for both, however far.
+    "max_interleave_delta": "0",
+}
+MP4_SUFFIXES = (".mp4", ".mov", ".m4v", ".3gp")
+MP4_COPY_OPTIONS = {
+    # The start of a stream is written in ticks of the movie: the default of 1 ms would round the shift.
+    "movie_timescale": "90000",
+    "movflags": "+faststart",
+}
+BITEXACT = 0x400
+"""FFmpeg's flag for a file without random ids and dates: the same input gives the same bytes."""
+
+STALE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+"""Tags that describe the old file, not its content."""
+
+
+@cache
+def writable_suffixes() -> set[str]:
+    """The endings, without the dot, by which FFmpeg knows what it can write."""
+    found: set[str] = set()
+    for name in av.formats_available:
+        with contextlib.suppress(ValueError):  # a format that can only be read
+            found |= av.ContainerFormat(name, "w").extensions
+    return found
+
+
+def copy_shifted(source: Path, temporary: Path, target: Path, shift: Fraction, lift: Fraction) -> None:
+    """Copy all streams of `source`, `lift` seconds later and the sound by `shift` more.
+
+    Written to `temporary`, which shall become `target`. Raises `MediaError` when the container cannot hold
+    picture or sound, or cannot be written.
+    """
+    # Muxers accept some streams (timecode, telemetry) and refuse them when the header is written: leave out
+    # the least important kind first.
+    refused: set[str] = set()
+    while True:
+        with open_media(source) as container:
+            kinds = {s.type for s in container.streams} - refused
+            extras = [kind for kind in ("data", "attachment", "subtitle") if kind in kinds]
+            try:
+                _write(container, temporary, target, shift, lift, refused)
+                return
+            except (av.FFmpegError, ValueError) as error:
+                if not extras:
+                    raise MediaError(
+                        f"{target} cannot be written: {getattr(error, 'strerror', None) or error}. "
+                        "Choose another container for the output, such as .mkv or .mp4."
+                    ) from error
+        refused.add(extras[0])
+
+
+def _write(
+    source: InputContainer,
+    temporary: Path,
+    target: Path,
+    shift: Fraction,
+    lift: Fraction,
+    refused: set[str],
+) -> None:
+    last_dts: dict[int, int] = {}
+    order, earlier = display_order(Path(source.name.removeprefix("file:")))
+    with _open_output(temporary, target) as out:
+        streams = _add_streams(source, out, target, refused)
+        out.metadata.update(_lasting(source.metadata))
+        _copy_chapters(source, out, lift)
+        out.start_encoding()
+        for packet in complete_times(readable(source, list(streams))):
+            stream = packet.stream
+            if order and stream.type == "video" and packet.pts is not None and packet.dts is not None:
+                packet.pts, packet.dts = order.get(packet.pts, packet.pts), packet.dts - earlier
+            move(packet, lift + shift if stream.type == "audio" else lift)
+            keep_rising(packet, last_dts, streams[stream].time_base)
+            packet.stream = streams[stream]
+            out.mux(packet)
+
+
+def _open_output(temporary: Path, target: Path) -> OutputContainer:
+    options = dict(MUXER_OPTIONS)
+    if target.suffix.lower() in MP4_SUFFIXES:
+        options |= MP4_COPY_OPTIONS
+    out = av.open(f"file:{temporary}", "w", container_options=options)
+    out.flags |= BITEXACT
+    return out
+
+
+def _add_streams(
+    source: InputContainer, out: OutputContainer, target: Path, refused: set[str]
+) -> dict[Stream, Stream]:
+    streams: dict[Stream, Stream] = {}
+    chapters = source.chapters()
+    for stream in source.streams:
+        try:
+            if stream.type == "data" and not _codec_name(stream) and chapters:
+                continue  # the track in which MP4 keeps its chapters, which are copied as such
+            if stream.type in refused:
+                raise ValueError("refused by the muxer")
+            copy = out.add_stream_from_template(stream, opaque=True)
+        except (ValueError, av.FFmpegError, AttributeError) as error:
+            name = _codec_name(stream) or "unknown codec"
+            if stream.type in ("video", "audio"):
+                raise MediaError(
+                    f"{target.suffix} cannot hold the {stream.type} stream ({name}) of the input. "
+                    "Give the output the ending .mkv, or that of the input."
+                ) from error
+            warnings.warn(
+                f"{target}: the {stream.type} stream {stream.index} ({name}) is left out; {target.suffix} "
+                "cannot hold it",
+                stacklevel=6,
+            )
+            continue
+        if target.suffix.lower() in MP4_SUFFIXES and _codec_tag(stream) == "hvc1":
+            copy.codec_context.codec_tag = "hvc1"  # Apple's players insist on it
+        copy.metadata.update(_lasting(stream.metadata))
+        copy.disposition = stream.disposition
+        streams[stream] = copy
+    return streams
+
+
+def _codec_name(stream: Stream) -> str | None:
+    context: CodecContext | None = stream.codec_context
+    return context.name if context is not None else None
+
+
+def _codec_tag(stream: Stream) -> str | None:
+    try:
+        return stream.codec_context.codec_tag if stream.type == "video" else None
+    except UnicodeDecodeError:  # tags are four bytes, not always letters
+        return None
+
+
+def _lasting(metadata: dict[str, str]) -> dict[str, str]:
+    return {k: v for k, v in metadata.items() if k.lower() not in STALE_TAGS}
+
+
+def _copy_chapters(source: InputContainer, out: OutputContainer, lift: Fraction) -> None:
+    chapters = source.chapters()
+    for chapter in chapters:
+        time_base = chapter["time_base"] or Fraction(1, 1000)
+        by = round(lift / time_base)
+        chapter["end"] += by
+        # MP4 lays chapters end to end from zero: what is new before the first one belongs to it.
+        chapter["start"] += by if chapter["start"] > 0 else 0
+    if chapters:
+        out.set_chapters(chapters)
