@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         arguments = parse(argv)
-        with _warnings_in_one_line(), one_thread():
+        with one_thread():
             code = COMMANDS[arguments.command](arguments)
         sys.stdout.flush()
         return code
@@ -177,18 +177,22 @@ def _info(arguments: Namespace, file: str) -> Result:
 def _attempt(arguments: Namespace, file: str, work: Callable[[Namespace, str], Result]) -> int:
     """Do the work on one file and print its result; what is wrong with a file costs only that file."""
     as_json = getattr(arguments, "json", False)
+    told: list[str] = []
     try:
-        result = work(arguments, file)
+        with _warnings_into(told):
+            result = work(arguments, file)
     except UndeterminedError as error:
         result = Result({"file": file, "error": str(error), "reason": error.reason}, str(error), UNDETERMINED)
     except (UsageError, BrokenPipeError):
         raise
     except Exception as error:
         message = _describe_error(file, error)
-        _complain("error", message)
+        _complain("error", message)  # alone: what was only a warning matters no more
         if as_json:
             print(report.to_line({"file": file, "error": message}), flush=True)
         return BAD
+    for warning in told:
+        _complain("warning", warning)
     print(report.to_line(result.json) if as_json else result.text, flush=True)
     return result.code
 
@@ -225,20 +229,18 @@ def _transcript(arguments: Namespace) -> str:
 
 
 @contextmanager
-def _warnings_in_one_line() -> Iterator[None]:
-    """Python warnings meant for the user become lines on stderr, each text once."""
-    said: set[str] = set()
+def _warnings_into(told: list[str]) -> Iterator[None]:
+    """Collect the Python warnings meant for the user, each text once and on one line."""
 
-    def show(message: Warning | str, *_: object, **__: object) -> None:
+    def note(message: Warning | str, *_: object, **__: object) -> None:
         text = _one_line(str(message))
-        if text not in said:
-            said.add(text)
-            _complain("warning", text)
+        if text not in told:
+            told.append(text)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations of other packages are nothing to the user
         warnings.filterwarnings("always", category=UserWarning)
-        warnings.showwarning = show
+        warnings.showwarning = note
         yield
 
 

@@ -265,6 +265,19 @@ def test_outputs_are_checked_before_the_work(clip, monkeypatch, capsys):
     assert capsys.readouterr().err == ("avsync: error: ./a.srt is named twice as an output; name each once\n")
 
 
+@pytest.mark.parametrize("command", ["align", "annotate"])
+def test_neither_speech_nor_face_is_undetermined(flash_and_beep, tmp_path, monkeypatch, capsys, command):
+    """A flash and a beep: no face, and what the model hears in it is set to be silence."""
+    module = sys.modules["avsync.align"]  # `avsync.align` is the function
+    monkeypatch.setattr(module, "_has_speech", lambda sound, config: False)
+    output = tmp_path / ("out.mp4" if command == "annotate" else "out.srt")
+    assert main([command, str(flash_and_beep().path), "-o", str(output), "--text", "place blue"]) == 3
+    out, err = capsys.readouterr()
+    assert "no speech to be heard and no face to be seen. Give a clip in which somebody speaks." in out
+    assert err == ""
+    assert not output.exists()
+
+
 # annotate, sample, info
 
 
@@ -372,6 +385,25 @@ def test_warnings_are_lines_on_stderr(clip, monkeypatch, capsys):
     monkeypatch.setattr(cli, "detect_offset", warn)
     assert main(["offset", clip]) == 0
     assert capsys.readouterr().err == "avsync: warning: clip.mp4 is truncated\n"
+
+
+def test_an_error_drops_the_warnings_of_its_file_only(clip, monkeypatch, capsys):
+    endings = iter([None, avsync.MediaError("clip.mp4 is broken. Repair it."), None])
+
+    def warn(clip, max_offset_ms):
+        warnings.warn("clip.mp4 is truncated", stacklevel=2)
+        error = next(endings)
+        if error is not None:
+            raise error
+        return undetermined("no_face")
+
+    monkeypatch.setattr(cli, "detect_offset", warn)
+    assert main(["offset", clip, clip, clip]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "avsync: warning: clip.mp4 is truncated",
+        "avsync: error: clip.mp4 is broken. Repair it.",
+        "avsync: warning: clip.mp4 is truncated",
+    ]
 
 
 def test_a_defect_is_one_line_too(clip, monkeypatch, capsys):
