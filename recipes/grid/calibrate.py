@@ -3,10 +3,11 @@ r"""Measure bias and confidence on the validation speakers and write the weights
     python recipes/grid/calibrate.py --weights RUN/step-02400.safetensors \
         --grid CACHE/grid --out avsync/weights
 
-The bias is the mean over the speakers of their median error on whole clips; the spread is what the
-bootstrap misses of it. The confidence is a logistic regression on `offset.evidence`: parts of 1 to 3 seconds
-with moved sound, clean and noisy, and the same parts with the sound of other clips or with noise alone (a
-third of all), where every answer is wrong. Written as avsync-<first 8 hex of its SHA-256>.safetensors.
+The bias is the mean over the speakers of their median error on whole clips; the spread is what a new
+speaker's may differ by. The confidence is a logistic regression on `offset.evidence`: parts of 1 to 3
+seconds with moved sound, clean and noisy, and the same parts with the sound of other clips or with noise
+alone (a third of all), where every answer is wrong. Written as avsync-<first 8 hex of its
+SHA-256>.safetensors.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from scipy.optimize import minimize
+from scipy.stats import t
 from split import part
 
 from avsync import offset
@@ -28,15 +30,11 @@ from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One measurement: evidence (5,), error in ms, is there a truth, bootstrap errors (W,) in ms.
-
-    The bias is not removed from the errors.
-    """
+    """One measurement: evidence (5,), error in ms (bias not removed), and whether a true offset exists."""
 
     evidence: np.ndarray
     error_ms: float
     genuine: bool
-    peaks: np.ndarray
 
 
 def cut(lips: LipGrid, first: int, steps: int) -> LipGrid:
@@ -60,7 +58,7 @@ def measure(lips: LipGrid, heard: Vectors, true_ms: float, model: AVSync, genuin
     raw = offset.peak(curve, lags)
     peaks = offset.bootstrap(scores, lags, config)
     facts = offset.evidence(curve, peaks, raw, lags, len(scores))
-    return Trial(facts, raw - true_ms, genuine, peaks - true_ms)
+    return Trial(facts, raw - true_ms, genuine)
 
 
 def trials(
@@ -111,14 +109,10 @@ def fit(examples: list[Trial], bias_ms: float) -> tuple[float, ...]:
     return tuple(round(float(value), 4) for value in minimize(loss, np.zeros(x.shape[1])).x)
 
 
-def fit_spread(examples: list[Trial], bias_ms: float) -> float:
-    """Smallest `spread_ms` with which 95 % of the intervals of right answers hold the truth."""
-    right = [trial for trial in examples if trial.genuine and abs(trial.error_ms - bias_ms) <= 40]
-    for spread_ms in range(60):
-        ends = [offset.interval(t.error_ms - bias_ms, t.peaks - bias_ms, spread_ms) for t in right]
-        if np.mean([low <= 0 <= high for low, high in ends]) >= 0.95:
-            break
-    return float(spread_ms)
+def speaker_spread(medians: list[float]) -> float:
+    """Half-width (ms) of the 95 % prediction interval of a new speaker's median error, by Student's t."""
+    count = len(medians)
+    return round(float(t.ppf(0.975, count - 1) * np.std(medians, ddof=1) * np.sqrt(1 + 1 / count)), 1)
 
 
 def report(examples: list[Trial], config: ModelConfig) -> None:
@@ -173,7 +167,7 @@ def main() -> None:
     config = replace(
         model.config,
         bias_ms=bias_ms,
-        spread_ms=fit_spread(entire + examples, bias_ms),
+        spread_ms=speaker_spread(medians),
         confidence=fit(examples, bias_ms),
     )
     model.config = config
