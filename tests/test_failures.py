@@ -1,7 +1,13 @@
 """Bad input: the error's type and message, the exit code, and that no file is left behind."""
 
+import contextlib
+import json
+import re
+import tempfile
+import wave
 from pathlib import Path
 
+import av
 import pytest
 
 import avsync
@@ -92,10 +98,84 @@ def test_nothing_is_corrected_then(bad, kind, capsys):
     assert [p.name for p in Path().iterdir()] == [name]
 
 
-def test_silence(flash_and_beep, monkeypatch, tmp_path):
-    clip = avsync.load(flash_and_beep().path)
-    clip.waveform[:] = 0
-    assert avsync.detect_offset(clip).reason == "no_speech"
+ANSWERS = {
+    #           offset, correct, align, annotate
+    "no_audio": (3, 3, 3, 3),
+    "no_video": (3, 3, 0, 2),  # words can be heard; there is nothing to draw on
+    "no_face": (3, 3, 0, 0),
+    "too_short": (3, 3, 3, 3),
+    "silence": (3, 3, 0, 0),  # words are read from the lips
+}
+"""Exit codes for clips with speech and a face, except for what the name says."""
+
+
+@pytest.fixture
+def lacking(bad, talks):
+    """`lacking(kind)`: the name of a clip of `ANSWERS`. The talking head is the source of speech and face."""
+    talk = talks[0.0][0]
+
+    def make(kind: str) -> str:
+        if kind in ("no_audio", "too_short"):  # no face either; the short one ends before the first beep
+            return bad(kind)
+        target = Path(f"{kind}.mkv")
+        with tempfile.TemporaryDirectory() as folder:
+            silence = Path(folder, "silence.wav")
+            with wave.open(str(silence), "wb") as sound:
+                sound.setparams((1, 2, 16_000, 0, "NONE", ""))
+                sound.writeframes(bytes(2 * 16_000 * 3))
+            if kind == "no_video":
+                join(target, (talk, "audio"))
+            elif kind == "no_face":
+                join(target, (Path(bad("no_face")), "video"), (talk, "audio"))
+                Path("no_face.mp4").unlink()
+            elif kind == "silence":
+                join(target, (talk, "video"), (silence, "audio"))
+        return str(target)
+
+    return make
+
+
+def join(target: Path, *parts: tuple[Path, str]) -> None:
+    """A file of one stream each of some others, all copied."""
+    with contextlib.ExitStack() as stack:
+        out = stack.enter_context(av.open(str(target), "w"))
+        sources = [stack.enter_context(av.open(str(path))).streams.get({kind: 0})[0] for path, kind in parts]
+        copies = [out.add_stream_from_template(source) for source in sources]
+        for source, copy in zip(sources, copies, strict=True):
+            for packet in source.container.demux(source):
+                if packet.size:
+                    packet.stream = copy
+                    out.mux(packet)
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_clips_that_lack_something(lacking, kind, capsys):
+    name = lacking(kind)
+    codes = dict(zip(("offset", "correct", "align", "annotate"), ANSWERS[kind], strict=True))
+    for command, code in codes.items():
+        words = [name if word == "IN" else word for word in COMMANDS[command]]
+        assert main(words) == code, command
+        out, err = capsys.readouterr()
+        lines = err.splitlines()
+        if code == 2:
+            assert (out, len(lines)) == ("", 1)
+            assert err.startswith("avsync: error: ")
+        else:
+            assert all(line.startswith("avsync: warning: ") for line in lines)
+        assert "Traceback" not in out + err
+        assert "defect" not in out + err
+        left = sorted(str(path) for path in Path().iterdir() if str(path) != name)
+        assert left == ([words[words.index("-o") + 1]] if code == 0 else []), command
+        for path in left:
+            Path(path).unlink()
+
+
+def test_silence(lacking, capsys):
+    """A face that moves its lips, and no sound: the offset is not guessed."""
+    name = lacking("silence")
+    assert main(["offset", "--json", name]) == 3
+    line = json.loads(capsys.readouterr().out)
+    assert (line["offset_ms"], line["verdict"], line["reason"]) == (None, "undetermined", "no_speech")
 
 
 @pytest.mark.parametrize("command", ["correct", "annotate"])
@@ -156,13 +236,20 @@ def test_an_error_is_the_only_line(bad, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_truncated_file_that_still_opens_is_read_with_a_warning(flash_and_beep, tmp_path, capsys):
+@pytest.mark.parametrize(("command", "code"), [("info", 0), ("offset", 3)])
+def test_a_truncated_file_that_still_opens_is_read_with_a_warning(
+    flash_and_beep, tmp_path, capsys, command, code
+):
     whole = flash_and_beep("mkv", audio="flac").path.read_bytes()
     cut = tmp_path / "cut.mkv"
     cut.write_bytes(whole[: len(whole) // 2])
-    assert main(["info", str(cut)]) in (0, 2)
-    err = capsys.readouterr().err
-    assert all(line.startswith("avsync: ") for line in err.splitlines())
+    assert main([command, str(cut)]) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(
+        rf"avsync: warning: {re.escape(str(cut))} is damaged or truncated: "
+        r"the file ends at 1\.\d\d s instead of the declared 2\.40 s",
+        line,
+    )
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "..."])
