@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 MODALITIES = ("auto", "audio", "video", "both")
+"""What `align` can be told to use; the first is its default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def align(
     source: "str | PathLike[str] | Clip",
     transcript: str,
     *,
-    modality: str = "auto",
+    modality: str = MODALITIES[0],
     config: AlignConfig | None = None,
     tracks: "tuple[LipTrack, ...] | None" = None,
 ) -> Alignment:

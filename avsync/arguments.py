@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from avsync import __version__
+from avsync.align import MODALITIES
 from avsync.offset import OffsetConfig
+
+NUMBER_OPTIONS = ("--max-offset-ms", "--offset-ms", "--fps")
+"""Options whose value may be negative, or is refused with a reason when it is."""
 
 
 class UsageError(Exception):
@@ -49,7 +54,7 @@ def build_parser() -> Parser:
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The arguments of one run. Files may stand before and after the options of `offset`."""
     parser = build_parser()
-    arguments, rest = parser.parse_known_args(argv)
+    arguments, rest = parser.parse_known_args(_with_joined_numbers(sys.argv[1:] if argv is None else argv))
     # argparse takes a list of files only where they stand together.
     files = rest[rest.index("--") + 1 :] if "--" in rest else []
     more = rest[: len(rest) - len(files)]
@@ -59,6 +64,27 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     if rest:
         arguments.file += [word for word in more if word != "--"] + files
     return arguments
+
+
+def _with_joined_numbers(words: Sequence[str]) -> list[str]:
+    """`--offset-ms -1e3` as `--offset-ms=-1e3`: argparse takes -1e3 for an option, unlike -1000."""
+    joined: list[str] = []
+    for index, word in enumerate(words):
+        if word == "--":
+            return joined + list(words[index:])
+        if joined and joined[-1] in NUMBER_OPTIONS and word.startswith("-") and _is_number(word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _add_offset(parser: Parser) -> None:
@@ -100,8 +126,8 @@ def _add_align(parser: Parser) -> None:
     )
     parser.add_argument(
         "--modality",
-        choices=("auto", "audio", "video", "both"),
-        default="auto",
+        choices=MODALITIES,
+        default=MODALITIES[0],
         help="what to listen to and look at (default: %(default)s)",
     )
     _add_json(parser)

@@ -186,7 +186,7 @@ def _attempt(arguments: Namespace, file: str, work: Callable[[Namespace, str], R
     except (UsageError, BrokenPipeError):
         raise
     except Exception as error:
-        message = _describe_error(file, error)
+        message = _describe_error(arguments, file, error)
         _complain("error", message)  # alone: what was only a warning matters no more
         if as_json:
             print(report.to_line({"file": file, "error": message}), flush=True)
@@ -197,16 +197,31 @@ def _attempt(arguments: Namespace, file: str, work: Callable[[Namespace, str], R
     return result.code
 
 
-def _describe_error(file: str, error: Exception) -> str:
+def _describe_error(arguments: Namespace, file: str, error: Exception) -> str:
     if isinstance(error, AVSyncError):
         return _one_line(str(error))
     if isinstance(error, OSError):
-        return _one_line(f"{error.filename or file}: {error.strerror or error}")
+        return _one_line(f"{_meant(arguments, error.filename) or file}: {error.strerror or error}")
     if os.environ.get("AVSYNC_DEBUG"):
         traceback.print_exception(error)
     return _one_line(
         f"{file}: {type(error).__name__}: {error} (a defect of avsync; AVSYNC_DEBUG=1 shows where)"
     )
+
+
+def _meant(arguments: Namespace, named: object) -> str | None:
+    """The file that an `OSError` is about: an output instead of its temporary file (`media.atomic_path`)."""
+    given = [getattr(arguments, option, None) for option in ("out", "plot", "output")]
+    outputs = [name for value in given if value for name in ([value] if isinstance(value, str) else value)]
+    if named is None:  # written to a file that was open already
+        return outputs[0] if len(outputs) == 1 else None
+    path = Path(str(named))
+    for name in outputs:
+        target = Path(os.path.abspath(name))  # as tempfile makes its names
+        beside = path.parent == target.parent and path.suffix == target.suffix
+        if beside and path.name.startswith(f".{target.stem[:40]}."):
+            return str(name)
+    return str(path)
 
 
 def _check_different(outputs: Sequence[str]) -> None:

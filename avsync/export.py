@@ -122,15 +122,18 @@ def check_suffix(path: str | Path) -> str:
 def write(alignment: Alignment, path: str | Path, overwrite: bool = False) -> None:
     """Write an alignment in the format that the suffix of `path` names.
 
-    Errors: MediaError when no format has the suffix, the file exists and `overwrite` is not given, or the
-    folder is missing.
+    Errors: MediaError when no format has the suffix, the file exists and `overwrite` is not given, the folder
+    is missing, or the disk is full.
     """
     text = WRITERS[check_suffix(path)](alignment)
     # Bytes of a file name or a --text that are no UTF-8 are lone surrogates in Python: as \udce9, which is
     # JSON's escape too, they can be written.
     data = text.encode("utf-8", errors="backslashreplace")
-    with atomic_path(Path(path), overwrite=overwrite) as temporary:
-        temporary.write_bytes(data)
+    try:
+        with atomic_path(Path(path), overwrite=overwrite) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:
+        raise MediaError(f"{path} cannot be written ({error.strerror}). Is the disk full?") from error
 
 
 def _word(word: Word) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The program: output for programs and people, exit codes, and what goes to which stream."""
 
 import dataclasses
+import errno
 import json
 import os
 import subprocess
@@ -15,7 +16,9 @@ import torch
 import avsync
 from avsync import cli, lips, plot, render, report, wording
 from avsync.align import Alignment, Gap, Word
+from avsync.arguments import parse
 from avsync.cli import main
+from avsync.media import atomic_path
 from avsync.offset import Offset, Segment, undetermined
 from avsync.remux import Correction
 from avsync.sample import SampleTruth, SampleWord
@@ -207,6 +210,16 @@ def test_dry_run(clip, monkeypatch, capsys):
     assert (line["before_ms"], line["after_ms"], line["dry_run"]) == (-200.0, None, True)
 
 
+@pytest.mark.parametrize("given", [["--offset-ms", "-1e2"], ["--offset-ms=-1e2"], ["--offset-ms", "-100"]])
+def test_negative_numbers_in_any_notation(given):
+    arguments = parse(["correct", "a.mp4", "b.mp4", *given])
+    assert (arguments.offset_ms, arguments.file, arguments.out) == (-100.0, "a.mp4", "b.mp4")
+
+
+def test_what_looks_like_an_option_may_be_a_file():
+    assert parse(["offset", "--", "--offset-ms", "-1e2"]).file == ["--offset-ms", "-1e2"]
+
+
 # align
 
 
@@ -345,6 +358,8 @@ def test_info(clip, capsys):
         ["correct", "a.mp4"],
         ["correct", "a.mp4", "b.mp4", "--offset-ms", "inf"],
         ["correct", "a.mp4", "b.mp4", "--offset-ms", "much"],
+        ["correct", "a.mp4", "b.mp4", "--offset-ms", "-inf"],
+        ["correct", "a.mp4", "b.mp4", "--offset-ms", "--json"],
         ["align", "a.mp4"],
         ["align", "a.mp4", "--text", "a", "--transcript", "b"],
         ["align", "a.mp4", "--text", "a", "--modality", "smell"],
@@ -417,6 +432,29 @@ def test_a_defect_is_one_line_too(clip, monkeypatch, capsys):
         line["error"]
         == "clip.mp4: TypeError: unexpected thing (a defect of avsync; AVSYNC_DEBUG=1 shows where)"
     )
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_output_that_fails_is_named_as_it_was_asked_for(clip, monkeypatch, capsys, named):
+    def annotate(source, target, **how):
+        with atomic_path(target, overwrite=False) as temporary:
+            names = (str(temporary), None, target) if named else ()
+            raise OSError(errno.ENOSPC, "No space left on device", *names)
+
+    monkeypatch.setattr(cli, "annotate", annotate)
+    Path("[new] folder").mkdir()
+    target = "[new] folder/a [1].mp4"
+    assert main(["annotate", clip, "-o", target, "--text", "a"]) == 2
+    assert capsys.readouterr().err == f"avsync: error: {target}: No space left on device\n"
+
+
+def test_other_files_are_named_as_they_are(clip, monkeypatch, capsys):
+    def annotate(source, target, **how):
+        raise PermissionError(errno.EACCES, "Permission denied", "font.ttf")
+
+    monkeypatch.setattr(cli, "annotate", annotate)
+    assert main(["annotate", clip, "-o", "out.mp4", "--text", "a"]) == 2
+    assert capsys.readouterr().err == "avsync: error: font.ttf: Permission denied\n"
 
 
 def test_interruption(clip, monkeypatch, capsys):

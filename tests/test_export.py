@@ -1,5 +1,6 @@
 """Files, byte for byte, and read back by other people's readers."""
 
+import errno
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -249,6 +250,18 @@ def test_unknown_suffix_is_refused_with_the_known_ones(tmp_path: Path) -> None:
         MediaError, match=r"talk\.doc: no format has the suffix '\.doc'.*\.json, \.srt, \.vtt, \.TextGrid"
     ):
         export.write(TWO, tmp_path / "talk.doc")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told_with_the_name_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(MediaError, match=r"[/\\]talk\.srt cannot be written \(No space left on device\)"):
+        export.write(TWO, tmp_path / "talk.srt")
     assert not list(tmp_path.iterdir())
 
 
