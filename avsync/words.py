@@ -106,7 +106,9 @@ class Word:
     plus_minus_ms: float
     """Half the width of the interval that holds the start with the probability `AlignConfig.interval`."""
     status: str
-    """`aligned`, `low`, `not_spoken` or `interpolated`."""
+    """`aligned`, `low` or `not_spoken`, by its confidence; the times of a word that is `not_spoken` are those
+    where it would fit best. `interpolated` is reserved for what has no sound to find: this version does not
+    give it, as such tokens (dashes, `[music]`) are joined to the word before them."""
     phones: tuple[Phone, ...] = ()
 
 
