@@ -16,7 +16,6 @@ import numpy as np
 
 from avsync.decode import decode
 from avsync.errors import AVSyncError, MediaError, UndeterminedError
-from avsync.muxer import MUXER_OPTIONS as MUXER_OPTIONS
 from avsync.muxer import copy_shifted, writable_suffixes
 from avsync.outputs import atomic_path, check_output, trial_path
 from avsync.packets import packet_times, readable

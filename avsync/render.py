@@ -22,9 +22,9 @@ from avsync.errors import MediaError, TextError
 from avsync.frames import Image
 from avsync.lips import LipTrack, track
 from avsync.media import Clip, atomic_path, load
+from avsync.muxer import MUXER_OPTIONS
 from avsync.offset import Offset
 from avsync.outputs import check_output
-from avsync.remux import MUXER_OPTIONS
 from avsync.text import normalise
 from avsync.timebase import frame_at, pts_to_seconds, seconds_to_pts
 
