@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from avsync.data import PhoneTimes, Utterance
 from avsync.errors import TextError
 from avsync.lattice import best_path, build
 from avsync.model import AVSync
 from avsync.pronounce import UNITS, pronounce
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.text import normalise
+from avsync.utterances import PhoneTimes, Utterance
 
 SLACK = 0.02
 """Seconds around a known word boundary in which the phones of both sides may stand."""

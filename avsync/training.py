@@ -16,10 +16,11 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.utils.data import DataLoader
 
 from avsync import augment, losses
-from avsync.data import Batch, SpeechWindow, Utterance, WindowConfig, WindowSampler
+from avsync.data import Batch, SpeechWindow, WindowConfig, WindowSampler
 from avsync.model import AVSync
 from avsync.speech import log_mel_tensor, normalise
 from avsync.text import UNITS
+from avsync.utterances import Utterance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +187,7 @@ class SyncModule(lightning.LightningModule):
 
 
 class SyncData(lightning.LightningDataModule):
-    """Batches from prepared utterances."""
+    """Batches from prepared utterances; no validation loader, for recipes measure the product itself."""
 
     def __init__(
         self,
@@ -206,7 +207,3 @@ class SyncData(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """One batch an item; drawn in this process, for the arrays are in memory."""
         return DataLoader(self.sampler, batch_size=None)
-
-    def val_dataloader(self) -> list[object]:
-        """Recipes measure the product's own numbers on validation speakers instead of a loss."""
-        return []

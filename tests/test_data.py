@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from avsync import data, speech
-from avsync.data import PhoneTimes, Utterance, WindowConfig, make_batch
+from avsync.data import WindowConfig, make_batch
 from avsync.features import LIP_POINTS, LipGrid
+from avsync.utterances import PhoneTimes, Utterance, load_utterance, save_utterance
 
 SECONDS = 3.0
 AUDIO_START = 0.02
@@ -266,8 +267,8 @@ def test_an_utterance_survives_its_file(tmp_path):
     waveform = np.rint(rng.uniform(-32767, 32767, 1600)).astype(np.int16).astype(np.float32) / 32767
     before = dataclasses.replace(talking("grüße", "s 5"), waveform=waveform)
     path = tmp_path / "u.npz"
-    data.save_utterance(before, path)
-    after = data.load_utterance(path)
+    save_utterance(before, path)
+    after = load_utterance(path)
     assert [entry.name for entry in tmp_path.iterdir()] == ["u.npz"]
     assert (after.name, after.speaker, after.words, after.audio_start) == (
         "grüße",
@@ -287,8 +288,8 @@ def test_an_utterance_survives_its_file(tmp_path):
 
 def test_an_utterance_without_picture_and_phones_survives_its_file(tmp_path):
     before = Utterance("n", "s", np.float32([2.0, -2.0, 0.5]), 0.0, ("a",), np.full((1, 2), np.nan))
-    data.save_utterance(before, tmp_path / "u.npz")
-    after = data.load_utterance(tmp_path / "u.npz")
+    save_utterance(before, tmp_path / "u.npz")
+    after = load_utterance(tmp_path / "u.npz")
     assert (after.lips, after.phones, after.timed) == (None, None, False)
     np.testing.assert_allclose(after.waveform, [1, -1, 0.5], atol=2e-5)  # clipped to full scale
     np.testing.assert_allclose(after.spoken, (0.0, 3 / 16_000))

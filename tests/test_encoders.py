@@ -9,9 +9,7 @@ from avsync import features, speech
 from avsync.encoders import (
     LIP_RATE,
     SPEECH_RATE,
-    LipEncoder,
     LipEncoderConfig,
-    SpeechEncoder,
     SpeechEncoderConfig,
 )
 
@@ -22,14 +20,12 @@ SPEECH_REACH = 13
 
 @pytest.fixture(scope="module")
 def lips():
-    torch.manual_seed(0)
-    return tiny.awake(LipEncoder(tiny.LIPS))
+    return tiny.lip_encoder()
 
 
 @pytest.fixture(scope="module")
 def sound():
-    torch.manual_seed(0)
-    return tiny.awake(SpeechEncoder(tiny.SPEECH))
+    return tiny.speech_encoder()
 
 
 def mouths(steps, seed=0):

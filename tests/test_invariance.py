@@ -7,7 +7,6 @@ import torch
 from torch.nn import functional
 
 from avsync import features, offset, speech
-from avsync.encoders import LipEncoder, SpeechEncoder
 from avsync.model import Vectors
 
 EXACT = {"atol": 2e-6, "rtol": 1e-5}
@@ -15,14 +14,12 @@ EXACT = {"atol": 2e-6, "rtol": 1e-5}
 
 @pytest.fixture(scope="module")
 def lips():
-    torch.manual_seed(0)
-    return tiny.awake(LipEncoder(tiny.LIPS))
+    return tiny.lip_encoder()
 
 
 @pytest.fixture(scope="module")
 def sound():
-    torch.manual_seed(0)
-    return tiny.awake(SpeechEncoder(tiny.SPEECH))
+    return tiny.speech_encoder()
 
 
 def raw(steps, seed=0):

@@ -7,8 +7,8 @@ import pytest
 from speech_scores import Scores, spoken
 
 from avsync import targets
-from avsync.data import Utterance
 from avsync.pronounce import UNITS, pronounce
+from avsync.utterances import Utterance
 
 TEXT = "place blue at f two now"
 PAUSES = {0: 0.4, 3: 0.15, 6: 0.3}

@@ -15,6 +15,7 @@ from avsync import data, training  # noqa: E402 - needs lightning
 from avsync.features import LipGrid  # noqa: E402
 from avsync.text import UNITS  # noqa: E402
 from avsync.training import SyncData, SyncModule, TrainingConfig  # noqa: E402
+from avsync.utterances import PhoneTimes, Utterance  # noqa: E402
 
 WINDOWS = data.WindowConfig(
     clips=4, speech_clips=2, steps=(24,), max_lag_s=0.4, shift_s=0.2, speech_seconds=1.5
@@ -38,10 +39,10 @@ def utterance(seed, speaker="s"):
     points[opened, 10:20, 1] = 3.0
     mouths = np.full((75, 96, 96), 150, np.uint8)
     mouths[opened, 40:60, 30:66] = 20
-    phones = data.PhoneTimes(np.ones(len(starts), int), starts, ends)
+    phones = PhoneTimes(np.ones(len(starts), int), starts, ends)
     grid = LipGrid(mouths, points, np.ones(75, bool), frames)
     words = np.array([[starts[0], ends[-1]]])
-    return data.Utterance(f"u{seed}", speaker, waveform, 0.0, ("ah",), words, grid, phones)
+    return Utterance(f"u{seed}", speaker, waveform, 0.0, ("ah",), words, grid, phones)
 
 
 class History(lightning.Callback):

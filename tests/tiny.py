@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from avsync.encoders import LipEncoderConfig, SpeechEncoderConfig
+from avsync.encoders import LipEncoder, LipEncoderConfig, SpeechEncoder, SpeechEncoderConfig
 from avsync.features import LIP_POINTS, LipGrid
 from avsync.lips import LipTrack
 from avsync.media import Clip
@@ -80,3 +80,15 @@ def clip(
         waveform = 0.1 * np.random.default_rng(0).normal(size=round(seconds * sample_rate))
     frames = [np.full((8, 8, 3), 128, np.uint8)] * len(times)
     return Clip("made.mp4", times, frames, np.asarray(waveform, np.float32), sample_rate, audio_start, None)  # type: ignore[arg-type]
+
+
+def lip_encoder() -> LipEncoder:
+    """A small lip encoder, always the same."""
+    torch.manual_seed(0)
+    return awake(LipEncoder(LIPS))
+
+
+def speech_encoder() -> SpeechEncoder:
+    """A small speech encoder, always the same."""
+    torch.manual_seed(0)
+    return awake(SpeechEncoder(SPEECH))

@@ -1,4 +1,4 @@
-"""Converts MediaPipe's face models (.tflite, Apache-2.0) to `avsync/weights/face-XXXXXXXX.safetensors`.
+"""Converts MediaPipe's face models (.tflite, Apache-2.0) to `avsync/weights/face-<hash>.safetensors`.
 
     python recipes/face_weights/convert.py MEDIAPIPE.whl FACE_DETECTION.tgz [--output FOLDER] [--check]
 

@@ -22,10 +22,10 @@ from scipy.stats import t
 from split import part
 
 from avsync import offset
-from avsync.data import Utterance, load_utterance
 from avsync.features import LipGrid
 from avsync.model import AVSync, ModelConfig, Vectors, read_model, save_model
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
+from avsync.utterances import Utterance, load_utterance
 
 
 @dataclass(frozen=True, slots=True)

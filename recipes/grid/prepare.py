@@ -10,6 +10,7 @@ face or without word times are left out and named.
 
 import argparse
 import csv
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -22,8 +23,8 @@ import torch
 from tqdm import tqdm
 
 from avsync import lips, media
-from avsync.data import Utterance, save_utterance
 from avsync.features import on_grid
+from avsync.utterances import Utterance, save_utterance
 
 ALIGN_UNIT = 1 / 25_000
 """Seconds of one unit of a .align file."""
@@ -40,6 +41,11 @@ class Entry:
     align: Path
 
 
+def speaker_of(path: Path) -> str:
+    """The innermost folder that is called like a speaker of GRID (`s1` to `s34`), or nothing."""
+    return next((part for part in reversed(path.parts[:-1]) if re.fullmatch(r"s\d+", part)), "")
+
+
 def entries(folder: Path) -> Iterator[Entry]:
     """All clips of a pack or of the official layout that have word times, in a fixed order."""
     manifest = folder / "manifest.csv"
@@ -53,12 +59,9 @@ def entries(folder: Path) -> Iterator[Entry]:
         return
     aligns: dict[tuple[str, str], Path] = {}
     for path in sorted(folder.rglob("*.align")):
-        speaker = next(
-            (part for part in reversed(path.relative_to(folder).parts[:-1]) if part[:1] == "s"), ""
-        )
-        aligns[speaker, path.stem] = path
+        aligns[speaker_of(path.relative_to(folder)), path.stem] = path
     for video in sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO):
-        speaker = video.relative_to(folder).parts[0]
+        speaker = speaker_of(video.relative_to(folder))
         if (speaker, video.stem) in aligns:
             yield Entry(speaker, video.stem, video, aligns[speaker, video.stem])
 

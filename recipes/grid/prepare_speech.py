@@ -19,8 +19,8 @@ import numpy as np
 from tqdm import tqdm
 
 from avsync import media
-from avsync.data import PhoneTimes, Utterance, save_utterance
 from avsync.pronounce import UNITS, dictionary
+from avsync.utterances import PhoneTimes, Utterance, save_utterance
 
 VOICES = ("slt", "rms", "awb")
 """Voices of flite whose printed durations equal their sound (kal's do not)."""

@@ -17,11 +17,12 @@ import torch
 from split import part
 
 from avsync import targets
-from avsync.data import Utterance, WindowConfig, load_utterance
+from avsync.data import WindowConfig
 from avsync.model import AVSync, ModelConfig, read_model, save_model
 from avsync.offset import OffsetConfig, lag_grid, lag_scores, peak
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.training import SyncData, SyncModule, TrainingConfig
+from avsync.utterances import Utterance, load_utterance
 
 SHARE = {"s1": 0.5, "s4": 0.2}
 """Share of the windows for the speakers with many clips; the others share the rest equally."""

@@ -1,0 +1,76 @@
+"""What the recipes read and how they split, without training anything."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+GRID = Path(__file__).parents[1] / "recipes" / "grid"
+
+
+def recipe(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"grid_{name}", GRID / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def touch(path: Path, text: str = "") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("video", "align"),
+    [
+        ("s1/bbaf2n.mpg", "s1/align/bbaf2n.align"),
+        ("s1/video/mpg_6000/bbaf2n.mpg", "alignments/s1/bbaf2n.align"),
+        ("video/s1/bbaf2n.mkv", "align/s1/bbaf2n.align"),
+    ],
+)
+def test_the_official_layouts_of_grid_are_read(tmp_path, video, align):
+    touch(tmp_path / video)
+    touch(tmp_path / align)
+    touch(tmp_path / "s2" / "bbaf2n.mpg")  # the same sentence of a speaker without word times
+    (entry,) = recipe("prepare").entries(tmp_path)
+    assert (entry.speaker, entry.name) == ("s1", "bbaf2n")
+    assert (entry.video, entry.align) == (tmp_path / video, tmp_path / align)
+
+
+def test_a_pack_with_a_manifest_is_read(tmp_path):
+    touch(
+        tmp_path / "manifest.csv",
+        "speaker,utterance,path,align_path,transcript\n"
+        "s3,sbia1a,s3/sbia1a.mkv,s3/sbia1a.align,set blue in a one again\n"
+        "s10,nocode1,s10/nocode1.mkv,,\n",
+    )
+    (entry,) = recipe("prepare").entries(tmp_path)
+    assert (entry.speaker, entry.name, entry.video) == ("s3", "sbia1a", tmp_path / "s3" / "sbia1a.mkv")
+
+
+def test_word_times_are_read_in_seconds_without_silences(tmp_path):
+    touch(tmp_path / "a.align", "0 23750 sil\n23750 29500 bin\n29500 30000 sp\n30000 74500 blue\n")
+    words, times = recipe("prepare").read_align(tmp_path / "a.align")
+    assert words == ("bin", "blue")
+    np.testing.assert_allclose(times, [[0.95, 1.18], [1.2, 2.98]])
+
+
+def test_no_speaker_is_in_two_parts_and_the_reserved_ones_are_in_none():
+    split = recipe("split")
+    parts = {speaker: split.part(speaker) for speaker in (f"s{n}" for n in range(1, 35))}
+    assert {speaker for speaker, part in parts.items() if part == "reserved"} == {
+        "s2",
+        "s24",
+        "s26",
+        "s29",
+        "s33",
+    }
+    assert not split.TEST & split.VALIDATION
+    assert {speaker for speaker, part in parts.items() if part == "test"} == split.TEST
+    assert parts["s1"] == parts["s4"] == "train"
