@@ -129,7 +129,7 @@ def ahead(frames: Iterator[Decoded]) -> Generator[Decoded]:
     if cpus() < 2:
         yield from frames
         return
-    pool = ThreadPoolExecutor(1, thread_name_prefix="avsync-decode")
+    pool, process = ThreadPoolExecutor(1, thread_name_prefix="avsync-decode"), os.getpid()
     try:
         waiting: deque[Future[Decoded | None]] = deque()
         while True:
@@ -140,4 +140,5 @@ def ahead(frames: Iterator[Decoded]) -> Generator[Decoded]:
                 return
             yield frame
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        if os.getpid() == process:  # a forked child has no such thread to wait for
+            pool.shutdown(wait=True, cancel_futures=True)

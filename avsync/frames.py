@@ -29,6 +29,7 @@ from avsync.decode import (
     use_threads,
 )
 from avsync.errors import MediaError
+from avsync.forks import watch
 from avsync.pictures import Converter, Image
 from avsync.timebase import Times, pts_to_seconds
 
@@ -179,6 +180,7 @@ class Frames(Sequence[Image]):
         self._converter = converter
         self.height, self.width = (converter.height, converter.width) if converter else (0, 0)
         self._reset()
+        watch(self)
 
     @classmethod
     def empty(cls) -> "Frames":
@@ -219,6 +221,12 @@ class Frames(Sequence[Image]):
         if container is not None:
             container.close()
 
+    def abandon(self) -> list[object]:
+        """Forget the open file (`forks`)."""
+        open_file: list[object] = [self._container, self._decoded]
+        self._reset()
+        return open_file
+
     def __getstate__(self) -> dict[str, Any]:
         hidden = ("_container", "_decoded", "_next", "_last")
         return {key: value for key, value in self.__dict__.items() if key not in hidden}
@@ -226,6 +234,7 @@ class Frames(Sequence[Image]):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._reset()
+        watch(self)
 
     # The decoder stands before frame `_next`; `_last` is the last picture and its index.
     def _reset(self) -> None:

@@ -13,6 +13,7 @@ from av.video import VideoStream
 
 from avsync.damage import Damage
 from avsync.decode import Decoded, Source, ahead, decode, frame_time, use_threads
+from avsync.forks import inherited, watch
 from avsync.frames import reordered
 from avsync.streams import open_readable
 from avsync.timebase import pts_to_seconds, seconds_to_pts
@@ -20,6 +21,10 @@ from avsync.timebase import pts_to_seconds, seconds_to_pts
 PREROLL_SECONDS = 1.0
 """Sound decoded before what is asked for: decoders need up to 80 ms to be right (Opus), and the lag between
 time stamps and samples is an average."""
+
+VAGUE_SECONDS = 3.0
+"""MPEG program streams stamp few of their pictures. After a seek FFmpeg counts from a wrong one until the
+next that is stamped: so the pictures of this long before a time are decoded and not used."""
 
 SETTLED_SECONDS = 0.1
 """The sound must have been entered at least this long before what is asked for."""
@@ -47,7 +52,9 @@ class Input:
         """`index`: of the stream."""
         self.source, self.index = source, index
         self._idle: InputContainer | None = None
+        self._lent: list[InputContainer] = []
         self._unordered: bool | None = None
+        watch(self)
         self._fresh: InputContainer | None = self._open()
         self.format = self._fresh.format.name
         stream = self._fresh.streams[index]
@@ -62,6 +69,13 @@ class Input:
             if container is not None:
                 container.close()
         self._fresh = self._idle = None
+
+    def abandon(self) -> list[object]:
+        """Forget the open files (`forks`)."""
+        files = [self._fresh, self._idle, *self._lent]
+        self._fresh = self._idle = None
+        self._lent.clear()
+        return [file for file in files if file is not None]
 
     def frames(self, start: float | None, damage: Damage) -> Generator[Decoded]:
         """Decoded frames in the order of presentation: all, or those from some time before `start` on.
@@ -82,6 +96,7 @@ class Input:
             container = self._take_fresh()
             entered = container, decode(container, [container.streams[self.index]], damage)
         container, found = entered
+        self._lent.append(container)
         try:
             yield from found
         finally:
@@ -143,11 +158,15 @@ class Input:
 
     @property
     def _preroll(self) -> float:
-        return PREROLL_SECONDS if self.kind == "audio" else 0.0
+        """How long before a time decoding begins."""
+        if self.kind == "audio":
+            return PREROLL_SECONDS
+        return VAGUE_SECONDS if self.format == "mpeg" else 0.0
 
     @property
     def _settled(self) -> float:
-        return SETTLED_SECONDS if self.kind == "audio" else 0.0
+        """How long before a time the file must have been entered."""
+        return SETTLED_SECONDS if self.kind == "audio" else self._preroll
 
     def _open(self) -> InputContainer:
         container = open_readable(self.source)
@@ -164,6 +183,9 @@ class Input:
 
     def _give_back(self, container: InputContainer) -> None:
         """Keep one that was read for later passes that seek."""
+        if inherited(container):
+            return
+        self._lent.remove(container)
         if self._idle is None:
             self._idle = container
         else:

@@ -10,6 +10,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from avsync.errors import ConfigError
+from avsync.forks import watch
 
 Image = NDArray[np.uint8]
 """(H, W, 3) RGB, or (H, W) grey."""
@@ -89,17 +90,27 @@ class Converter:
         """`first`: a frame of the stream; `aspect`: the stream's sample aspect ratio."""
         self.form = form or PictureFormat()
         self._matrix = display_matrix(first)
-        stored_width = max(round(first.width * pixel_aspect(aspect)), 1)
+        wide = first.width * pixel_aspect(aspect)
         upright = self._matrix[0] != 0
-        shown_height = first.height if upright else stored_width
-        scale = Fraction(1) if self.form.height is None else Fraction(self.form.height, shown_height)
+        shown_height = first.height if upright else wide
+        scale = Fraction(1) if self.form.height is None else self.form.height / Fraction(shown_height)
         # Of the picture as it is stored, before it is turned.
-        self._size = (max(round(first.height * scale), 1), max(round(stored_width * scale), 1))
+        self._size = (max(round(first.height * scale), 1), max(round(wide * scale), 1))
         self.height, self.width = self._size if upright else self._size[::-1]
         self._reformatter: VideoReformatter | None = None
+        watch(self)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_reformatter": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        watch(self)
+
+    def abandon(self) -> list[object]:
+        """Forget the scaler, which has threads as decoders have (`forks`)."""
+        scaler, self._reformatter = self._reformatter, None
+        return [scaler]
 
     def __call__(self, frame: av.VideoFrame) -> Image:
         """The frame as an array of its own."""
@@ -120,8 +131,8 @@ class Converter:
 def _luma(frame: av.VideoFrame) -> Image | None:
     """The first plane where that is grey in 8 bits, black at 0 and white at 255; None where it is not.
 
-    Copying it takes a twentieth of FFmpeg's conversion. Luma from 16 to 235 is left to FFmpeg, which stretches
-    it in half the time of numpy.
+    Copying it takes a twentieth of FFmpeg's conversion. Luma from 16 to 235 is left to FFmpeg, which
+    stretches it in half the time of numpy.
     """
     name = frame.format.name
     full = name == "gray" or name.startswith("yuvj") or frame.color_range == FULL_RANGE

@@ -235,7 +235,7 @@ class Reader:
                 if seen or len(heard.samples):
                     yield self._clip(interval, seen, heard)
                 coming = min(pictures.after(interval[1]), sounds.after(interval[1]))
-                if coming == math.inf:
+                if coming == math.inf or t1 == stop:
                     break
                 # What comes next may lie hours away where time stamps jump.
                 steps = (Fraction(coming) - seconds - t0) // hop + 1

@@ -7,6 +7,7 @@ import av
 import numpy as np
 
 from avsync.damage import Loss
+from avsync.forks import watch
 from avsync.placement import ClockPlacer, Waveform, place_on_clock
 from avsync.timebase import pts_to_seconds, samples_to_seconds
 
@@ -16,7 +17,7 @@ MIN_SAMPLE_RATE = 1000
 """Fewer samples a second are a damaged header; resampling them would fill the memory."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class SoundTrack:
     """Takes decoded audio frames one after another and gives the sound on the clock as far as it is known."""
 
@@ -32,6 +33,12 @@ class SoundTrack:
 
     def __post_init__(self) -> None:
         self.placer = ClockPlacer(self.sample_rate, self.source)
+        watch(self)
+
+    def abandon(self) -> list[object]:
+        """Forget the resampler, which has threads as decoders have (`forks`)."""
+        resampler, self._resampler = self._resampler, None
+        return [resampler]
 
     @property
     def end(self) -> float | None:

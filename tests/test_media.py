@@ -9,12 +9,11 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from flashbeep import Truth, even_times, find_beeps, read_number, render, sweep, variable_times
+from flashbeep import Truth, even_times, find_beeps, read_number, render, variable_times
 
 from avsync import media
 from avsync.errors import ConfigError, MediaError
 from avsync.frames import PictureTrack
-from avsync.sound import place_on_clock
 
 NTSC = Fraction(30_000, 1001)
 
@@ -132,57 +131,6 @@ def test_a_gap_in_the_sound_is_silence_of_its_length(flash_and_beep, suffix, aud
     clip = media.load(truth.path)
     beeps = find_beeps(clip.waveform, clip.sample_rate, clip.audio_start)
     np.testing.assert_allclose(beeps, clip.frame_times[list(truth.flashes)], atol=1e-3)
-
-
-# --- sound on the clock, from made-up time stamps ---
-
-
-def tone_and_marks(seconds=12.0, block=0.02, rate=16_000):
-    times = np.arange(round(seconds * rate)) / rate
-    beeps = np.arange(0.5, seconds - 0.5, 1.0)
-    samples = sum(sweep(times - b) for b in beeps).astype(np.float32)
-    return samples, np.arange(0, seconds, block), beeps
-
-
-def test_rounded_time_stamps_do_not_cut_the_sound():
-    samples, positions, _ = tone_and_marks()
-    times = np.round(positions + 0.0404, 3)
-    placed, start = place_on_clock(samples, positions, times, 16_000, "x")
-    np.testing.assert_array_equal(placed, samples)
-    assert start == pytest.approx(0.0404, abs=6e-4)
-
-
-def test_one_wrong_time_stamp_does_not_tear_the_sound():
-    samples, positions, _ = tone_and_marks()
-    times = positions.copy()
-    times[100] += 7.0
-    times[200] = np.nan
-    placed, start = place_on_clock(samples, positions, times, 16_000, "x")
-    np.testing.assert_array_equal(placed, samples)
-    assert start == 0.0
-
-
-def test_slow_clock_is_followed():
-    samples, positions, beeps = tone_and_marks()
-    placed, start = place_on_clock(samples, positions, positions * 1.002 + 0.1, 16_000, "x")
-    np.testing.assert_allclose(find_beeps(placed, 16_000, start), beeps * 1.002 + 0.1, atol=1e-3)
-
-
-def test_overlap_keeps_what_was_heard_first():
-    samples, positions, _ = tone_and_marks(seconds=4.0)
-    times = np.where(positions < 2.0, positions, positions - 0.1)
-    with pytest.warns(UserWarning, match="100 ms of sound overlap"):
-        placed, _ = place_on_clock(samples, positions, times, 16_000, "x")
-    np.testing.assert_array_equal(placed[:32_000], samples[:32_000])
-    np.testing.assert_array_equal(placed[32_000:], samples[33_600:])
-
-
-def test_absurd_gap_is_an_error():
-    samples, positions, _ = tone_and_marks(seconds=4.0)
-    with pytest.raises(MediaError, match="jump by 95443 s"):
-        place_on_clock(
-            samples, positions, np.where(positions < 2, positions, positions + 95_443), 16_000, "x"
-        )
 
 
 # --- pictures ---
