@@ -13,12 +13,22 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 MAX_BOXES = 200_000
 """Boxes looked at in one file. A damaged file can hold millions of empty ones."""
 
-MAX_BODY = 64 * 1024 * 1024
+MAX_BODY = 16 * 1024 * 1024
 """Bytes read of one box. The table of times of a 3-hour film with a variable rate has 5 MB."""
+
+MAX_SAMPLES = 1_000_000
+"""Samples whose times are looked at: 4 hours at 60 pictures a second."""
+
+MAX_EDITS = 10_000
+"""Entries read of one edit list."""
+
+EDIT_ROUNDING = 0.5e-3
+"""Seconds by which an edit's length is rounded in a movie with the usual clock of 1 ms."""
 
 BRANCHES = {b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl"}
 """Boxes that hold the boxes wanted here; no deeper than they are listed."""
@@ -53,6 +63,9 @@ class Track:
     samples: int = 0
     """Pictures or packets that the table counts."""
     edits: tuple[Edit, ...] = ()
+    hidden_before: int = 0
+    """Samples of the table that are presented before the first piece of the edit list begins: never."""
+    hidden_after: int = 0
 
 
 def read_tracks(path: str | os.PathLike[str]) -> tuple[Track, ...]:
@@ -65,23 +78,54 @@ def read_tracks(path: str | os.PathLike[str]) -> tuple[Track, ...]:
 
 
 def _read(file: BinaryIO) -> tuple[Track, ...]:
-    tracks: list[Track] = []
-    raw_edits: list[list[tuple[int, int, float]]] = []
-    movie_scale = 0
+    found: list[dict[bytes, bytes]] = []
+    scale = 0
     for name, start, end in _walk(file, 0, file.seek(0, os.SEEK_END), [MAX_BOXES], top=True):
         if name == b"trak":
-            tracks.append(Track())
-            raw_edits.append([])
+            found.append({})
         elif name == b"mvhd":
-            movie_scale, _ = _scale_and_duration(_body(file, start, end))
-        elif name in FIELDS and tracks:
-            tracks[-1] = FIELDS[name](tracks[-1], _body(file, start, end))
-        elif name == b"elst" and tracks:
-            raw_edits[-1] = _edits(_body(file, start, end))
-    return tuple(
-        replace(track, edits=_in_seconds(edits, movie_scale, track.timescale))
-        for track, edits in zip(tracks, raw_edits, strict=True)
+            scale, _ = _scale_and_duration(_body(file, start, end))
+        elif found and name in (b"tkhd", b"mdhd", b"elst", b"stts", b"ctts"):
+            found[-1].setdefault(name, _body(file, start, end))
+    return tuple(_track(bodies, scale) for bodies in found)
+
+
+def _track(bodies: dict[bytes, bytes], movie_scale: int) -> Track:
+    header, times = bodies.get(b"tkhd", b""), _table(bodies.get(b"stts", b""), ">u4")
+    scale, duration = _scale_and_duration(bodies.get(b"mdhd", b""))
+    offset = 20 if header[:1] == b"\x01" else 12
+    track = Track(int.from_bytes(header[offset : offset + 4], "big"), samples=int(times[:, 0].sum()))
+    if not scale:
+        return track
+    # In floats, as damaged counts and lengths would overflow.
+    total = float(times.astype(np.float64).prod(axis=1).sum()) if len(times) else None
+    edits = _edits(bodies.get(b"elst", b""), movie_scale, scale)
+    before, after = _hidden(times, _table(bodies.get(b"ctts", b""), ">i4"), scale, edits)
+    return replace(
+        track,
+        timescale=scale,
+        media_duration=None if duration is None else duration / scale,
+        table_duration=None if total is None else total / scale,
+        edits=edits,
+        hidden_before=before,
+        hidden_after=after,
     )
+
+
+def _hidden(
+    steps: NDArray[np.int64], shifts: NDArray[np.int64], scale: int, edits: tuple[Edit, ...]
+) -> tuple[int, int]:
+    """How many samples are presented before the first piece begins and after the last has ended."""
+    pieces = [(edit.media_time, edit.duration) for edit in edits if edit.media_time is not None]
+    count = int(steps[:, 0].sum())
+    if not pieces or not 0 < count <= MAX_SAMPLES:
+        return 0, 0
+    times = np.cumsum(np.repeat(steps[:, 1], steps[:, 0])) - steps[0, 1]
+    if int(shifts[:, 0].sum()) == count:  # pictures that are shown in another order than they are stored
+        times = times + np.repeat(shifts[:, 1], shifts[:, 0])
+    seconds, (last, length) = times / scale, pieces[-1]
+    end = last + length - EDIT_ROUNDING if length else np.inf
+    return int((seconds < pieces[0][0]).sum()), int((seconds >= end).sum())
 
 
 def _walk(
@@ -126,42 +170,21 @@ def _scale_and_duration(body: bytes) -> tuple[int, int | None]:
     return scale, None if duration == (UNKNOWN_64 if long else UNKNOWN_32) else duration
 
 
-def _with_header(track: Track, body: bytes) -> Track:
-    offset = 20 if body[:1] == b"\x01" else 12
-    return replace(track, number=int.from_bytes(body[offset : offset + 4], "big"))
+def _table(body: bytes, second: str) -> NDArray[np.int64]:
+    """(R, 2): counts of samples, and the value that they share."""
+    count = max(0, min(int.from_bytes(body[4:8], "big"), (len(body) - 8) // 8))
+    rows = np.frombuffer(body, np.dtype([("count", ">u4"), ("value", second)]), count, 8 if count else 0)
+    return np.stack([rows["count"], rows["value"]], axis=1).astype(np.int64)
 
 
-def _with_media_header(track: Track, body: bytes) -> Track:
-    scale, duration = _scale_and_duration(body)
-    seconds = duration / scale if scale and duration is not None else None
-    return replace(track, timescale=scale, media_duration=seconds)
-
-
-def _with_times(track: Track, body: bytes) -> Track:
-    count = min(int.from_bytes(body[4:8], "big"), (len(body) - 8) // 8)
-    if count <= 0 or not track.timescale:
-        return track
-    table = np.frombuffer(body, ">u4", 2 * count, 8).reshape(count, 2).astype(np.float64)
-    seconds = float(table.prod(axis=1).sum()) / track.timescale
-    return replace(track, samples=int(table[:, 0].sum()), table_duration=seconds)
-
-
-FIELDS = {b"tkhd": _with_header, b"mdhd": _with_media_header, b"stts": _with_times}
-"""What each box adds to its track."""
-
-
-def _edits(body: bytes) -> list[tuple[int, int, float]]:
-    """Length in ticks of the movie, begin in ticks of the media (-1: nothing), speed."""
+def _edits(body: bytes, movie_scale: int, scale: int) -> tuple[Edit, ...]:
+    """Stored are the length in ticks of the movie, the begin in ticks of the media (-1: nothing), the
+    speed.
+    """
     layout = struct.Struct(">Qqi" if body[:1] == b"\x01" else ">Iii")
-    count = min(int.from_bytes(body[4:8], "big"), max(0, len(body) - 8) // layout.size, MAX_BOXES)
-    rows = layout.iter_unpack(body[8 : 8 + count * layout.size]) if count else ()
-    return [(duration, begin, rate / 65_536) for duration, begin, rate in rows]
-
-
-def _in_seconds(edits: list[tuple[int, int, float]], movie_scale: int, scale: int) -> tuple[Edit, ...]:
-    if not movie_scale or not scale:
-        return ()
+    count = max(0, min(int.from_bytes(body[4:8], "big"), (len(body) - 8) // layout.size, MAX_EDITS))
     return tuple(
-        Edit(duration / movie_scale, None if begin < 0 else begin / scale, rate)
-        for duration, begin, rate in edits
+        Edit(duration / movie_scale, None if begin < 0 else begin / scale, rate / 65_536)
+        for duration, begin, rate in layout.iter_unpack(body[8 : 8 + count * layout.size])
+        if movie_scale
     )

@@ -12,9 +12,10 @@ import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from avsync import export, report, wording
@@ -22,7 +23,7 @@ from avsync.align import align
 from avsync.arguments import UsageError, parse
 from avsync.errors import AVSyncError, TextError, UndeterminedError
 from avsync.lips import track
-from avsync.media import load
+from avsync.media import Clip, MediaInfo, load, probe
 from avsync.offset import detect_offset
 from avsync.outputs import check_output, same_file
 from avsync.plot import plot_scores, require_matplotlib
@@ -32,6 +33,11 @@ from avsync.sample import render_sample
 from avsync.threads import one_thread
 
 DONE, BAD, UNDETERMINED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 130, 141
+
+FACES_WHOLE_SECONDS = 60.0
+"""`info` looks for faces in all of a video that is no longer; in a longer one in windows."""
+
+FACES_WINDOWS, FACES_WINDOW_SECONDS = 6, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +175,37 @@ def _sample(arguments: Namespace, target: str) -> Result:
 
 
 def _info(arguments: Namespace, file: str) -> Result:
+    info = probe(file)
+    windows = _windows(info)
     clip = load(file)
-    found = report.info_json(file, clip, track(clip) if clip.has_video else ())
+    parts = [clip] if windows is None else [_part(clip, *window) for window in windows]
+    tracks = [found for part in parts if part.has_video for found in track(part)]
+    found = report.info_json(file, info, parts, tracks, whole=windows is None)
     return Result(found, wording.info_text(found))
+
+
+def _windows(info: MediaInfo) -> list[tuple[float, float]] | None:
+    """Where faces are looked for in a long video: a few intervals, evenly spread; None: everywhere."""
+    picture = None if info.video is None else info.streams[info.video].pictures
+    if picture is None or picture.end - picture.first <= FACES_WHOLE_SECONDS:
+        return None
+    room = picture.end - picture.first - FACES_WINDOW_SECONDS
+    starts = [picture.first + room * (n + 0.5) / FACES_WINDOWS for n in range(FACES_WINDOWS)]
+    return [(start, start + FACES_WINDOW_SECONDS) for start in starts]
+
+
+def _part(clip: Clip, start: float, end: float) -> Clip:
+    """The pictures and the sound of an interval."""
+    first, last = (int(i) for i in np.searchsorted(clip.frame_times, (start, end)))
+    times = (np.array([start, end]) - clip.audio_start) * clip.sample_rate
+    begin, stop = (max(0, round(float(t))) for t in times)
+    return replace(
+        clip,
+        frame_times=clip.frame_times[first:last],
+        frames=clip.frames[first:last],
+        waveform=clip.waveform[begin:stop],
+        audio_start=clip.audio_start + begin / clip.sample_rate,
+    )
 
 
 def _attempt(arguments: Namespace, file: str, work: Callable[[Namespace, str], Result]) -> int:

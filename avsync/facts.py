@@ -73,6 +73,7 @@ class PictureFacts:
     hidden_before: int
     """Pictures that the edit list hides before the first that is shown."""
     hidden_after: int
+    """Pictures that it hides behind the last that is shown."""
     undecodable: int
     """Pictures before the first key frame, which lack what they refer to."""
     pixel_format: str = ""
@@ -106,8 +107,6 @@ class SoundFacts:
     priming_signalled: bool | None
     """True: the file says how much, and it is cut. False: the codec has a delay and the file does not
     say so; it is heard. None: the codec has none."""
-    hidden: float
-    """Seconds of sound that the edit list hides before `start`, priming included."""
     encoder: str | None = None
     layout: str = ""
     decodes: bool = True
@@ -132,7 +131,7 @@ def picture_facts(
     if hidden.all():
         return None
     shown, tick = pts[~hidden], float(time_base)
-    times: Times = np.sort(shown) * tick
+    times: Times = (np.sort(shown) * tick).astype(np.float64)
     statistics = frame_statistics(times)
     last = durations[~hidden][shown.argmax()]
     steady, long_gaps, gaps = _long_gaps(times)
@@ -153,7 +152,7 @@ def picture_facts(
         out_of_order=steps_back(pts, reorder),
         without_time=without_time,
         hidden_before=int((pts[hidden] < shown.min()).sum()),
-        hidden_after=int((pts[hidden] >= shown.min()).sum()),
+        hidden_after=int((pts[hidden] > shown.max()).sum()),
         undecodable=undecodable,
     )
 

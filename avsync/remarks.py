@@ -64,9 +64,7 @@ def _about_lengths(info: MediaInfo) -> Iterator[str]:
     # Matroska counts its length from zero, MPEG from the first packet: what is short by both is lost.
     declared = min(info.start_time or 0.0, 0.0) + info.duration
     if not shortened and declared > end + MISSING_SECONDS:
-        yield (
-            f"the header declares {declared:.2f} s, the packets end at {end:.2f} s: the file is truncated"
-        )
+        yield (f"the header declares {declared:.2f} s, the packets end at {end:.2f} s: the file is truncated")
     most = max(info.start_time or 0.0, 0.0) + info.duration
     if info.container not in ESTIMATED and end > most + MISSING_SECONDS:
         yield f"the header declares {info.duration:.2f} s, the packets go on until {end:.2f} s"
@@ -98,15 +96,15 @@ def _about_starts(info: MediaInfo) -> Iterator[str]:
     if info.video is None or info.audio is None:
         return
     picture, sound = info.streams[info.video], info.streams[info.audio]
-    for one, other, what in ((picture, sound, "starts"), (picture, sound, "ends")):
-        limit = START_SECONDS if what == "starts" else MISSING_SECONDS
-        first = one.found_start if what == "starts" else one.found_end
-        second = other.found_start if what == "starts" else other.found_end
-        if first is None or second is None or abs(first - second) <= limit:
-            continue
-        length = f"{abs(first - second) * 1000:.0f} ms" if what == "starts" else f"{abs(first - second):.1f} s"
-        order = "after" if first > second else "before"
-        yield f"the picture {what} {length} {order} the sound"
+    if picture.found_start is not None and sound.found_start is not None:
+        late = picture.found_start - sound.found_start
+        if abs(late) > START_SECONDS:
+            order = "after" if late > 0 else "before"
+            yield f"the picture starts {abs(late) * 1000:.0f} ms {order} the sound"
+    if picture.found_end is not None and sound.found_end is not None:
+        late = picture.found_end - sound.found_end
+        if abs(late) > MISSING_SECONDS:
+            yield f"the picture ends {abs(late):.1f} s {'after' if late > 0 else 'before'} the sound"
 
 
 def _about_track(stream: StreamInfo, name: str) -> Iterator[str]:
@@ -154,9 +152,9 @@ def _about_pictures(stream: StreamInfo, facts: PictureFacts, name: str) -> Itera
         have = "has" if facts.without_time == 1 else "have"
         yield f"{_count(facts.without_time, 'picture')} of {name} {have} no time stamp"
     if facts.hidden_before:
-        yield f"the edit list hides the first {_count(facts.hidden_before, 'picture')}"
+        yield f"the edit list hides the first {_some(facts.hidden_before, 'picture')}"
     if facts.hidden_after:
-        yield f"the edit list hides {_count(facts.hidden_after, 'picture')} behind the first that is shown"
+        yield f"the edit list hides the last {_some(facts.hidden_after, 'picture')}"
     if facts.interlaced:
         yield "interlaced: each frame holds two moments in time"
     ratio = stream.sample_aspect_ratio
@@ -174,15 +172,16 @@ def _about_sound(stream: StreamInfo, facts: SoundFacts, name: str, container: st
         yield f"{name} is missing for {_longest(facts.gaps, facts.missing)}"
     if facts.overlaps:
         yield f"{name} is doubled for {_longest(facts.overlaps, facts.overlapping)}"
-    if facts.hidden > HIDDEN_SECONDS:
-        yield f"the edit list hides the first {facts.hidden:.2f} s of {name}"
+    hidden = next((edit.media_time for edit in stream.edits if edit.media_time is not None), 0.0)
+    if hidden > HIDDEN_SECONDS:
+        yield f"the edit list hides the first {hidden:.2f} s of {name}"
     if facts.priming_signalled is False and container in DELAY_IN and stream.codec in USUAL_DELAY:
         samples = facts.priming_samples or USUAL_DELAY[stream.codec]
         usually = "" if facts.priming_samples else "usually "
         length = samples / max(stream.sample_rate, 1) * 1000
         yield (
-            f"{stream.codec.upper()} in {DELAY_IN[container]}: the encoder's delay ({usually}{samples} samples, "
-            f"{length:.0f} ms) is not signalled, so it is heard"
+            f"{stream.codec.upper()} in {DELAY_IN[container]}: the encoder's delay ({usually}{samples} "
+            f"samples, {length:.0f} ms) is not signalled, so it is heard"
         )
 
 
@@ -190,7 +189,8 @@ def _longest(spans: tuple[Span, ...], total: float) -> str:
     begin, length = max(spans, key=_length)
     if len(spans) == 1:
         return f"{length * 1000:.0f} ms at {begin:.3f} s"
-    return f"{total * 1000:.0f} ms at {len(spans)} places, most of it ({length * 1000:.0f} ms) at {begin:.3f} s"
+    most = f"{length * 1000:.0f} ms at {begin:.3f} s"
+    return f"{total * 1000:.0f} ms at {len(spans)} places, the longest {most}"
 
 
 def _length(span: Span) -> float:
@@ -209,6 +209,10 @@ def _name(stream: StreamInfo, info: MediaInfo) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _some(number: int, what: str) -> str:
+    return what if number == 1 else f"{number} {what}s"
 
 
 def _are(number: int) -> str:

@@ -187,6 +187,10 @@ def _with_facts(info: StreamInfo, stream: Stream, found: StreamSurvey, track: Tr
     info = replace(info, packets=found.packets, damaged_packets=found.corrupt, track=track)
     if isinstance(stream, VideoStream) and stream.codec_context is not None and not info.cover:
         pictures = pictures_of(found, stream.codec_context.reorder_depth)
+        if pictures and track and track.samples > info.packets:
+            # FFmpeg does not even hand out what lies before the key frame that the first picture needs.
+            before, after = track.hidden_before, track.hidden_after
+            pictures = replace(pictures, hidden_before=before, hidden_after=after)
         span = (pictures.first, pictures.end) if pictures else None
         info = replace(info, rotation=found.rotation, pictures=pictures)
     elif isinstance(stream, AudioStream):

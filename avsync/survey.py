@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from avsync.decode import Damage, Packet, demux
 from avsync.facts import PictureFacts, SoundFacts, picture_facts, sound_jumps, spans
 from avsync.frames import ROTATIONS, display_matrix
+from avsync.timebase import Times
 
 PICTURES = 5
 """Pictures decoded of each video stream: enough to see rotation, interlacing and format."""
@@ -187,7 +188,7 @@ def sound_of(seen: StreamSurvey, sample_rate: int, *, table: bool) -> SoundFacts
     if not len(seen.pts):
         return None
     tick, rate = float(seen.time_base), seen.sample_rate or sample_rate or 1
-    times = _ticks(seen.pts) * tick
+    times: Times = (_ticks(seen.pts) * tick).astype(np.float64)
     lengths = _lengths(_ticks(seen.durations), times, tick, capped=table and not seen.codec.startswith("pcm"))
     where, jumps = sound_jumps(times, lengths)
     missing, gaps = spans(where[jumps > 0], jumps[jumps > 0])
@@ -208,16 +209,13 @@ def sound_of(seen: StreamSurvey, sample_rate: int, *, table: bool) -> SoundFacts
         priming_samples=seen.skip if signalled else heard,
         padding_samples=seen.padding,
         priming_signalled=signalled,
-        hidden=start - float(times[0]),
         encoder=seen.encoder,
         layout=seen.layout,
         decodes=seen.decoded > 0,
     )
 
 
-def _lengths(
-    ticks: NDArray[np.int64], times: NDArray[np.float64], tick: float, *, capped: bool
-) -> NDArray[np.float64]:
+def _lengths(ticks: NDArray[np.int64], times: Times, tick: float, *, capped: bool) -> Times:
     """Seconds of sound in each packet, (P,); what is not declared is as long as usual."""
     known = ticks[ticks > 0]
     steps = np.diff(times)
