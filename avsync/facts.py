@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from avsync.timebase import Times
+from avsync.timebase import Times, pts_to_times
 
 LISTED = 100
 """At most so many gaps and overlaps are listed, the longest of them; all are counted."""
@@ -131,7 +131,7 @@ def picture_facts(
     if hidden.all():
         return None
     shown, tick = pts[~hidden], float(time_base)
-    times: Times = (np.sort(shown) * tick).astype(np.float64)
+    times = pts_to_times(np.sort(shown), time_base)
     statistics = frame_statistics(times)
     last = durations[~hidden][shown.argmax()]
     steady, long_gaps, gaps = _long_gaps(times)

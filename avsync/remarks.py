@@ -16,6 +16,9 @@ START_SECONDS = 0.040
 MISSING_SECONDS = 0.5
 """Lengths that differ by less are usual: headers err by a frame or two."""
 
+TABLE_SECONDS = 0.15
+"""Muxers leave the last packet, up to 0.13 s, out of the length in the header of an MP4 or MOV track."""
+
 HIDDEN_SECONDS = 0.1
 """An edit list that hides no more sound than this cuts an encoder's delay."""
 
@@ -111,7 +114,7 @@ def _about_track(stream: StreamInfo, name: str) -> Iterator[str]:
     track = stream.track
     assert track is not None
     header, table = track.media_duration, track.table_duration
-    if header is not None and table is not None and abs(header - table) > MISSING_SECONDS:
+    if header is not None and table is not None and abs(header - table) > TABLE_SECONDS:
         yield (
             f"the header of {name} declares {header:.2f} s, its table of times adds up to {table:.2f} s: one "
             "of them is damaged"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from avsync.decode import Damage, Packet, demux
 from avsync.facts import PictureFacts, SoundFacts, picture_facts, sound_jumps, spans
 from avsync.frames import ROTATIONS, display_matrix
-from avsync.timebase import Times
+from avsync.timebase import Times, pts_to_times
 
 PICTURES = 5
 """Pictures decoded of each video stream: enough to see rotation, interlacing and format."""
@@ -188,7 +188,7 @@ def sound_of(seen: StreamSurvey, sample_rate: int, *, table: bool) -> SoundFacts
     if not len(seen.pts):
         return None
     tick, rate = float(seen.time_base), seen.sample_rate or sample_rate or 1
-    times: Times = (_ticks(seen.pts) * tick).astype(np.float64)
+    times = pts_to_times(_ticks(seen.pts), seen.time_base)
     lengths = _lengths(_ticks(seen.durations), times, tick, capped=table and not seen.codec.startswith("pcm"))
     where, jumps = sound_jumps(times, lengths)
     missing, gaps = spans(where[jumps > 0], jumps[jumps > 0])
@@ -201,7 +201,7 @@ def sound_of(seen: StreamSurvey, sample_rate: int, *, table: bool) -> SoundFacts
     return SoundFacts(
         packets=len(times),
         start=start,
-        end=float((times + lengths)[shown].max() if len(shown) else times[0]) - seen.padding / rate,
+        end=_end(times[shown], lengths[shown], seen.padding / rate) if len(shown) else start,
         missing=missing,
         gaps=gaps,
         overlapping=overlapping,
@@ -213,6 +213,12 @@ def sound_of(seen: StreamSurvey, sample_rate: int, *, table: bool) -> SoundFacts
         layout=seen.layout,
         decodes=seen.decoded > 0,
     )
+
+
+def _end(times: Times, lengths: Times, padding: float) -> float:
+    """Behind the last sound; some containers take the padding off the length of the last packet too."""
+    full = float(np.median(lengths))
+    return float(min((times + lengths).max(), times.max() + max(full, lengths[-1]) - padding))
 
 
 def _lengths(ticks: NDArray[np.int64], times: Times, tick: float, *, capped: bool) -> Times:

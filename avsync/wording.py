@@ -152,8 +152,8 @@ def info_text(info: JsonObject) -> str:
         rows.append("  no face found")
     if not info["faces_searched"]["whole"]:
         windows = info["faces_searched"]["windows"]
-        length = max((end - start for start, end in windows), default=0.0)
-        rows.append(f"  faces were looked for in {len(windows)} windows of {length:.0f} s")
+        length = round(max((end - start for start, end in windows), default=0.0), 1)
+        rows.append(f"  faces were looked for in {len(windows)} windows of {length:g} s")
     rows.extend(f"  note: {warning}" for warning in info["warnings"])
     return "\n".join(rows)
 
