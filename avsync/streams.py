@@ -120,7 +120,7 @@ class MediaInfo:
 def probe(path: str | os.PathLike[str]) -> MediaInfo:
     """What a file declares and what its packets show: times, rates, gaps, edit lists, priming, warnings.
 
-    Reads the whole file once, but decodes only its first few pictures and sounds: about 3 s for an hour, in
+    Reads the whole file once, but decodes only its first few pictures and sounds: about 2 s for an hour, in
     little memory. Raises `MediaError` when the file is missing, empty or no media; everything else that is
     wrong with it stands in `MediaInfo.warnings`.
     """

@@ -28,8 +28,8 @@ PICTURES = 5
 TRIES = 120
 """Packets given to a decoder at most, for damaged streams."""
 
-TAG_PACKETS = 8
-"""First packets of MP3 in which the encoder's name is looked for."""
+FIRST_PACKETS = 8
+"""Packets in which samples to be cut and the encoder's name are looked for."""
 
 LAME_DELAY = 1105
 """Samples by which sound encoded by LAME is late: 576 of the encoder and 529 of every MP3 decoder."""
@@ -52,7 +52,7 @@ class StreamSurvey:
     undecodable: int = 0
     skip: int = 0
     """Samples that the first packets say are to be cut."""
-    padding: int = 0
+    last: Packet | None = None
     encoder: str | None = None
     keyed: bool = False
     """Whether a key frame has come."""
@@ -74,12 +74,11 @@ class StreamSurvey:
         """Take the next packet."""
         self.corrupt += packet.is_corrupt
         stamp = packet.pts if packet.pts is not None else packet.dts
-        if packet.has_sidedata("skip_samples"):
-            front, back = struct.unpack_from("<II", bytes(packet.get_sidedata("skip_samples")))
-            self.skip += front if len(self.pts) < TAG_PACKETS else 0
-            self.padding = back
-        if self.codec == "mp3" and self.encoder is None and len(self.pts) < TAG_PACKETS:
-            self.encoder = _lame(bytes(packet))
+        self.last = packet
+        if len(self.pts) < FIRST_PACKETS:
+            self.skip += _cuts(packet)[0]
+            if self.codec == "mp3" and self.encoder is None:
+                self.encoder = _lame(bytes(packet))
         if stamp is None:
             self.without_time += 1
             return
@@ -108,23 +107,29 @@ def survey(container: InputContainer) -> tuple[dict[int, StreamSurvey], Damage]:
     for stream in streams:
         if isinstance(stream, VideoStream) and stream.index in wanted:
             stream.codec_context.thread_count = 1  # a few pictures only
+    pictures = {s.index for s in streams if isinstance(s, VideoStream)}
     for packet in demux(container, streams, damage):
-        seen = found[packet.stream_index]
+        index = packet.stream_index
+        seen = found[index]
         if packet.size:
-            if isinstance(packet.stream, VideoStream) and not _is_picture(packet, seen):
+            if index in pictures and not _is_picture(packet, seen):
                 continue
             seen.add(packet)
-        if seen.decoded < wanted.get(packet.stream_index, 0) and seen.tried < TRIES:
-            seen.tried += 1
-            with contextlib.suppress(av.FFmpegError):
-                for frame in packet.decode():
-                    if isinstance(frame, av.VideoFrame | av.AudioFrame):
-                        seen.look(frame)
+        if index in wanted and seen.decoded < wanted[index] and seen.tried < TRIES:
+            _try(packet, seen)
     for stream in streams:  # after an error of the container no packet tells the decoders to finish
         if damage.broken_off and not found[stream.index].decoded and stream.index in wanted:
             for frame in _rest(stream):
                 found[stream.index].look(frame)
     return found, damage
+
+
+def _try(packet: Packet, seen: StreamSurvey) -> None:
+    seen.tried += 1
+    with contextlib.suppress(av.FFmpegError):
+        for frame in packet.decode():
+            if isinstance(frame, av.VideoFrame | av.AudioFrame):
+                seen.look(frame)
 
 
 def _is_picture(packet: Packet, seen: StreamSurvey) -> bool:
@@ -149,6 +154,14 @@ def _codec(stream: Stream) -> str:
 def _decodable(stream: Stream) -> bool:
     cover = isinstance(stream, VideoStream) and bool(stream.disposition & Disposition.attached_pic)
     return isinstance(stream, VideoStream | AudioStream) and stream.codec_context is not None and not cover
+
+
+def _cuts(packet: Packet) -> tuple[int, int]:
+    """Samples that a packet says are to be cut from its start and its end."""
+    if not packet.has_sidedata("skip_samples"):
+        return 0, 0
+    front, back = struct.unpack_from("<II", bytes(packet.get_sidedata("skip_samples")))
+    return front, back
 
 
 def _lame(packet: bytes) -> str | None:
@@ -195,19 +208,20 @@ def sound_of(seen: StreamSurvey, sample_rate: int, *, table: bool) -> SoundFacts
     overlapping, overlaps = spans(where[jumps < 0], -jumps[jumps < 0])
     shown = np.flatnonzero(~np.frombuffer(seen.hidden, np.bool_))
     start = max(float(times[0]) + seen.skip / rate, float(times[shown[0]]) if len(shown) else -np.inf)
+    padding = 0 if seen.last is None else _cuts(seen.last)[1]
     delayed = seen.codec in DELAYED
     signalled = True if seen.skip or start > times[0] else False if delayed else None
     heard = LAME_DELAY if seen.encoder else 0
     return SoundFacts(
         packets=len(times),
         start=start,
-        end=_end(times[shown], lengths[shown], seen.padding / rate) if len(shown) else start,
+        end=_end(times[shown], lengths[shown], padding / rate) if len(shown) else start,
         missing=missing,
         gaps=gaps,
         overlapping=overlapping,
         overlaps=overlaps,
         priming_samples=seen.skip if signalled else heard,
-        padding_samples=seen.padding,
+        padding_samples=padding,
         priming_signalled=signalled,
         encoder=seen.encoder,
         layout=seen.layout,
