@@ -15,15 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from avsync import export, report, wording
+from avsync import export, media, report, wording
 from avsync.align import align
 from avsync.arguments import UsageError, parse
 from avsync.errors import AVSyncError, TextError, UndeterminedError
 from avsync.lips import track
-from avsync.media import Clip, MediaInfo, load, probe
+from avsync.media import MediaInfo, StreamInfo, load, probe
 from avsync.offset import detect_offset
 from avsync.outputs import check_output, same_file
 from avsync.plot import plot_scores, require_matplotlib
@@ -37,7 +36,8 @@ DONE, BAD, UNDETERMINED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 130, 141
 FACES_WHOLE_SECONDS = 60.0
 """`info` looks for faces in all of a video that is no longer; in a longer one in windows."""
 
-FACES_WINDOWS, FACES_WINDOW_SECONDS = 6, 5.0
+FACES_WINDOWS, FACES_WINDOW_SECONDS, FACES_ROWS = 6, 5.0, 360
+"""Their number, their length and the height of the pictures in them, so that they fit into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +177,22 @@ def _sample(arguments: Namespace, target: str) -> Result:
 def _info(arguments: Namespace, file: str) -> Result:
     info = probe(file)
     windows = _windows(info)
-    clip = load(file)
-    parts = [clip] if windows is None else [_part(clip, *window) for window in windows]
-    tracks = [found for part in parts if part.has_video for found in track(part)]
+    parts = [load(file)] if windows is None else []
+    tracks = [found for part in parts for found in track(part)]
+    if windows is not None and info.video is not None:
+        height = min(FACES_ROWS, _rows(info.streams[info.video]))
+        with media.open(file, height=height) as reader:
+            for window in windows:
+                part = reader.read(*window)
+                tracks += track(part)
+                parts.append(replace(part, frames=()))  # only one window's pictures at a time
     found = report.info_json(file, info, parts, tracks, whole=windows is None)
     return Result(found, wording.info_text(found))
+
+
+def _rows(stream: StreamInfo) -> int:
+    """The rows of the picture as it is shown."""
+    return stream.width if stream.rotation in (90, -90) else stream.height
 
 
 def _windows(info: MediaInfo) -> list[tuple[float, float]] | None:
@@ -192,20 +203,6 @@ def _windows(info: MediaInfo) -> list[tuple[float, float]] | None:
     room = picture.end - picture.first - FACES_WINDOW_SECONDS
     starts = [picture.first + room * (n + 0.5) / FACES_WINDOWS for n in range(FACES_WINDOWS)]
     return [(start, start + FACES_WINDOW_SECONDS) for start in starts]
-
-
-def _part(clip: Clip, start: float, end: float) -> Clip:
-    """The pictures and the sound of an interval."""
-    first, last = (int(i) for i in np.searchsorted(clip.frame_times, (start, end)))
-    times = (np.array([start, end]) - clip.audio_start) * clip.sample_rate
-    begin, stop = (max(0, round(float(t))) for t in times)
-    return replace(
-        clip,
-        frame_times=clip.frame_times[first:last],
-        frames=clip.frames[first:last],
-        waveform=clip.waveform[begin:stop],
-        audio_start=clip.audio_start + begin / clip.sample_rate,
-    )
 
 
 def _attempt(arguments: Namespace, file: str, work: Callable[[Namespace, str], Result]) -> int:

@@ -2,7 +2,7 @@
 
 Everything is computed from the packets, without decoding. Each picture is one packet, so the sorted time
 stamps of the packets are those of the decoded pictures, in AVI too, where the packets of pictures that refer
-to later ones carry each other's (see `frames.PictureTrack.sorted_pts`).
+to later ones carry each other's (see `frames.reordered`).
 """
 
 import heapq
@@ -30,7 +30,7 @@ HOLE, PAUSE, PAUSE_SECONDS = 1.5, 4.0, 0.25
 """A gap counts as long from 1.5 usual ones on where the rate is steady; elsewhere from 4 and 0.25 s on."""
 
 SOUND_JUMP = 0.010
-"""Seconds by which the sound's clock must jump to be missing or doubled sound, as in `sound.GAP_SECONDS`."""
+"""Seconds by which the clock must jump to be missing or doubled sound, as `placement.GAP_SECONDS`."""
 
 MAX_REORDER = 16
 """Pictures that a decoder can hold back at most (H.264, HEVC)."""
@@ -126,7 +126,7 @@ def picture_facts(
 
     `hidden`: what an edit list hides; `reorder`: pictures that the decoder holds back, as it declares.
     """
-    from avsync.media import frame_statistics  # here: media reads streams, and streams reads this module
+    from avsync.clip import frame_statistics  # here: clip reads streams, and streams reads this module
 
     if hidden.all():
         return None
@@ -206,7 +206,7 @@ def sound_jumps(times: Times, durations: Times) -> tuple[Times, Times]:
     """Where the sound's clock jumps, and by how much: missing sound is positive, doubled sound negative.
 
     `times`, `durations`: (P,) seconds of each packet. The clock is a time stamp less the sound before it, as
-    in `sound.place_on_clock`: single wrong stamps are not jumps, nor is the rounding of the container.
+    in `placement.place_on_clock`: single wrong stamps are not jumps, nor is the rounding of the container.
     """
     if len(times) < 2:
         return np.zeros(0), np.zeros(0)

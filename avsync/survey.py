@@ -17,9 +17,10 @@ from av.stream import Disposition, Stream
 from av.video import VideoStream
 from numpy.typing import NDArray
 
-from avsync.decode import Damage, Packet, demux
+from avsync.damage import Damage, Packet
+from avsync.decode import demux
 from avsync.facts import PictureFacts, SoundFacts, picture_facts, sound_jumps, spans
-from avsync.frames import ROTATIONS, display_matrix
+from avsync.pictures import ROTATIONS, display_matrix
 from avsync.timebase import Times, pts_to_times
 
 PICTURES = 5
