@@ -21,8 +21,8 @@ from avsync import export, media, report, wording
 from avsync.align import align
 from avsync.arguments import UsageError, parse
 from avsync.errors import AVSyncError, TextError, UndeterminedError
-from avsync.lips import track
-from avsync.media import MediaInfo, StreamInfo, load, probe
+from avsync.lips import LipTrack, track
+from avsync.media import Clip, MediaInfo, StreamInfo, load, probe
 from avsync.offset import detect_offset
 from avsync.outputs import check_output, same_file
 from avsync.plot import plot_scores, require_matplotlib
@@ -33,11 +33,11 @@ from avsync.threads import one_thread
 
 DONE, BAD, UNDETERMINED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 130, 141
 
-FACES_WHOLE_SECONDS = 60.0
-"""`info` looks for faces in all of a video that is no longer; in a longer one in windows."""
+INFO_WHOLE_SECONDS = 60.0
+"""`info` looks for faces in all of a file that is no longer; in a longer one in windows."""
 
-FACES_WINDOWS, FACES_WINDOW_SECONDS, FACES_ROWS = 6, 5.0, 360
-"""Their number, their length and the height of the pictures in them, so that they fit into memory."""
+INFO_WINDOWS, INFO_WINDOW_SECONDS, INFO_ROWS = 6, 5.0, 360
+"""Their number, their length and the rows of the pictures in them, so that they fit into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,32 +177,43 @@ def _sample(arguments: Namespace, target: str) -> Result:
 def _info(arguments: Namespace, file: str) -> Result:
     info = probe(file)
     windows = _windows(info)
-    parts = [load(file)] if windows is None else []
-    tracks = [found for part in parts for found in track(part)]
-    if windows is not None and info.video is not None:
-        height = min(FACES_ROWS, _rows(info.streams[info.video]))
-        with media.open(file, height=height) as reader:
-            for window in windows:
-                part = reader.read(*window)
-                tracks += track(part)
-                parts.append(replace(part, frames=()))  # only one window's pictures at a time
+    if windows is None:
+        parts = [load(file)]
+        tracks = list(track(parts[0]))
+    else:
+        parts, tracks = _looked_into(file, info, windows)
     found = report.info_json(file, info, parts, tracks, whole=windows is None)
     return Result(found, wording.info_text(found))
+
+
+def _windows(info: MediaInfo) -> list[tuple[float, float]] | None:
+    """Where faces are looked for in a long file: a few intervals, evenly spread; None: everywhere."""
+    used = next((info.streams[i] for i in (info.video, info.audio) if i is not None), None)
+    if used is None or used.found_start is None or (used.found_duration or 0.0) <= INFO_WHOLE_SECONDS:
+        return None
+    room = (used.found_duration or 0.0) - INFO_WINDOW_SECONDS
+    starts = [used.found_start + room * (n + 0.5) / INFO_WINDOWS for n in range(INFO_WINDOWS)]
+    return [(start, start + INFO_WINDOW_SECONDS) for start in starts]
+
+
+def _looked_into(
+    file: str, info: MediaInfo, windows: Sequence[tuple[float, float]]
+) -> tuple[list[Clip], list[LipTrack]]:
+    """The sound of some intervals, and the faces in their pictures."""
+    parts: list[Clip] = []
+    tracks: list[LipTrack] = []
+    rows = None if info.video is None else min(_rows(info.streams[info.video]), INFO_ROWS)
+    with media.open(file, height=rows) as reader:
+        for window in windows:
+            part = reader.read(*window)
+            tracks += track(part)
+            parts.append(replace(part, frames=()))  # the pictures of one window at a time
+    return parts, tracks
 
 
 def _rows(stream: StreamInfo) -> int:
     """The rows of the picture as it is shown."""
     return stream.width if stream.rotation in (90, -90) else stream.height
-
-
-def _windows(info: MediaInfo) -> list[tuple[float, float]] | None:
-    """Where faces are looked for in a long video: a few intervals, evenly spread; None: everywhere."""
-    picture = None if info.video is None else info.streams[info.video].pictures
-    if picture is None or picture.end - picture.first <= FACES_WHOLE_SECONDS:
-        return None
-    room = picture.end - picture.first - FACES_WINDOW_SECONDS
-    starts = [picture.first + room * (n + 0.5) / FACES_WINDOWS for n in range(FACES_WINDOWS)]
-    return [(start, start + FACES_WINDOW_SECONDS) for start in starts]
 
 
 def _attempt(arguments: Namespace, file: str, work: Callable[[Namespace, str], Result]) -> int:

@@ -107,7 +107,7 @@ def info_json(
         "faces": [_face_json(track, number) for number, track in enumerate(tracks)],
         "faces_searched": {
             "whole": whole,
-            "windows": [_covered(part) for part in parts if part.has_video],
+            "windows": [_covered(part) for part in parts],
         },
         "warnings": list(info.warnings),
     }
@@ -162,9 +162,12 @@ def _sound_json(facts: SoundFacts) -> JsonObject:
 
 
 def _covered(part: Clip) -> list[float | None]:
-    """From the first picture to the end of the last."""
-    end = float(part.frame_times[-1]) + (1.0 / part.fps if part.fps else 0.0)
-    return [rounded(float(part.frame_times[0]), 3), rounded(end, 3)]
+    """The interval that was asked for, or from the first picture or sound to the end of the last."""
+    if part.interval is not None:
+        return [rounded(edge, 3) for edge in part.interval]
+    starts = [float(part.frame_times[0])] if part.has_video else []
+    starts += [part.audio_start] if part.has_audio else []
+    return [rounded(min(starts), 3), rounded(min(starts) + part.duration, 3)]
 
 
 def _spans_json(spans: Sequence[tuple[float, float]]) -> list[JsonObject]:

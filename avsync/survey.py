@@ -35,6 +35,9 @@ FIRST_PACKETS = 8
 LAME_DELAY = 1105
 """Samples by which sound encoded by LAME is late: 576 of the encoder and 529 of every MP3 decoder."""
 
+MAX_DELAY = 0.2
+"""Seconds; an edit list that cuts more than an encoder's delay does not tell how long that is."""
+
 DELAYED = {"aac", "mp3", "mp2", "ac3", "eac3", "opus", "vorbis", "wmav2"}
 """Codecs whose encoders put samples before the first one."""
 
@@ -127,6 +130,8 @@ def survey(container: InputContainer) -> tuple[dict[int, StreamSurvey], Damage]:
 
 def _try(packet: Packet, seen: StreamSurvey) -> None:
     seen.tried += 1
+    if not isinstance(packet.stream, VideoStream | AudioStream):
+        return  # in damaged files FFmpeg may find out late what a stream is not
     with contextlib.suppress(av.FFmpegError):
         for frame in packet.decode():
             if isinstance(frame, av.VideoFrame | av.AudioFrame):
@@ -221,7 +226,7 @@ def sound_of(seen: StreamSurvey, sample_rate: int, *, table: bool) -> SoundFacts
         gaps=gaps,
         overlapping=overlapping,
         overlaps=overlaps,
-        priming_samples=seen.skip if signalled else heard,
+        priming_samples=(seen.skip if seen.skip <= MAX_DELAY * rate else 0) if signalled else heard,
         padding_samples=padding,
         priming_signalled=signalled,
         encoder=seen.encoder,

@@ -150,7 +150,7 @@ def info_text(info: JsonObject) -> str:
     )
     if frames is not None and not info["faces"]:
         rows.append("  no face found")
-    if not info["faces_searched"]["whole"]:
+    if frames is not None and not info["faces_searched"]["whole"]:
         windows = info["faces_searched"]["windows"]
         length = round(max((end - start for start, end in windows), default=0.0), 1)
         rows.append(f"  faces were looked for in {len(windows)} windows of {length:g} s")
@@ -236,7 +236,7 @@ def _stream_lines(stream: JsonObject) -> list[str]:
         samples = sound["priming_samples"]
         length = f"{samples} samples ({samples / max(stream['sample_rate'], 1) * 1000:.1f} ms)"
         if sound["priming_signalled"]:
-            lines.append(f"encoder's delay: {length}, cut")
+            lines.append(f"encoder's delay: {f'{length}, cut' if samples else 'cut by the edit list'}")
         else:
             known = length if samples else "unknown"
             lines.append(f"encoder's delay: {known}, not signalled and so not cut")
