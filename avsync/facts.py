@@ -75,7 +75,7 @@ class PictureFacts:
     hidden_after: int
     """Pictures that it hides behind the last that is shown."""
     undecodable: int
-    """Pictures before the first key frame, which lack what they refer to."""
+    """Pictures before the first that can be decoded: they lack what they refer to."""
     pixel_format: str = ""
     bits: int = 0
     """Bits of a component."""

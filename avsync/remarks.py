@@ -131,8 +131,9 @@ def _about_pictures(stream: StreamInfo, facts: PictureFacts, name: str) -> Itera
     if not facts.decodes:
         yield f"none of the first pictures of {name} can be decoded"
     if facts.undecodable:
-        few = _count(facts.undecodable, "picture")
-        yield f"{name} does not begin with a key frame: its first {few} cannot be shown"
+        they = "it refers" if facts.undecodable == 1 else "they refer"
+        first = _some(facts.undecodable, "picture") + ("" if name == "the picture" else f" of {name}")
+        yield f"the first {first} cannot be decoded: what {they} to is missing"
     if facts.variable and not (facts.steady and facts.long_gaps):
         low, high = facts.min_gap * 1000, facts.max_gap * 1000
         digits = 0 if high - low >= 2 else 1

@@ -61,6 +61,8 @@ class StreamSurvey:
     keyed: bool = False
     """Whether a key frame has come."""
     tried: int = 0
+    first: int | None = None
+    """Time stamp of the first picture that was decoded."""
     rotation: int = 0
     decoded: int = 0
     interlaced: int = 0
@@ -94,6 +96,8 @@ class StreamSurvey:
         """Take one of the first decoded frames."""
         self.decoded += 1
         if isinstance(frame, av.VideoFrame):
+            if self.decoded == 1 and frame.time_base == self.time_base:
+                self.first = frame.pts
             self.rotation = ROTATIONS.get(display_matrix(frame), 0)
             self.interlaced += frame.interlaced_frame
             self.pixel_format = frame.format.name
@@ -181,14 +185,17 @@ def pictures_of(seen: StreamSurvey, reorder: int) -> PictureFacts | None:
     """The facts of a surveyed video stream; None where it shows no picture."""
     if not len(seen.pts):
         return None
+    pts, durations, hidden = _ticks(seen.pts), _ticks(seen.durations), np.frombuffer(seen.hidden, np.bool_)
+    # Behind the first key frame may lie pictures that are shown before it and refer to what was before it.
+    lost = np.zeros(len(pts), np.bool_) if seen.first is None else ~hidden & (pts < seen.first)
     facts = picture_facts(
-        _ticks(seen.pts),
-        _ticks(seen.durations),
-        np.frombuffer(seen.hidden, np.bool_),
+        pts[~lost],
+        durations[~lost],
+        hidden[~lost],
         seen.time_base,
         reorder=reorder,
         without_time=seen.without_time,
-        undecodable=seen.undecodable,
+        undecodable=seen.undecodable + int(lost.sum()),
     )
     return facts and replace(
         facts,

@@ -244,8 +244,12 @@ def test_pictures_that_only_others_refer_to_do_not_count(tmp_path):
     assert media.probe(path).streams[0].pictures.frames == len(media.load(path).frame_times) == 23
 
 
-def test_pictures_before_the_first_key_frame(tmp_path):
-    source = render(tmp_path / "plain.ts", video="mpeg2video", audio="mp2", b_frames=0).path
+@pytest.mark.parametrize(
+    ("video", "b_frames", "lost"), [("mpeg2video", 0, 11), ("mpeg2video", 2, 11), ("libx264", 2, 11)]
+)
+def test_pictures_that_lack_what_they_refer_to(tmp_path, video, b_frames, lost):
+    """A recording that begins in the middle; with B frames also behind the first key frame."""
+    source = render(tmp_path / "plain.ts", video=video, audio="mp2", b_frames=b_frames).path
     start = media.probe(source).streams[0].pictures.first
     path = rewrite(
         source,
@@ -253,11 +257,10 @@ def test_pictures_before_the_first_key_frame(tmp_path):
         lambda p: p if p.stream.type == "audio" or p.pts * p.time_base > start + 0.03 else None,
     )
     info = media.probe(path)
-    assert info.streams[0].pictures.undecodable == 11
-    assert info.streams[0].pictures.frames == len(media.load(path).frame_times) == 48
-    assert (
-        "the picture does not begin with a key frame: its first 11 pictures cannot be shown" in info.warnings
-    )
+    assert info.streams[0].pictures.undecodable == lost
+    assert info.streams[0].pictures.frames == len(media.load(path).frame_times) == 59 - lost
+    told = f"the first {lost} pictures cannot be decoded: what they refer to is missing"
+    assert told in info.warnings
 
 
 # --- how pictures are to be shown ---
