@@ -12,17 +12,17 @@ import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
-from avsync import export, media, report, wording
+from avsync import export, report, wording
 from avsync.align import align
 from avsync.arguments import UsageError, parse
 from avsync.errors import AVSyncError, TextError, UndeterminedError
-from avsync.lips import LipTrack, track
-from avsync.media import Clip, MediaInfo, StreamInfo, load, probe
+from avsync.glance import glance
+from avsync.media import load, probe
 from avsync.offset import detect_offset
 from avsync.outputs import check_output, same_file
 from avsync.plot import plot_scores, require_matplotlib
@@ -32,12 +32,6 @@ from avsync.sample import render_sample
 from avsync.threads import one_thread
 
 DONE, BAD, UNDETERMINED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 130, 141
-
-INFO_WHOLE_SECONDS = 60.0
-"""`info` looks for faces in all of a file that is no longer; in a longer one in windows."""
-
-INFO_WINDOWS, INFO_WINDOW_SECONDS, INFO_ROWS = 6, 5.0, 360
-"""Their number, their length and the rows of the pictures in them, so that they fit into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,44 +170,9 @@ def _sample(arguments: Namespace, target: str) -> Result:
 
 def _info(arguments: Namespace, file: str) -> Result:
     info = probe(file)
-    windows = _windows(info)
-    if windows is None:
-        parts = [load(file)]
-        tracks = list(track(parts[0]))
-    else:
-        parts, tracks = _looked_into(file, info, windows)
-    found = report.info_json(file, info, parts, tracks, whole=windows is None)
+    parts, tracks, whole = glance(file, info)
+    found = report.info_json(file, info, parts, tracks, whole=whole)
     return Result(found, wording.info_text(found))
-
-
-def _windows(info: MediaInfo) -> list[tuple[float, float]] | None:
-    """Where faces are looked for in a long file: a few intervals, evenly spread; None: everywhere."""
-    used = next((info.streams[i] for i in (info.video, info.audio) if i is not None), None)
-    if used is None or used.found_start is None or (used.found_duration or 0.0) <= INFO_WHOLE_SECONDS:
-        return None
-    room = (used.found_duration or 0.0) - INFO_WINDOW_SECONDS
-    starts = [used.found_start + room * (n + 0.5) / INFO_WINDOWS for n in range(INFO_WINDOWS)]
-    return [(start, start + INFO_WINDOW_SECONDS) for start in starts]
-
-
-def _looked_into(
-    file: str, info: MediaInfo, windows: Sequence[tuple[float, float]]
-) -> tuple[list[Clip], list[LipTrack]]:
-    """The sound of some intervals, and the faces in their pictures."""
-    parts: list[Clip] = []
-    tracks: list[LipTrack] = []
-    rows = None if info.video is None else min(_rows(info.streams[info.video]), INFO_ROWS)
-    with media.open(file, height=rows) as reader:
-        for window in windows:
-            part = reader.read(*window)
-            tracks += track(part)
-            parts.append(replace(part, frames=()))  # the pictures of one window at a time
-    return parts, tracks
-
-
-def _rows(stream: StreamInfo) -> int:
-    """The rows of the picture as it is shown."""
-    return stream.width if stream.rotation in (90, -90) else stream.height
 
 
 def _attempt(arguments: Namespace, file: str, work: Callable[[Namespace, str], Result]) -> int:

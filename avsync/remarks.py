@@ -165,7 +165,7 @@ def _about_pictures(stream: StreamInfo, facts: PictureFacts, name: str) -> Itera
     if ratio != 1:
         yield (
             f"pixels are not square ({ratio.numerator}:{ratio.denominator}): pictures are shown "
-            f"{float(ratio):.2f} times as wide"
+            f"{float(ratio):.2f} times as {'high' if stream.rotation in (90, -90) else 'wide'}"
         )
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import avsync
-from avsync import cli, lips, plot, render, report, wording
+from avsync import cli, glance, lips, plot, render, report, wording
 from avsync.align import Alignment, Gap, Word
 from avsync.arguments import parse
 from avsync.cli import main
@@ -373,11 +373,11 @@ def test_info_says_what_is_out_of_the_ordinary(flash_and_beep, capsys):
 
 
 def test_info_looks_for_faces_in_windows_of_a_long_video(clip, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "INFO_WHOLE_SECONDS", 2.0)
-    monkeypatch.setattr(cli, "INFO_WINDOWS", 3)
-    monkeypatch.setattr(cli, "INFO_WINDOW_SECONDS", 0.4)
+    monkeypatch.setattr(glance, "WHOLE_SECONDS", 2.0)
+    monkeypatch.setattr(glance, "WINDOWS", 3)
+    monkeypatch.setattr(glance, "WINDOW_SECONDS", 0.4)
     seen = []
-    monkeypatch.setattr(cli, "track", lambda part: seen.append(part.frame_times) or ())
+    monkeypatch.setattr(glance, "track", lambda part: seen.append(part.frame_times) or ())
     _, (line,) = run_json(capsys, "info", clip, "--json")
     starts = [0.333, 1.0, 1.667]
     for times, start in zip(seen, starts, strict=True):
