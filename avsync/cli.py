@@ -21,8 +21,8 @@ from avsync import export, report, wording
 from avsync.align import align
 from avsync.arguments import UsageError, parse
 from avsync.errors import AVSyncError, TextError, UndeterminedError
-from avsync.lips import track
-from avsync.media import load
+from avsync.glance import glance
+from avsync.media import load, probe
 from avsync.offset import detect_offset
 from avsync.outputs import check_output, same_file
 from avsync.plot import plot_scores, require_matplotlib
@@ -169,8 +169,9 @@ def _sample(arguments: Namespace, target: str) -> Result:
 
 
 def _info(arguments: Namespace, file: str) -> Result:
-    clip = load(file)
-    found = report.info_json(file, clip, track(clip) if clip.has_video else ())
+    info = probe(file)
+    parts, tracks, whole = glance(file, info)
+    found = report.info_json(file, info, parts, tracks, whole=whole)
     return Result(found, wording.info_text(found))
 
 

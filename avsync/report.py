@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from avsync.facts import PictureFacts, SoundFacts
     from avsync.lips import LipTrack
     from avsync.media import Clip
     from avsync.offset import Offset
     from avsync.remux import Correction
-    from avsync.sound import Waveform
     from avsync.streams import MediaInfo, StreamInfo
 
 JsonObject = dict[str, Any]
@@ -78,17 +80,36 @@ def correction_json(file: str, correction: Correction | None, reason: str | None
     return done | {"dry_run": True} if correction.dry_run else done
 
 
-def info_json(file: str, clip: Clip, tracks: Sequence[LipTrack]) -> JsonObject:
-    """The object that `avsync info --json` prints: streams, start times, frame-time statistics, faces."""
+def info_json(
+    file: str, info: MediaInfo, parts: Sequence[Clip], tracks: Sequence[LipTrack], *, whole: bool
+) -> JsonObject:
+    """The object that `avsync info --json` prints: streams, times, frame-time statistics, warnings, faces.
+
+    `info`: from `probe`. `parts`: what was decoded of it, all of the file where `whole` is true; `tracks`:
+    the faces found in them.
+    """
+    picture = None if info.video is None else info.streams[info.video].pictures
+    sound = None if info.audio is None else info.streams[info.audio].sound
     return {
         "file": file,
-        "container": clip.info.container,
-        "duration": rounded(clip.duration, 3),
-        "streams": [_stream_json(stream, clip.info) for stream in clip.info.streams],
-        "timing": streams_json(clip),
-        "frames": _frames_json(clip) if clip.has_video else None,
-        "sound": _sound_json(clip) if clip.has_audio else None,
-        "faces": [_face_json(track) for track in tracks],
+        "container": info.container,
+        "duration": rounded(info.found_duration, 3),
+        "declared_duration": rounded(info.duration, 3),
+        "streams": [_stream_json(stream, info) for stream in info.streams],
+        "timing": {
+            "video_start": rounded(picture.first, 6) if picture else None,
+            "audio_start": rounded(sound.start, 6) if sound else None,
+            "fps": rounded(picture.fps, 3) if picture else None,
+            "variable_frame_rate": picture.variable if picture else None,
+        },
+        "frames": _pictures_json(picture) if picture else None,
+        "sound": _sound_json(sound) | {"level_db": rounded(_level_db(parts), 1)} if sound else None,
+        "faces": [_face_json(track, number) for number, track in enumerate(tracks)],
+        "faces_searched": {
+            "whole": whole,
+            "windows": [_covered(part) for part in parts],
+        },
+        "warnings": list(info.warnings),
     }
 
 
@@ -99,39 +120,72 @@ def rounded(value: float | None, digits: int) -> float | None:
     return round(float(value), digits) + 0.0
 
 
-def _frames_json(clip: Clip) -> JsonObject:
-    gaps_ms = np.diff(clip.frame_times) * 1000.0 if len(clip.frame_times) > 1 else np.zeros(1)
+def _pictures_json(facts: PictureFacts) -> JsonObject:
+    gaps = {"min": facts.min_gap, "median": facts.median_gap, "max": facts.max_gap}
     return {
-        "count": len(clip.frame_times),
-        "first": rounded(float(clip.frame_times[0]), 6),
-        "last": rounded(float(clip.frame_times[-1]), 6),
-        "gap_ms": {
-            "min": rounded(float(gaps_ms.min()), 3),
-            "median": rounded(float(np.median(gaps_ms)), 3),
-            "max": rounded(float(gaps_ms.max()), 3),
-        },
+        "count": facts.frames,
+        "first": rounded(facts.first, 6),
+        "last": rounded(facts.last, 6),
+        "end": rounded(facts.end, 6),
+        "gap_ms": {name: rounded(gap * 1000.0, 3) for name, gap in gaps.items()},
+        "fps": rounded(facts.fps, 3),
+        "variable_frame_rate": facts.variable,
+        "long_gaps": facts.long_gaps,
+        "gaps": _spans_json(facts.gaps),
+        "duplicates": facts.duplicates,
+        "out_of_order": facts.out_of_order,
+        "without_time": facts.without_time,
+        "hidden_before": facts.hidden_before,
+        "hidden_after": facts.hidden_after,
+        "undecodable": facts.undecodable,
+        "interlaced": facts.interlaced,
+        "pixel_format": facts.pixel_format,
+        "bits": facts.bits,
     }
 
 
-def _sound_json(clip: Clip) -> JsonObject:
+def _sound_json(facts: SoundFacts) -> JsonObject:
     return {
-        "start": rounded(clip.audio_start, 6),
-        "seconds": rounded(len(clip.waveform) / clip.sample_rate, 3),
-        "level_db": rounded(_level_db(clip.waveform), 1),
+        "start": rounded(facts.start, 6),
+        "end": rounded(facts.end, 6),
+        "seconds": rounded(facts.end - facts.start, 3),
+        "layout": facts.layout,
+        "missing": rounded(facts.missing, 3),
+        "gaps": _spans_json(facts.gaps),
+        "overlapping": rounded(facts.overlapping, 3),
+        "overlaps": _spans_json(facts.overlaps),
+        "priming_samples": facts.priming_samples,
+        "priming_signalled": facts.priming_signalled,
+        "padding_samples": facts.padding_samples,
+        "encoder": facts.encoder,
     }
 
 
-def _level_db(waveform: Waveform) -> float:
+def _covered(part: Clip) -> list[float | None]:
+    """The interval that was asked for, or from the first picture or sound to the end of the last."""
+    if part.interval is not None:
+        return [rounded(edge, 3) for edge in part.interval]
+    starts = [float(part.frame_times[0])] if part.has_video else []
+    starts += [part.audio_start] if part.has_audio else []
+    return [rounded(min(starts), 3), rounded(min(starts) + part.duration, 3)]
+
+
+def _spans_json(spans: Sequence[tuple[float, float]]) -> list[JsonObject]:
+    return [{"start": rounded(start, 3), "seconds": rounded(length, 3)} for start, length in spans]
+
+
+def _level_db(parts: Sequence[Clip]) -> float:
     """Root mean square below full scale; minus infinity for digital silence."""
-    power = float(np.mean(np.square(waveform, dtype=np.float64)))
+    count = sum(len(part.waveform) for part in parts)
+    power = sum(float(np.sum(np.square(part.waveform, dtype=np.float64))) for part in parts) / max(count, 1)
     return 10.0 * math.log10(power) if power > 0 else -math.inf
 
 
-def _face_json(track: LipTrack) -> JsonObject:
+def _face_json(track: LipTrack, number: int) -> JsonObject:
     seen = np.flatnonzero(track.found)
     times = track.times[seen] if len(seen) else np.zeros(1)
     return {
-        "face": track.face,
+        "face": number,
         "frames": len(seen),
         "start": rounded(float(times[0]), 3),
         "end": rounded(float(times[-1]), 3),
@@ -144,17 +198,40 @@ def _stream_json(stream: StreamInfo, info: MediaInfo) -> JsonObject:
         "kind": stream.kind,
         "codec": stream.codec,
         "used": stream.index in (info.video, info.audio),
-        "time_base": f"{stream.time_base.numerator}/{stream.time_base.denominator}",
+        "time_base": _ratio(stream.time_base),
         "start": rounded(stream.start_time, 6),
         "duration": rounded(stream.duration, 6),
+        "found_start": rounded(stream.found_start, 6),
+        "found_duration": rounded(stream.found_duration, 6),
+        "packets": stream.packets,
+        "damaged_packets": stream.damaged_packets,
         "language": stream.language,
+        "edits": [
+            {"duration": rounded(e.duration, 6), "media_time": rounded(e.media_time, 6), "rate": e.rate}
+            for e in stream.edits
+        ],
     }
     if stream.kind == "video":
-        size = {"width": stream.width, "height": stream.height, "rotation": stream.rotation}
-        return shared | size | {"frame_rate": rounded(stream.frame_rate, 3), "cover": stream.cover}
+        return shared | {
+            "width": stream.width,
+            "height": stream.height,
+            "rotation": stream.rotation,
+            "sample_aspect_ratio": _ratio(stream.sample_aspect_ratio),
+            "frame_rate": rounded(stream.frame_rate, 3),
+            "cover": stream.cover,
+            "frames": None if stream.pictures is None else _pictures_json(stream.pictures),
+        }
     if stream.kind == "audio":
-        return shared | {"sample_rate": stream.sample_rate, "channels": stream.channels}
+        return shared | {
+            "sample_rate": stream.sample_rate,
+            "channels": stream.channels,
+            "sound": None if stream.sound is None else _sound_json(stream.sound),
+        }
     return shared
+
+
+def _ratio(value: Fraction) -> str:
+    return f"{value.numerator}/{value.denominator}"
 
 
 def _finite(value: Any) -> Any:

@@ -1,4 +1,7 @@
-"""What a file is and what it declares: container, streams, codecs, start times, rotation."""
+"""What a file is: what it declares, and what its packets show.
+
+`describe` tells what the header says and costs nothing; `probe` looks at every packet.
+"""
 
 import os
 from collections.abc import Iterator
@@ -14,17 +17,21 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video import VideoStream
 
-from avsync.decode import Source, decode, open_container, source_name
+from avsync.boxes import Edit, Track, read_tracks
+from avsync.decode import Source, open_container, source_name
 from avsync.ebml import declares_duration
 from avsync.errors import MediaError
-from avsync.pictures import IDENTITY, ROTATIONS, display_matrix
+from avsync.facts import PictureFacts, SoundFacts
+from avsync.pictures import pixel_aspect
+from avsync.remarks import remarks
+from avsync.survey import StreamSurvey, pictures_of, sound_of, span_of, survey
 from avsync.timebase import pts_to_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What a container declares of one stream. Times in seconds on the presentation clock; None = not
-    declared.
+    """What a container declares of one stream, and from `packets` on what `probe` found in it. Times in
+    seconds on the presentation clock; None = not declared, or not looked for.
     """
 
     index: int
@@ -48,11 +55,37 @@ class StreamInfo:
     """A still picture (cover art), not a video."""
     sample_rate: int = 0
     channels: int = 0
+    sample_aspect_ratio: Fraction = Fraction(1)
+    """Width of a pixel by its height, before rotation."""
+    packets: int = 0
+    damaged_packets: int = 0
+    """Packets that the demuxer marks as damaged."""
+    found_start: float | None = None
+    found_end: float | None = None
+    """Begin and end of what is presented, by the time stamps of the packets."""
+    pictures: PictureFacts | None = None
+    sound: SoundFacts | None = None
+    track: Track | None = None
+    """The track's boxes in MP4 and MOV."""
+
+    @property
+    def found_duration(self) -> float | None:
+        """Seconds from the begin of the first packet that is presented to the end of the last."""
+        if self.found_start is None or self.found_end is None:
+            return None
+        return self.found_end - self.found_start
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The edit list; empty where there is none."""
+        return () if self.track is None else self.track.edits
 
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What a container declares. `video` and `audio` are the indices of the streams that `load` reads."""
+    """What a container declares, and from `broken_off` on what `probe` found. `video` and `audio` are the
+    indices of the streams that `load` reads.
+    """
 
     source: str
     container: str
@@ -61,6 +94,18 @@ class MediaInfo:
     streams: tuple[StreamInfo, ...]
     video: int | None
     audio: int | None
+    broken_off: str | None = None
+    """The error at which reading ended before the end of the file."""
+    warnings: tuple[str, ...] = ()
+    """What is out of the ordinary, each in a plain sentence; empty for a healthy file."""
+
+    @property
+    def found_duration(self) -> float | None:
+        """Seconds from the first picture or sound of any stream to the end of the last."""
+        found = [s for s in self.streams if s.kind in ("video", "audio") and not s.cover]
+        starts = [s.found_start for s in found if s.found_start is not None]
+        ends = [s.found_end for s in found if s.found_end is not None]
+        return max(ends) - min(starts) if starts and ends else None
 
     def describe(self) -> str:
         """The streams in a few words, for messages: `video h264 1920x1080, audio aac 44100 Hz`."""
@@ -72,20 +117,23 @@ class MediaInfo:
 
 
 def probe(path: str | os.PathLike[str]) -> MediaInfo:
-    """What a file declares: container, streams, codecs, start times. Decodes at most one picture a stream.
+    """What a file declares and what its packets show: times, rates, gaps, edit lists, priming, warnings.
 
-    Raises `MediaError` when the file is missing, empty or no media.
+    Reads the whole file once, but decodes only its first few pictures and sounds: about 2 s for an hour, in
+    little memory. Raises `MediaError` when the file is missing, empty or no media; everything else that is
+    wrong with it stands in `MediaInfo.warnings`.
     """
     path = Path(path)
     with open_media(path) as container:
-        info = describe(container, path)
-        if info.video is None:
-            return info
-        frame = next(decode(container, [container.streams[info.video]]), None)
-        matrix = display_matrix(frame) if isinstance(frame, av.VideoFrame) else IDENTITY
-        turned = replace(info.streams[info.video], rotation=ROTATIONS.get(matrix, 0))
-        streams = tuple(turned if s.index == info.video else s for s in info.streams)
-        return replace(info, streams=streams)
+        declared = describe(container, path)
+        tracks = {t.number: t for t in read_tracks(path)} if "mov" in declared.container else {}
+        found, damage = survey(container)
+        streams = tuple(
+            _with_facts(info, stream, found[info.index], tracks.get(stream.id))
+            for info, stream in zip(declared.streams, container.streams, strict=True)
+        )
+    info = replace(declared, streams=streams, broken_off=damage.broken_off)
+    return replace(info, warnings=remarks(info))
 
 
 @contextmanager
@@ -149,6 +197,26 @@ def _best(
     return best.index if best is not None and best.index in usable else (usable[0] if usable else None)
 
 
+def _with_facts(info: StreamInfo, stream: Stream, found: StreamSurvey, track: Track | None) -> StreamInfo:
+    """A described stream, with what its packets show."""
+    info = replace(info, packets=found.packets, damaged_packets=found.corrupt, track=track)
+    if isinstance(stream, VideoStream) and stream.codec_context is not None and not info.cover:
+        pictures = pictures_of(found, stream.codec_context.reorder_depth)
+        if pictures and track and track.samples > info.packets:
+            # FFmpeg does not even hand out what lies before the key frame that the first picture needs.
+            before, after = track.hidden_before, track.hidden_after
+            pictures = replace(pictures, hidden_before=before, hidden_after=after)
+        span = (pictures.first, pictures.end) if pictures else None
+        info = replace(info, rotation=found.rotation, pictures=pictures)
+    elif isinstance(stream, AudioStream):
+        sound = sound_of(found, info.sample_rate, table=track is not None)
+        span = (sound.start, sound.end) if sound else None
+        info = replace(info, sound=sound)
+    else:
+        span = span_of(found)
+    return info if span is None else replace(info, found_start=span[0], found_end=span[1])
+
+
 def _describe_stream(container: InputContainer, stream: Stream) -> StreamInfo:
     context = stream.codec_context
     time_base = stream.time_base or Fraction(1, av.time_base)
@@ -173,6 +241,7 @@ def _describe_stream(container: InputContainer, stream: Stream) -> StreamInfo:
             height=stream.codec_context.height,
             frame_rate=float(stream.average_rate) if stream.average_rate else None,
             cover=bool(stream.disposition & Disposition.attached_pic),
+            sample_aspect_ratio=pixel_aspect(stream.sample_aspect_ratio),
         )
     if isinstance(stream, AudioStream) and context is not None:
         return replace(

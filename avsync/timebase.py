@@ -23,6 +23,11 @@ def pts_to_seconds(pts: int, time_base: Fraction) -> float:
     return float(pts * time_base)
 
 
+def pts_to_times(pts: NDArray[np.int64], time_base: Fraction) -> Times:
+    """Seconds of (N,) time stamps, each rounded as by `pts_to_seconds` (up to 2**53 ticks)."""
+    return (pts.astype(np.float64) * time_base.numerator) / time_base.denominator
+
+
 def seconds_to_pts(seconds: float | Fraction, time_base: Fraction) -> int:
     """The tick nearest to a time; half a tick goes to the even one."""
     return round(Fraction(seconds) / time_base)

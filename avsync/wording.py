@@ -121,8 +121,10 @@ def sample_text(target: str, truth: SampleTruth) -> str:
 
 def info_text(info: JsonObject) -> str:
     """The same as lines for people."""
-    rows = [f"{info['file']}: {info['container']}, {clock(info['duration'])}"]
-    rows.extend(f"  stream {stream['index']}: {_stream_text(stream)}" for stream in info["streams"])
+    rows = [f"{info['file']}: {_container(info['container'])}, {_lasting(info)}"]
+    for stream in info["streams"]:
+        rows.append(f"  stream {stream['index']}: {_stream_text(stream)}")
+        rows.extend(f"    {line}" for line in _stream_lines(stream))
     frames, timing, sound = info["frames"], info["timing"], info["sound"]
     if frames is None:
         rows.append("  no picture")
@@ -136,11 +138,11 @@ def info_text(info: JsonObject) -> str:
         rows.append(
             f"  from frame to frame: {gap['median']} ms (shortest {gap['min']}, longest {gap['max']})"
         )
-    rows.append(
-        "  no sound"
-        if sound is None
-        else f"  sound: starts at {timing['audio_start']} s, {sound['seconds']} s"
-    )
+    if sound is None:
+        rows.append("  no sound")
+    else:
+        level = "silent" if sound["level_db"] is None else f"level {sound['level_db']} dB"
+        rows.append(f"  sound: starts at {timing['audio_start']} s, {sound['seconds']} s, {level}")
     rows.extend(
         f"  face {face['face']}: seen in {face['frames']} frames, "
         f"from {clock(face['start'])} to {clock(face['end'])}"
@@ -148,6 +150,11 @@ def info_text(info: JsonObject) -> str:
     )
     if frames is not None and not info["faces"]:
         rows.append("  no face found")
+    if frames is not None and not info["faces_searched"]["whole"]:
+        windows = info["faces_searched"]["windows"]
+        length = round(max((end - start for start, end in windows), default=0.0), 1)
+        rows.append(f"  faces were looked for in {len(windows)} windows of {length:g} s")
+    rows.extend(f"  note: {warning}" for warning in info["warnings"])
     return "\n".join(rows)
 
 
@@ -158,19 +165,82 @@ def clock(seconds: float) -> str:
     return f"{'-' if seconds < 0 and milliseconds else ''}{minutes}:{rest // 1000:02d}.{rest % 1000:03d}"
 
 
+CONTAINERS: Mapping[str, str] = {
+    "mov,mp4,m4a,3gp,3g2,mj2": "MP4/MOV",
+    "matroska,webm": "Matroska/WebM",
+    "mpegts": "MPEG transport stream",
+    "mpeg": "MPEG program stream",
+    "avi": "AVI",
+    "flv": "FLV",
+}
+"""Words for the names of FFmpeg's demuxers."""
+
+
+def _container(name: str) -> str:
+    return CONTAINERS.get(name, name)
+
+
+def _lasting(info: JsonObject) -> str:
+    found, declared = info["duration"], info["declared_duration"]
+    if found is None:
+        return "nothing found in it" if declared is None else f"{clock(declared)} declared, nothing found"
+    if declared is None:
+        return f"{clock(found)} (no duration declared)"
+    return clock(found) if abs(found - declared) < 0.1 else f"{clock(found)} ({clock(declared)} declared)"
+
+
 def _stream_text(stream: JsonObject) -> str:
+    """What a stream is, in one line."""
     words = [f"{stream['kind']} {stream['codec']}"]
+    if stream["language"] not in (None, "und"):
+        words.append(f"language {stream['language']}")
     if stream["kind"] == "video":
         words.append(f"{stream['width']}x{stream['height']}")
+        frames = stream["frames"]
+        if stream["cover"]:
+            words.append("a cover picture")
+        if frames is not None and frames["bits"] > 8:
+            words.append(f"{frames['bits']} bits")
+        if frames is not None and frames["interlaced"]:
+            words.append("interlaced")
+        if stream["sample_aspect_ratio"] != "1/1":
+            words.append(f"pixels {stream['sample_aspect_ratio'].replace('/', ':')}")
         if stream["rotation"]:
             words.append(f"turned by {stream['rotation']} degrees")
     if stream["kind"] == "audio":
         words.append(f"{stream['sample_rate']} Hz, channels: {stream['channels']}")
-    if stream["start"] is not None:
-        words.append(f"starts at {stream['start']} s")
+    if stream["found_start"] is not None:
+        words.append(f"{stream['found_start']:g} s to {stream['found_start'] + stream['found_duration']:g} s")
+    elif stream["start"] is not None:
+        words.append(f"declared to start at {stream['start']} s")
+    words.append("1 packet" if stream["packets"] == 1 else f"{stream['packets']} packets")
     if not stream["used"]:
         words.append("not used")
     return ", ".join(words)
+
+
+def _stream_lines(stream: JsonObject) -> list[str]:
+    """What else is to know of a stream: its edit list and its encoder's delay."""
+    lines = []
+    if stream["edits"]:
+        pieces = [
+            f"nothing for {edit['duration']:g} s"
+            if edit["media_time"] is None
+            else f"from {edit['media_time']:g} s of what is stored for {edit['duration']:g} s"
+            for edit in stream["edits"][:3]
+        ]
+        more = len(stream["edits"]) - len(pieces)
+        lines.append("edit list: " + ", then ".join(pieces) + (f", then {more} more" if more else ""))
+    sound = stream.get("sound")
+    if sound is not None and sound["priming_signalled"] is not None:
+        samples = sound["priming_samples"]
+        length = f"{samples} samples ({samples / max(stream['sample_rate'], 1) * 1000:.1f} ms)"
+        if sound["priming_signalled"]:
+            lines.append(f"encoder's delay: {f'{length}, cut' if samples else 'cut by the edit list'}")
+        else:
+            known = length if samples else "unknown"
+            lines.append(f"encoder's delay: {known}, not signalled and so not cut")
+    return lines
 
 
 def _interval(offset: Offset) -> str:

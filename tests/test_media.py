@@ -223,19 +223,7 @@ def test_frame_times_without_order_are_repaired_and_reported(tmp_path):
     np.testing.assert_array_equal(repaired[untouched], clip.frame_times[untouched])
 
 
-# --- what a file declares ---
-
-
-def test_probe(flash_and_beep):
-    info = media.probe(flash_and_beep("mkv", audio="flac", rate=NTSC, audio_start=0.4).path)
-    video, audio = info.streams
-    assert "matroska" in info.container
-    assert (info.video, info.audio) == (0, 1)
-    assert (video.codec, video.width, video.height, video.time_base) == ("h264", 128, 64, Fraction(1, 1000))
-    assert video.frame_rate == pytest.approx(float(NTSC), rel=1e-3)
-    assert (audio.codec, audio.sample_rate, audio.channels) == ("flac", 48_000, 1)
-    assert audio.start_time - video.start_time == pytest.approx(0.4, abs=1e-3)
-    assert info.describe() == "video h264 128x64, audio flac 48000 Hz"
+# --- statistics ---
 
 
 def test_frame_statistics():
