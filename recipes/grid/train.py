@@ -17,7 +17,7 @@ import torch
 from split import part
 
 from avsync import targets
-from avsync.data import WindowConfig
+from avsync.batches import WindowConfig
 from avsync.model import AVSync, ModelConfig, read_model, save_model
 from avsync.offset import OffsetConfig, lag_grid, lag_scores, peak
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor

@@ -1,4 +1,4 @@
-"""Training data: batches of synchronised windows drawn from utterances.
+"""Batches of synchronised windows drawn from utterances, for training the encoders.
 
 Shapes: B batch, T lip steps (40 ms), J speech steps (10 ms), K lags, H W picture, P lip points, N samples,
 L phones. Everything random is drawn from one seeded generator.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from avsync import data, speech
-from avsync.data import WindowConfig, make_batch
+from avsync import batches, speech
+from avsync.batches import WindowConfig, make_batch
 from avsync.features import LIP_POINTS, LipGrid
 from avsync.utterances import PhoneTimes, Utterance, load_utterance, save_utterance
 
@@ -118,7 +118,7 @@ def test_frame_targets_of_the_sound_are_the_phones_heard(stream):
     heard = heard_times(window)
     valid = window.valid.numpy()
     assert valid.mean() > 0.3
-    assert (window.frames.numpy()[~valid] == data.UNKNOWN).all()
+    assert (window.frames.numpy()[~valid] == batches.UNKNOWN).all()
     # Where a step is valid its middle is heard, but for the last at the very end of a recording.
     assert (np.isnan(heard) & valid).sum() <= len(valid)
     assert (~np.isnan(heard) & ~valid).sum() <= len(valid)
@@ -187,13 +187,13 @@ def test_lost_mouths_are_unknown():
     assert not batch.found[lost].any()
     assert batch.speaking[lost].max() == 0
     frames = batch.frames.unflatten(1, (-1, 4))
-    assert (frames[~batch.found] == data.UNKNOWN).all()
-    assert (frames[batch.found] != data.UNKNOWN).all()
+    assert (frames[~batch.found] == batches.UNKNOWN).all()
+    assert (frames[batch.found] != batches.UNKNOWN).all()
 
 
 def test_sound_without_word_times_is_taken_whole_and_has_no_frame_targets():
     batch = batch_of(seed=0, utterance=talking(timed=False))
-    assert (batch.speech.frames == data.UNKNOWN).all()
+    assert (batch.speech.frames == batches.UNKNOWN).all()
     heard = heard_times(batch.speech)
     np.testing.assert_allclose(np.nanmin(heard, 1), AUDIO_START, atol=0.011)
     np.testing.assert_allclose(np.nanmax(heard, 1), AUDIO_START + SECONDS, atol=0.02)
@@ -214,7 +214,7 @@ def tensors(batch):
 
 def sampler(seed=0, **how):
     people = [talking(f"u{n}", speaker) for n, speaker in enumerate(["s1", "s1", "s2", "s3", "s3", "s3"])]
-    return data.WindowSampler(
+    return batches.WindowSampler(
         people,
         [people[:2], people[2:]],
         **{"speaker_share": {}, "config": SMALL, "batches": 2, **how},
@@ -251,7 +251,7 @@ def test_epochs_differ_and_are_repeated_by_a_new_sampler():
 )
 def test_speakers_get_their_share(monkeypatch, share, expected):
     drawn = []
-    monkeypatch.setattr(data, "make_batch", lambda talking, speech, config, rng: drawn.extend(talking))
+    monkeypatch.setattr(batches, "make_batch", lambda talking, speech, config, rng: drawn.extend(talking))
     list(
         sampler(speaker_share=share, config=dataclasses.replace(SMALL, clips=4000, speech_clips=0), batches=1)
     )
