@@ -122,14 +122,14 @@ class ClipSampler(Sampler[list[Draw]]):
     def __iter__(self) -> Iterator[list[Draw]]:
         epoch = self.epoch
         for batch in self.batches(epoch)[self.done :]:
-            self._advance()
+            self.epoch, self.done = self._next(self.epoch, self.done)
             yield [Draw(int(index), epoch) for index in batch]
 
     def batches(self, epoch: int) -> list[Indices]:
         """All batches of an epoch, each (B,) indices, for this rank.
 
-        Where the last clips do not divide over the ranks, up to `world_size - 1` of them are repeated, so that
-        each rank has as many.
+        Where the last clips do not divide over the ranks, up to `world_size - 1` of them are repeated, so
+        that each rank has as many.
         """
         config = self.config
         rng = np.random.default_rng((config.seed, epoch))
@@ -166,10 +166,13 @@ class ClipSampler(Sampler[list[Draw]]):
             )
         self.epoch, self.done = int(state["epoch"]), int(state["done"])
 
-    def _advance(self) -> None:
-        self.done += 1
-        if self.done == len(self):
-            self.set_epoch(self.epoch + 1)
+    def after(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The state one batch after another."""
+        epoch, done = self._next(state["epoch"], state["done"])
+        return {**state, "epoch": epoch, "done": done}
+
+    def _next(self, epoch: int, done: int) -> tuple[int, int]:
+        return (epoch, done + 1) if done + 1 < len(self) else (epoch + 1, 0)
 
     def _fingerprint(self) -> dict[str, Any]:
         lengths = 0.0 if self._lengths is None else float(self._lengths @ np.arange(1, self._count + 1))
