@@ -18,17 +18,19 @@ from avsync.order import ClipSampler, OrderConfig
 
 pytest.importorskip("pytest_benchmark")
 
-CLIPS, PER_SHARD, PICTURES = 256, 64, 75
+CLIPS, PER_SHARD, PICTURES = 128, 32, 75
 
 
 @pytest.fixture(scope="module")
 def mouths(tmp_path_factory):
     """Shards of 3 s clips: (75, 96, 96) grey mouths and the sound."""
-    rng = np.random.default_rng(0)
+    noise = torch.from_numpy(
+        np.random.default_rng(0).integers(0, 256, (2 * PICTURES, 96, 96), dtype=np.uint8)
+    )
     times = torch.arange(PICTURES, dtype=torch.float64) / 25
 
     def clip(number):
-        frames = torch.from_numpy(rng.integers(0, 256, (PICTURES, 96, 96), dtype=np.uint8))
+        frames = noise[number % PICTURES :][:PICTURES]
         return Sample(f"clip{number:04d}", frames, times, torch.zeros(48_000), 0.0, 16_000, "a b c", {})
 
     folder = tmp_path_factory.mktemp("mouths")
