@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from avsync import media
 from avsync.errors import ConfigError, MediaError
-from avsync.sources import Source, Stretch, usual_gap
+from avsync.sources import Media, Source, Stretch, usual_gap
 from avsync.timebase import Times
 
 TOLERANCE = 1e-6
@@ -60,6 +61,26 @@ class ClipConfig:
         if self.seed < 0:
             raise ConfigError(f"seed {self.seed} is negative. Give 0 or more.")
 
+    def open(
+        self, path: media.MediaFile, audio: media.MediaFile | None = None, *, name: str | None = None
+    ) -> Media:
+        """A media file, or the bytes of one, that gives pictures and sound as configured.
+
+        `name`: what messages call it instead of its own name.
+        """
+        reader = media.open(
+            path,
+            audio=audio,
+            sample_rate=self.sample_rate,
+            pixel_format=self.pixel_format,
+            height=self.height,
+        )
+        if name is not None:
+            reader.info = replace(reader.info, source=name)
+            sound = name if audio is None else f"{name}, its sound"
+            reader.audio_info = replace(reader.audio_info, source=sound)
+        return Media(reader)
+
 
 def choose(
     span: tuple[float, float], config: ClipConfig, rng: np.random.Generator
@@ -87,8 +108,10 @@ def take(source: Source, start: float, end: float, fps: float | None) -> Stretch
 def _on_grid(source: Source, start: float, end: float, fps: float) -> Stretch:
     """The picture on screen at each of the times `start + k / fps` before `end`, and the sound as it is.
 
-    A tick before the first picture of the file or after its last has none, and is left out.
+    A tick before the first picture of the file or after its last has none, and is left out. From the start
+    of the file (minus infinity) the grid begins with its first picture or sound.
     """
+    start = source.span[0] if start == -math.inf else start
     near = source.read(start - LOOK_S, end)
     heard = near.within(start, end)
     times, frames = _from_on_screen(source, start, near)

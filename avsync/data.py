@@ -28,7 +28,7 @@ from avsync.errors import ConfigError, MediaError
 from avsync.handles import Handles
 from avsync.media import probe
 from avsync.order import generator
-from avsync.sources import Source, open_source
+from avsync.sources import Source
 
 __all__ = [
     "ClipBatch",
@@ -181,20 +181,24 @@ class TimedDataset(Dataset["Sample | None"], ABC):
             raise IndexError(f"clip {int(index)} of {len(self)}")
         try:
             source, description = self.open(index)
-            first, last = source.span
-            span = (
-                first if description.start is None else description.start,
-                last if description.end is None else description.end,
-            )
-            # The end that a file declares may be wrong: what is taken whole is read until nothing follows.
-            whole = (span[0], np.inf if description.end is None else span[1])
-            interval = choose(span, self.config, generator(self.config.seed, index)) or whole
-            return self._sample(source, description, *interval)
+            return self._sample(source, description, *self._interval(source, description, index))
         except MediaError as error:
             if self.config.on_error == "raise":
                 raise
             warnings.warn(f"clip {int(index)} is skipped: {error}", stacklevel=2)
             return None
+
+    def _interval(self, source: Source, description: Description, index: int) -> tuple[float, float]:
+        """Seconds that the configuration takes of a clip; infinite where the file shall start or end."""
+        start, end = description.start, description.end
+        if self.config.seconds is not None:
+            first, last = source.span
+            span = (first if start is None else start, last if end is None else end)
+            chosen = choose(span, self.config, generator(self.config.seed, index))
+            if chosen is not None:
+                return chosen
+        # The end that a file declares may be wrong: what is taken whole is read until nothing follows.
+        return -np.inf if start is None else start, np.inf if end is None else end
 
     def at(self, index: int, start: float, end: float) -> Sample:
         """What is seen and heard of a clip in `[start, end)` seconds of its own clock.
@@ -260,10 +264,4 @@ class ClipDataset(TimedDataset):
         return min(max(end - start, 0.0), most)
 
     def _open_file(self, files: tuple[Path, Path | None]) -> Source:
-        return open_source(
-            files[0],
-            audio=files[1],
-            sample_rate=self.config.sample_rate,
-            pixel_format=self.config.pixel_format,
-            height=self.config.height,
-        )
+        return self.config.open(*files)

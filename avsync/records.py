@@ -25,7 +25,7 @@ from avsync.crop import ClipConfig
 from avsync.data import Description, Sample
 from avsync.entries import AUDIO, VIDEO, Entry
 from avsync.errors import ConfigError, MediaError
-from avsync.sources import Loaded, Source, Stretch, open_source
+from avsync.sources import Loaded, Source, Stretch
 from avsync.speech import SAMPLE_RATE
 from avsync.utterances import Utterance, load_utterance, save_utterance
 
@@ -88,21 +88,16 @@ def to_source(record: Record, config: ClipConfig) -> tuple[Source, Description]:
         if not arrays:
             media = video or sound
             assert media is not None
-            source = open_source(
-                media,
-                audio=sound if video else None,
-                sample_rate=config.sample_rate,
-                pixel_format=config.pixel_format,
-                height=config.height,
-            )
-            return source, description
+            return config.open(media, sound if video else None, name=record.name), description
         whole = _stretch(record, arrays, config)
         if sound:
-            heard = open_source(sound, sample_rate=config.sample_rate).read(-np.inf, np.inf)
+            heard = config.open(sound, name=record.name).read(-np.inf, np.inf)
             whole = Stretch(
                 whole.frames, whole.frame_times, heard.waveform, heard.audio_start, heard.sample_rate
             )
     except MediaError as error:
+        if record.name in str(error):
+            raise
         raise MediaError(f"{record.name}: {error}") from error
     return Loaded(record.name, whole), description
 

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from avsync.errors import MediaError
-from avsync.media import load
-from avsync.sound import Waveform
+from avsync.placement import Waveform
+from avsync.reader import Reader
+from avsync.streams import MediaInfo
 from avsync.timebase import Times
+
+LONG_S = 1e6
+"""Seconds of a window that holds any file."""
 
 USUAL_GAP_S = 0.04
 """How long a picture is taken to be shown where no other says it."""
@@ -102,20 +105,62 @@ def usual_gap(frame_times: Times) -> float:
     return float(np.median(np.diff(frame_times))) if len(frame_times) > 1 else USUAL_GAP_S
 
 
-def open_source(
-    media: Path | bytes,
-    *,
-    audio: Path | bytes | None = None,
-    sample_rate: int,
-    pixel_format: Literal["rgb", "gray"] = "rgb",
-    height: int | None = None,
-) -> Source:
-    """A media file, or the bytes of one, with its own sound or that of `audio`."""
-    assert isinstance(media, Path)
-    clip = load(media, sample_rate=sample_rate)
-    frames = np.stack(list(clip.frames)) if clip.has_video else np.zeros((0, 0, 0, 3), np.uint8)
-    if pixel_format == "gray":
-        frames = frames.mean(-1).astype(np.uint8)
-    return Loaded(
-        clip.source, Stretch(frames, clip.frame_times, clip.waveform, clip.audio_start, clip.sample_rate)
-    )
+class Media:
+    """A media file that is open for reading, or the bytes of one."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.name = reader.source
+        self._reader = reader
+        self._span: tuple[float, float] | None = None
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """From the first picture or sound to the end that the file declares.
+
+        Where it declares none, the file is read once to find it.
+        """
+        if self._span is None:
+            start, info = self._reader.start, self._reader.info
+            lengths = [
+                (stream.start_time or 0.0) + stream.duration
+                for stream in info.streams
+                if stream.index in (info.video, info.audio) and stream.duration is not None
+            ]
+            if not lengths and info.duration is not None:
+                lengths = [(info.start_time or 0.0) + info.duration]
+            self._span = (
+                (start, max(lengths)) if lengths else Loaded(self.name, self.read(start, math.inf)).span
+            )
+        return self._span
+
+    def read(self, start: float, end: float) -> Stretch:
+        """A part, found by seeking."""
+        if math.isfinite(end):
+            begin = start if math.isfinite(start) else min(self._reader.start, end)
+            parts = [self._reader.read(begin, end)] if begin < end else []
+        else:
+            first = start if math.isfinite(start) else None
+            parts = list(self._reader.windows(seconds=LONG_S, hop=LONG_S, start=first))
+        images = [image for part in parts for image in part.frames]
+        color = () if self._reader.form.pixels == "gray" else (3,)
+        frames = np.stack(images) if images else np.zeros((0, 0, 0, *color), np.uint8)
+        times = np.concatenate([np.zeros(0), *(part.frame_times for part in parts)])
+        heard = [part for part in parts if part.has_audio]
+        waveform = np.concatenate([np.zeros(0, np.float32), *(part.waveform for part in heard)])
+        return Stretch(
+            frames, times, waveform, heard[0].audio_start if heard else start, self._reader.sample_rate
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._reader.close()
+
+
+def _declared_end(info: MediaInfo, stream: int | None) -> float | None:
+    """Seconds at which a stream ends by what its file declares; None where it says nothing."""
+    if stream is None:
+        return None
+    declared = info.streams[stream]
+    if declared.duration is not None:
+        return (declared.start_time or 0.0) + declared.duration
+    return None if info.duration is None else (info.start_time or 0.0) + info.duration
