@@ -15,6 +15,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -233,7 +234,9 @@ class ClipDataset(TimedDataset):
         """`entries` have keys of their own; raises `ConfigError` where two share one."""
         self.entries = unique(entries)
         self.config = config or ClipConfig()
-        self._open_files: Handles[tuple[Path, Path | None], Source] = Handles(self._open_file, OPEN_FILES)
+        self._open_files: Handles[tuple[Path, Path | None], Source] = Handles(
+            partial(_open_file, self.config), OPEN_FILES
+        )
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -263,5 +266,7 @@ class ClipDataset(TimedDataset):
         end = (info.start_time or 0.0) + (info.duration or 0.0) if entry.end is None else entry.end
         return min(max(end - start, 0.0), most)
 
-    def _open_file(self, files: tuple[Path, Path | None]) -> Source:
-        return self.config.open(*files)
+
+def _open_file(config: ClipConfig, files: tuple[Path, Path | None]) -> Source:
+    """Not a method: a data set that refers to itself would be collected late, perhaps in a forked worker."""
+    return config.open(*files)

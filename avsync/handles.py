@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, Protocol, TypeVar
+
+
+if hasattr(os, "register_at_fork"):
+    # Containers that died in the parent but were not collected yet would be collected by the child, which would
+    # then wait for their decoding threads for ever: it has none of them.
+    os.register_at_fork(after_in_child=gc.freeze)
 
 
 class Closable(Protocol):
