@@ -91,7 +91,8 @@ def choose(
         return None
     slack = end - start - config.seconds
     start += slack / 2 if config.crop == "centre" else float(rng.uniform(0, slack))
-    return start, start + config.seconds
+    # Whole microseconds: a picture at 1.2 s shall not be taken because 0.8 + 0.4 is a little more than that.
+    return round(start, 6), round(start + config.seconds, 6)
 
 
 def take(source: Source, start: float, end: float, fps: float | None) -> Stretch:
