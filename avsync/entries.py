@@ -201,6 +201,8 @@ def _seconds(row: dict[str, Any], name: str, where: str) -> float | None:
         if isinstance(value, bool):
             raise ValueError
         seconds = float(value)
+        if not math.isfinite(seconds):
+            raise ValueError
     except (TypeError, ValueError):
         raise MediaError(f"{where}: {name} {value!r} is no time. Give seconds, as in 12.5.") from None
     return seconds

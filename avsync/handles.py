@@ -9,18 +9,17 @@ from collections.abc import Callable, Hashable
 from typing import Any, Generic, Protocol, TypeVar
 
 
-if hasattr(os, "register_at_fork"):
-    # Containers that died in the parent but were not collected yet would be collected by the child, which would
-    # then wait for their decoding threads for ever: it has none of them.
-    os.register_at_fork(after_in_child=gc.freeze)
-
-
 class Closable(Protocol):
     """Anything that is closed when it is no longer needed."""
 
     def close(self) -> object:
         """Let go of it."""
 
+
+# Containers that died in the parent but were not collected yet would be collected by a forked child, which
+# would wait for their decoding threads for ever: it has none of them. So it leaves alone what it inherits.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=gc.freeze)
 
 Key = TypeVar("Key", bound=Hashable)
 Handle = TypeVar("Handle", bound=Closable)
