@@ -57,6 +57,7 @@ def to_utterance(record: Record) -> Utterance:
     if "npz" not in record.parts:
         raise MediaError(f"{record.name} has no .npz (it has {_listed(record)}): it is no utterance.")
     try:
+        _check_names(record, np.load(io.BytesIO(record.parts["npz"])).files)
         return load_utterance(io.BytesIO(record.parts["npz"]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise MediaError(f"{record.name}: its .npz is damaged or no utterance ({error}).") from error
@@ -150,11 +151,22 @@ def _record_of_entry(entry: Entry) -> Record:
 def _record(
     key: str, parts: dict[str, bytes], text: str, meta: Mapping[str, Any], times: dict[str, float]
 ) -> Record:
+    own: dict[str, Any] = {"key": key, **times}
+    if "npz" in parts:
+        own["arrays"] = np.load(io.BytesIO(parts["npz"])).files
     try:
-        said = json.dumps({**meta, OWN: {"key": key, **times}}, ensure_ascii=False, allow_nan=False)
+        said = json.dumps({**meta, OWN: own}, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"what is known of {key} cannot be written as JSON ({error}).") from error
     return Record(key.replace(".", "%2E"), key, {**parts, "txt": text.encode(), "json": said.encode()})
+
+
+def _check_names(record: Record, names: list[str]) -> None:
+    """Raise `MediaError` where arrays that were written are not there: their names have no checksum."""
+    own = _json(record).get(OWN, {})
+    missing = set(own.get("arrays", names)) - set(names)
+    if missing:
+        raise MediaError(f"{record.name}: its .npz is damaged ({', '.join(sorted(missing))} is missing).")
 
 
 def _json(record: Record) -> dict[str, Any]:
@@ -186,6 +198,7 @@ def _arrays(record: Record) -> dict[str, np.ndarray]:
             if kind == "npy":
                 arrays[extension.removesuffix("npy").rstrip(".") or "frames"] = loaded
             else:
+                _check_names(record, loaded.files)
                 arrays |= {name: loaded[name] for name in loaded.files}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise MediaError(f"{record.name}: its .{extension} is damaged ({error}).") from error

@@ -120,10 +120,10 @@ def test_what_webdataset_writes_is_read(tmp_path, flash_and_beep):
     webdataset = pytest.importorskip("webdataset")
     truth, one = flash_and_beep("mp4"), sample(3)
     long = "a-very-long-folder/" * 8 + "clip-é"
+    arrays = {f"{name}.npy": getattr(one, name).numpy() for name in SAME}
+    arrays |= {"sample_rate.npy": np.array(16_000), "audio_start.npy": np.array(1.41)}
     with webdataset.TarWriter(str(tmp_path / "theirs-0.tar")) as sink:
-        sink.write({"__key__": "arrays", "frames.npy": one.frames.numpy(),
-                    "frame_times.npy": one.frame_times.numpy(), "waveform.npy": one.waveform.numpy(), "sample_rate.npy": np.array(16_000),
-                    "audio_start.npy": np.array(1.41), "json": {"text": "said", "n": 1}})  # fmt: skip
+        sink.write({"__key__": "arrays", **arrays, "json": {"text": "said", "n": 1}})
         sink.write({"__key__": long, "mp4": truth.path.read_bytes(), "txt": "two"})
     arrays, video = ShardDataset(tmp_path / "theirs-{0..0}.tar")
     assert (arrays.key, arrays.text, arrays.meta) == ("arrays", "said", {"text": "said", "n": 1})
@@ -179,6 +179,7 @@ def test_utterances_are_read_as_they_are_and_as_clips(tmp_path):
         to_utterance(ShardDataset(tmp_path / "other" / "*.tar").record(0))
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 3 worker:UserWarning")
 def test_batches_from_shards_are_the_same_for_any_number_of_workers(packed):
     def batches(workers, state=None):
         clips = ShardDataset(packed, ClipConfig(seconds=0.3))
@@ -260,10 +261,14 @@ def test_a_damaged_member_costs_its_clip_alone_and_is_never_taken_for_right(shar
         content[place] ^= 0xFF
         clips = ShardDataset(flipped)
         try:
-            same(clips[1], sample(1, key="k1", pictures=2))  # a byte that nothing depends on
+            read = clips[1]
         except MediaError as error:
-            assert re.search(where, str(error))
+            said = str(error)
             refused += 1
+        else:
+            said = where
+            same(read, sample(1, key="k1", pictures=2))  # a byte that nothing depends on
+        assert re.search(where, said) or said == where
         same(clips[2], sample(2, key="k2", pictures=2))
     assert refused > 0.8 * npz.size / 29
     skipping = ShardDataset(flipped, ClipConfig(on_error="skip"))
