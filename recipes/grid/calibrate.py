@@ -20,7 +20,7 @@ import torch
 from cache import read
 from scipy.optimize import minimize
 from scipy.stats import t
-from split import part
+from split import VALIDATION
 
 from avsync import offset
 from avsync.features import LipGrid
@@ -148,7 +148,7 @@ def main() -> None:
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     model = read_model(options.weights)
-    clips = [clip for clip in read(options.grid) if part(clip.speaker) == "validation"]
+    clips = [clip for speaker in sorted(VALIDATION) for clip in read(options.grid, f"{speaker}-*")]
     strangers = read(options.grid, "s4-*")[:20]
 
     by_speaker: dict[str, list[Trial]] = {}

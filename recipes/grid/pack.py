@@ -8,17 +8,20 @@ them in any order, by time, and in any number of workers.
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from avsync import shards
+from avsync.records import Record, to_record
+from avsync.utterances import load_utterance
 
 
-def records(folder: Path) -> Iterator[shards.Record]:
-    """The files of a cache as they are, sorted, each under its own name."""
+def records(folder: Path) -> Iterator[Record]:
+    """The utterances of a cache, sorted, each under the name of its file."""
     for path in tqdm(sorted(folder.glob("*.npz")), desc=folder.name):
-        yield shards.Record(path.stem, str(path), {"npz": path.read_bytes()})
+        yield replace(to_record(load_utterance(path)), key=path.stem)
 
 
 def main() -> None:
