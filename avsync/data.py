@@ -1,283 +1,272 @@
-"""Training data: batches of synchronised windows drawn from utterances.
+"""Data sets of synchronised clips for PyTorch: picture, sound and text on one clock, in batches with masks.
 
-Shapes: B batch, T lip steps (40 ms), J speech steps (10 ms), K lags, H W picture, P lip points, N samples,
-L phones. Everything random is drawn from one seeded generator.
+    clips  = data.ClipDataset(data.from_manifest("train.csv"), data.ClipConfig(seconds=2.0, height=224))
+    order  = ClipSampler(len(clips), OrderConfig(batch_size=16), lengths=clips.lengths())
+    loader = ClipLoader(clips, order, workers=2)
+    for batch in loader:                 # ClipBatch; loader.state_dict() says where the training stands
+        ...
+
+Shapes: B batch, T pictures (of the longest clip), H W size, N samples (of the longest clip).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import IterableDataset
+from torch.utils.data import Dataset
 
-from avsync.encoders import LIP_RATE, SPEECH_RATE
-from avsync.speech import HOP, SAMPLE_RATE
-from avsync.utterances import Utterance
+from avsync.crop import ClipConfig, choose, take
+from avsync.entries import Entry, from_folder, from_manifest, unique
+from avsync.errors import ConfigError, MediaError
+from avsync.handles import Handles
+from avsync.media import probe
+from avsync.order import generator
+from avsync.sources import Source
 
-UNKNOWN = -1
-"""Frame target of a frame whose phone is not known."""
+__all__ = [
+    "ClipBatch",
+    "ClipConfig",
+    "ClipDataset",
+    "Entry",
+    "Sample",
+    "collate",
+    "from_folder",
+    "from_manifest",
+]
+
+OPEN_FILES = 4
+"""Media files that a process keeps open between reads."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A clip, or a stretch of one, as tensors; a missing stream is empty."""
+
+    key: str
+    """Names the clip."""
+    frames: torch.Tensor
+    """(T, H, W, 3) RGB or (T, H, W) grey, uint8."""
+    frame_times: torch.Tensor
+    """(T,) float64 seconds on the clip's clock, rising."""
+    waveform: torch.Tensor
+    """(N,) float32 mono."""
+    audio_start: float
+    """Seconds of sample 0: sample n stands at `audio_start + n / sample_rate`."""
+    sample_rate: int
+    text: str
+    """What is said in the whole clip."""
+    meta: Mapping[str, Any]
+    """What the list or shard says besides, `speaker` among it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipBatch:
+    """Clips padded to the longest at their end; what is padding, the masks say."""
+
+    keys: tuple[str, ...]
+    frames: torch.Tensor
+    """(B, T, H, W, 3) or (B, T, H, W) uint8, 0 where there is none."""
+    frame_times: torch.Tensor
+    """(B, T) float64 seconds, NaN where there is none."""
+    frame_mask: torch.Tensor
+    """(B, T) bool."""
+    waveform: torch.Tensor
+    """(B, N) float32, 0 where there is none."""
+    audio_mask: torch.Tensor
+    """(B, N) bool."""
+    audio_start: torch.Tensor
+    """(B,) float64 seconds of sample 0."""
+    sample_rate: int
+    texts: tuple[str, ...]
+    metas: tuple[Mapping[str, Any], ...]
+
+    def pin_memory(self) -> ClipBatch:
+        """A copy in page-locked memory; `DataLoader(pin_memory=True)` asks for it."""
+        return self._each(torch.Tensor.pin_memory)
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> ClipBatch:
+        """A copy on a device."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def _each(self, change: Any) -> ClipBatch:
+        names = ("frames", "frame_times", "frame_mask", "waveform", "audio_mask", "audio_start")
+        return replace(self, **{name: change(getattr(self, name)) for name in names})
+
+
+def collate(samples: Sequence[Sample | None]) -> ClipBatch | None:
+    """Stack clips of any lengths; clips that were skipped (None) are left out, and nothing but them is None.
+
+    Raises `ConfigError` for pictures of different sizes, or different sample rates.
+    """
+    clips = [sample for sample in samples if sample is not None]
+    if not clips:
+        return None
+    sizes = {tuple(clip.frames.shape[1:]): clip.key for clip in clips if len(clip.frames)}
+    rates = {clip.sample_rate: clip.key for clip in clips}
+    for name, values in (("picture sizes", sizes), ("sample rates", rates)):
+        if len(values) > 1:
+            each = ", ".join(f"{value} of {key}" for value, key in values.items())
+            raise ConfigError(f"clips of one batch have different {name}: {each}. Scale them to one.")
+    shape = next(iter(sizes), tuple(clips[0].frames.shape[1:]))
+    longest = max(len(clip.frames) for clip in clips)
+    frames = torch.zeros(len(clips), longest, *shape, dtype=torch.uint8)
+    frame_times = torch.full((len(clips), longest), torch.nan, dtype=torch.float64)
+    waveform = torch.zeros(len(clips), max(len(clip.waveform) for clip in clips))
+    for row, clip in enumerate(clips):
+        if len(clip.frames):
+            frames[row, : len(clip.frames)] = clip.frames
+            frame_times[row, : len(clip.frames)] = clip.frame_times
+        waveform[row, : len(clip.waveform)] = clip.waveform
+    return ClipBatch(
+        tuple(clip.key for clip in clips),
+        frames,
+        frame_times,
+        _mask([len(clip.frames) for clip in clips]),
+        waveform,
+        _mask([len(clip.waveform) for clip in clips]),
+        torch.tensor([clip.audio_start for clip in clips], dtype=torch.float64),
+        clips[0].sample_rate,
+        tuple(clip.text for clip in clips),
+        tuple(clip.meta for clip in clips),
+    )
+
+
+def _mask(lengths: Sequence[int]) -> torch.Tensor:
+    """(B, longest) bool."""
+    return torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WindowConfig:
-    """How windows are drawn from utterances."""
+class Description:
+    """What is known of a clip before it is read."""
 
-    clips: int = 20
-    """Audio-visual windows in a batch."""
-    speech_clips: int = 10
-    """Sound-only utterances in a batch."""
-    steps: tuple[int, ...] = (36, 50, 64)
-    """Lengths of audio-visual windows in lip steps; one is drawn for a batch."""
-    max_lag_s: float = 1.0
-    """Half the range of lags that the loss tells apart, in seconds."""
-    shift_s: float = 0.8
-    """Sound is moved by up to this against the picture, so that the answer is not always the middle."""
-    speed: tuple[float, float] = (0.85, 1.18)
-    """Range of tempo changes (picture and sound together; the sound's pitch and formants move with it), for
-    half of the audio-visual and 70 % of the sound-only windows."""
-    speech_seconds: float = 4.0
-    """Longest sound-only window in seconds; longer utterances whose times are known are cut to it."""
-
-    @property
-    def lags(self) -> int:
-        """Number of lags K at 10 ms."""
-        return 2 * round(self.max_lag_s * SPEECH_RATE) + 1
+    key: str
+    start: float | None = None
+    """Seconds between which the clip lies in its file; None = where the file starts or ends."""
+    end: float | None = None
+    text: str = ""
+    meta: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechWindow:
-    """Sound of a batch with its phones."""
+class TimedDataset(Dataset["Sample | None"], ABC):
+    """Clips that can be read by time: what `ClipDataset` and `shards.ShardDataset` share.
 
-    waveform: torch.Tensor
-    """(B, N) float32 at 16 kHz, N = 160 J: frame j of its mel is speech step j."""
-    valid: torch.Tensor
-    """(B, J) bool, where there is sound: one run of steps in each clip."""
-    frames: torch.Tensor
-    """(B, J) int64 unit of each step, `UNKNOWN` where it is not known."""
-    phones: torch.Tensor
-    """(B, L) int64 units in order, for CTC, padded with 0."""
-    phone_counts: torch.Tensor
-    """(B,) int64, how many of `phones` count; 0 for silence."""
+    `dataset[i]` is the stretch that the configuration asks for. What it draws at random depends on the seed,
+    on i, and on the epoch that i carries when it comes from `order.ClipSampler`, and on nothing else.
+    """
+
+    config: ClipConfig
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def open(self, index: int) -> tuple[Source, Description]:
+        """The clip, ready to be read."""
+
+    @abstractmethod
+    def lengths(self) -> np.ndarray:
+        """(n,) float64: how long each clip is, for batches of like length; the unit is the class's own."""
+
+    def __getitem__(self, index: int) -> Sample | None:
+        """A clip as configured; None where it cannot be read and `on_error` is `skip`."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"clip {int(index)} of {len(self)}")
+        try:
+            source, description = self.open(index)
+            return self._sample(source, description, *self._interval(source, description, index))
+        except MediaError as error:
+            if self.config.on_error == "raise":
+                raise
+            warnings.warn(f"clip {int(index)} is skipped: {error}", stacklevel=2)
+            return None
+
+    def _interval(self, source: Source, description: Description, index: int) -> tuple[float, float]:
+        """Seconds that the configuration takes of a clip; infinite where the file shall start or end."""
+        start, end = description.start, description.end
+        if self.config.seconds is not None:
+            first, last = source.span
+            span = (first if start is None else start, last if end is None else end)
+            chosen = choose(span, self.config, generator(self.config.seed, index))
+            if chosen is not None:
+                return chosen
+        # The end that a file declares may be wrong: what is taken whole is read until nothing follows.
+        return -np.inf if start is None else start, np.inf if end is None else end
+
+    def at(self, index: int, start: float, end: float) -> Sample:
+        """What is seen and heard of a clip in `[start, end)` seconds of its own clock.
+
+        Raises `MediaError` where nothing is, `ConfigError` for an end that is not after the start.
+        """
+        if not start < end:
+            raise ConfigError(f"{start} to {end} s is no interval. Give an end after the start.")
+        source, description = self.open(index)
+        start = max(start, -np.inf if description.start is None else description.start)
+        end = min(end, np.inf if description.end is None else description.end)
+        return self._sample(source, description, start, end)
+
+    def _sample(self, source: Source, description: Description, start: float, end: float) -> Sample:
+        taken = take(source, start, end, self.config.fps)
+        return Sample(
+            description.key,
+            torch.from_numpy(np.ascontiguousarray(taken.frames)),
+            torch.from_numpy(np.ascontiguousarray(taken.frame_times)),
+            torch.from_numpy(np.ascontiguousarray(taken.waveform)),
+            taken.audio_start,
+            taken.sample_rate,
+            description.text,
+            description.meta,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Audio-visual windows with a known lag, and sound-only utterances."""
+class ClipDataset(TimedDataset):
+    """Clips of media files, decoded when asked for."""
 
-    mouths: torch.Tensor
-    """(B, T, 96, 96) uint8 grey."""
-    points: torch.Tensor
-    """(B, T, P, 2) float32, as in `LipGrid`."""
-    found: torch.Tensor
-    """(B, T) bool."""
-    speaking: torch.Tensor
-    """(B, T) float32, 1 between the first and the last word (and 80 ms around) where the mouth is found,
-    else 0."""
-    frames: torch.Tensor
-    """(B, 4 T) int64 unit of each 10 ms on the picture's clock, `UNKNOWN` where the mouth is not found."""
-    phones: torch.Tensor
-    """(B, L) int64 units within the picture, for CTC of the lips, padded with 0."""
-    phone_counts: torch.Tensor
-    """(B,) int64, how many of `phones` count; 0 for silence."""
-    sound: SpeechWindow
-    """The windows' sound, J = 4 (T - 1) + K: lip step t stands at speech step 4 t + lag."""
-    lag: torch.Tensor
-    """(B,) float32 true lag as a fractional index into the K lags."""
-    speech: SpeechWindow
-    """The sound-only utterances, a batch of its own."""
-
-
-@dataclass
-class WindowSampler(IterableDataset[Batch]):
-    """Endless batches: audio-visual windows drawn by speaker weight, sound-only utterances drawn by set."""
-
-    talking: Sequence[Utterance]
-    """Utterances with lips; true offset 0."""
-    sound_sets: Sequence[Sequence[Utterance]]
-    """Sound-only sets, each drawn equally often."""
-    speaker_share: dict[str, float]
-    """Share of the audio-visual windows for some speakers; the rest is shared equally by the others."""
-    config: WindowConfig = WindowConfig()
-    """How windows are drawn."""
-    seed: int = 0
-    """Same seed and epoch, same batches."""
-    batches: int = 100
-    """Batches in an epoch."""
-    epoch: int = field(default=0, init=False)
-    """Epochs begun so far."""
+    def __init__(self, entries: Iterable[Entry], config: ClipConfig | None = None) -> None:
+        """`entries` have keys of their own; raises `ConfigError` where two share one."""
+        self.entries = unique(entries)
+        self.config = config or ClipConfig()
+        self._open_files: Handles[tuple[Path, Path | None], Source] = Handles(
+            partial(_open_file, self.config), OPEN_FILES
+        )
 
     def __len__(self) -> int:
-        return self.batches
+        return len(self.entries)
 
-    def __iter__(self) -> Iterator[Batch]:
-        rng = np.random.default_rng((self.seed, self.epoch))
-        self.epoch += 1
-        probability = self._probabilities()
-        for _ in range(self.batches):
-            drawn = rng.choice(len(self.talking), self.config.clips, p=probability)
-            sounds = [
-                self.sound_sets[int(rng.integers(len(self.sound_sets)))]
-                for _ in range(self.config.speech_clips)
-            ]
-            speech = [group[int(rng.integers(len(group)))] for group in sounds]
-            yield make_batch([self.talking[index] for index in drawn], speech, self.config, rng)
+    def open(self, index: int) -> tuple[Source, Description]:
+        """The file of a clip, kept open for the next read of it."""
+        entry = self.entries[index]
+        meta = {"speaker": entry.speaker, **entry.meta}
+        description = Description(key=entry.key, start=entry.start, end=entry.end, text=entry.text, meta=meta)
+        return self._open_files.get((entry.path, entry.audio)), description
 
-    def _probabilities(self) -> np.ndarray:
-        """(len(talking),) how likely each utterance is drawn."""
-        counts: dict[str, int] = {}
-        for utterance in self.talking:
-            counts[utterance.speaker] = counts.get(utterance.speaker, 0) + 1
-        named = {speaker: share for speaker, share in self.speaker_share.items() if speaker in counts}
-        others = len(counts) - len(named)
-        rest = (1 - sum(named.values())) / max(others, 1)
-        weights = np.array([named.get(u.speaker, rest) / counts[u.speaker] for u in self.talking])
-        probabilities: np.ndarray = weights / weights.sum()
-        return probabilities
+    def lengths(self) -> np.ndarray:
+        """(n,) seconds that will be taken of each clip, by its entry or else by what its file declares."""
+        return np.array([self._length(entry) for entry in self.entries])
 
-
-def make_batch(
-    talking: Sequence[Utterance], speech: Sequence[Utterance], config: WindowConfig, rng: np.random.Generator
-) -> Batch:
-    """Draw one window from each utterance and stack them.
-
-    `talking` need lips and phones; raises ValueError for an utterance of `speech` without phones.
-    """
-    steps = int(rng.choice(config.steps))
-    reach = config.lags // 2
-    lips, sounds, lags = [], [], []
-    for utterance in talking:
-        speed = float(rng.uniform(*config.speed)) if rng.random() < 0.5 else 1.0
-        start = _window_start(utterance, steps, speed, rng)
-        shift = float(rng.uniform(-config.shift_s, config.shift_s))
-        lips.append(_lip_window(utterance, start, steps, speed))
-        # Speech step `reach` is centred `shift` before `start`: the sound of `start` stands that much later.
-        first = start - (shift + reach / SPEECH_RATE) * speed
-        sounds.append(
-            _sound_window(utterance, first, 4 * (steps - 1) + config.lags, speed, _cuts(utterance, rng))
-        )
-        lags.append(reach + shift * SPEECH_RATE)
-    mouths, points, found, speaking, frames, phones = (list(column) for column in zip(*lips, strict=True))
-    padded, counts = _pad_phones(phones)
-    return Batch(
-        torch.from_numpy(np.stack(mouths)), torch.from_numpy(np.stack(points)),
-        torch.from_numpy(np.stack(found)), torch.from_numpy(np.stack(speaking)),
-        torch.from_numpy(np.stack(frames)), padded, counts,
-        _stack_sounds(sounds), torch.tensor(lags, dtype=torch.float32),
-        _stack_sounds([_speech_window(utterance, config, rng) for utterance in speech]),
-    )  # fmt: skip
+    def _length(self, entry: Entry) -> float:
+        most = np.inf if self.config.seconds is None else self.config.seconds
+        if entry.end is not None and entry.start is not None:
+            return min(entry.end - entry.start, most)
+        try:
+            info = probe(entry.path)
+        except MediaError:
+            if self.config.on_error == "raise":
+                raise
+            return 0.0
+        start = (info.start_time or 0.0) if entry.start is None else entry.start
+        end = (info.start_time or 0.0) + (info.duration or 0.0) if entry.end is None else entry.end
+        return min(max(end - start, 0.0), most)
 
 
-def _window_start(utterance: Utterance, steps: int, speed: float, rng: np.random.Generator) -> float:
-    """A start on the picture's clock, off the frame grid, whose window overlaps the spoken part."""
-    assert utterance.lips is not None
-    times = utterance.lips.times
-    slack = times[-1] - times[0] - (steps - 1) / LIP_RATE * speed
-    if slack <= 0:
-        return float(times[0])
-    low, high = utterance.spoken
-    length = (steps - 1) / LIP_RATE * speed
-    # The window keeps at least 60 % of its length (or the whole sentence) inside the spoken part.
-    keep = min(0.6 * length, high - low)
-    earliest = np.clip(low - (length - keep), times[0], times[0] + slack)
-    latest = np.clip(high - keep, earliest, times[0] + slack)
-    return float(rng.uniform(earliest, latest))
-
-
-def _lip_window(
-    utterance: Utterance, start: float, steps: int, speed: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mouths, points, found, speaking and frames of one window as in `Batch`, and its phones (L,)."""
-    lips = utterance.lips
-    assert lips is not None
-    assert utterance.phones is not None
-    position = (start - lips.times[0]) * LIP_RATE + np.arange(steps) * speed
-    left = np.floor(position).astype(int).clip(0, len(lips.times) - 1)
-    right = (left + 1).clip(0, len(lips.times) - 1)
-    share = (position - left).clip(0, 1).astype(np.float32)
-    outside = position > len(lips.times) - 0.5
-    found = lips.found[left] & lips.found[right] & ~outside
-    weight = share[:, None, None]
-    mouths = ((1 - weight) * lips.mouths[left] + weight * lips.mouths[right]).astype(np.uint8)
-    points = (1 - weight) * lips.points[left] + weight * lips.points[right]
-    times = start + np.arange(steps) / LIP_RATE * speed
-    low, high = utterance.spoken
-    speaking = ((times > low - 0.08) & (times < high + 0.08) & found).astype(np.float32)
-    fine = start + (np.arange(4 * steps) - 1.5) / SPEECH_RATE * speed
-    frames = utterance.phones.at(fine)
-    frames[np.repeat(~found, 4)] = UNKNOWN
-    phones = utterance.phones.within(fine[0], fine[-1])
-    return mouths, points.astype(np.float32), found, speaking, frames, phones
-
-
-def _cuts(utterance: Utterance, rng: np.random.Generator) -> tuple[float, float]:
-    """Seconds where the sound begins and ends; cut unlike the picture, so that the edges tell nothing."""
-    start = utterance.audio_start
-    end = start + len(utterance.waveform) / SAMPLE_RATE
-    if rng.random() < 0.6:
-        start += float(rng.uniform(0, 0.9))
-    if rng.random() < 0.6:
-        end -= float(rng.uniform(0, 0.9))
-    return start, end
-
-
-_Sound = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""Waveform (160 J,), valid (J,), frame targets (J,) and CTC targets (L,), as in `SpeechWindow`."""
-
-
-def _sound_window(
-    utterance: Utterance, centre: float, frames: int, speed: float, cuts: tuple[float, float]
-) -> _Sound:
-    """Sound whose mel frame 0 is centred at `centre` seconds; zero and not valid outside `cuts`."""
-    assert utterance.phones is not None
-    seconds = centre + (np.arange(frames * HOP) - HOP / 2) / SAMPLE_RATE * speed
-    samples = (seconds - utterance.audio_start) * SAMPLE_RATE
-    waveform = np.interp(samples, np.arange(len(utterance.waveform)), utterance.waveform, left=0.0, right=0.0)
-    waveform[(seconds < cuts[0]) | (seconds >= cuts[1])] = 0.0
-    times = centre + np.arange(frames) / SPEECH_RATE * speed
-    valid = (times >= cuts[0]) & (times < cuts[1])
-    targets = np.where(valid & utterance.timed, utterance.phones.at(times), UNKNOWN)
-    edges = centre + np.array([-0.5, frames - 0.5]) / SPEECH_RATE * speed
-    phones = utterance.phones.within(max(cuts[0], edges[0]), min(cuts[1], edges[1]))
-    return waveform.astype(np.float32), valid, targets, phones
-
-
-def _speech_window(utterance: Utterance, config: WindowConfig, rng: np.random.Generator) -> _Sound:
-    """A part of a sound-only utterance at most `speech_seconds` long, or all of it when it has no times."""
-    speed = float(rng.uniform(*config.speed)) if rng.random() < 0.7 else 1.0
-    if utterance.phones is None:
-        raise ValueError(f"{utterance.name} has no phone times: give it first ones with `targets.rough`")
-    total = len(utterance.waveform) / SAMPLE_RATE
-    # Without times it is not known which phones a part holds, so such an utterance is taken whole.
-    length = min(total, config.speech_seconds * speed) if utterance.timed else total
-    start = (
-        utterance.audio_start + float(rng.uniform(0, total - length))
-        if total > length
-        else utterance.audio_start
-    )
-    frames = int(length / speed * SPEECH_RATE)
-    return _sound_window(utterance, start + 0.005 * speed, frames, speed, (start, start + length))
-
-
-def _stack_sounds(windows: Sequence[_Sound]) -> SpeechWindow:
-    """Windows padded to the longest with silence that is not valid."""
-    longest = max(len(window[1]) for window in windows)
-    stacked = []
-    for waveform, valid, targets, _ in windows:
-        extra = longest - len(valid)
-        padded_targets = np.pad(targets, (0, extra), constant_values=UNKNOWN)
-        stacked.append((np.pad(waveform, (0, extra * HOP)), np.pad(valid, (0, extra)), padded_targets))
-    waveforms, valids, frames = (torch.from_numpy(np.stack(column)) for column in zip(*stacked, strict=True))
-    phones, counts = _pad_phones([window[3] for window in windows])
-    return SpeechWindow(waveforms, valids, frames, phones, counts)
-
-
-def _pad_phones(phones: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Units (B, L) padded with 0, L at least 1, and how many count (B,)."""
-    counts = torch.tensor([len(units) for units in phones])
-    padded = torch.zeros(len(phones), max(int(counts.max()), 1), dtype=torch.long)
-    for row, units in zip(padded, phones, strict=True):
-        row[: len(units)] = torch.from_numpy(np.asarray(units, np.int64))
-    return padded, counts
+def _open_file(config: ClipConfig, files: tuple[Path, Path | None]) -> Source:
+    """Not a method: a data set that refers to itself would be collected late, perhaps in a forked worker."""
+    return config.open(*files)

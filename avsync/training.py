@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch.utils.data import DataLoader
 
 from avsync import augment, losses
-from avsync.data import Batch, SpeechWindow, WindowConfig, WindowSampler
+from avsync.batches import Batch, SpeechWindow, WindowConfig, WindowSampler
 from avsync.model import AVSync
 from avsync.speech import log_mel_tensor, normalise
 from avsync.text import UNITS

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -73,7 +74,7 @@ class Utterance:
         return self.audio_start, self.audio_start + len(self.waveform) / SAMPLE_RATE
 
 
-def save_utterance(utterance: Utterance, path: Path) -> None:
+def save_utterance(utterance: Utterance, file: Path | BinaryIO) -> None:
     """Write one utterance as an uncompressed .npz, its sound as int16; an existing file is replaced."""
     arrays = {
         "waveform": np.rint(np.clip(utterance.waveform, -1, 1) * 32767).astype(np.int16),
@@ -87,14 +88,17 @@ def save_utterance(utterance: Utterance, path: Path) -> None:
     if utterance.phones is not None:
         phones = utterance.phones
         arrays |= {"units": phones.units, "starts": phones.starts, "ends": phones.ends}
-    temporary = path.with_suffix(".tmp.npz")
+    if not isinstance(file, Path):
+        np.savez(file, **arrays)
+        return
+    temporary = file.with_suffix(".tmp.npz")
     np.savez(temporary, **arrays)
-    temporary.replace(path)
+    temporary.replace(file)
 
 
-def load_utterance(path: Path) -> Utterance:
+def load_utterance(file: Path | BinaryIO) -> Utterance:
     """Read what `save_utterance` wrote."""
-    with np.load(path) as arrays:
+    with np.load(file) as arrays:
         name, speaker, words = (str(text) for text in arrays["text"])
         lips = phones = None
         if "mouths" in arrays:

@@ -8,6 +8,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from avsync.utterances import Utterance, save_utterance
+
 GRID = Path(__file__).parents[1] / "recipes" / "grid"
 
 
@@ -74,3 +76,24 @@ def test_no_speaker_is_in_two_parts_and_the_reserved_ones_are_in_none():
     assert not split.TEST & split.VALIDATION
     assert {speaker for speaker, part in parts.items() if part == "test"} == split.TEST
     assert parts["s1"] == parts["s4"] == "train"
+
+
+def test_packed_utterances_are_those_of_the_cache(tmp_path, monkeypatch):
+    cache = tmp_path / "grid"
+    cache.mkdir()
+    for name in ("s1-b", "s1-a", "s4-c"):
+        sound = np.full(160, len(name) / 10, np.float32)
+        spoken = Utterance(name, name[:2], sound, 0.0, ("a",), np.array([[0.0, 0.01]]))
+        save_utterance(spoken, cache / f"{name}.npz")
+    monkeypatch.setattr(
+        sys, "argv", ["pack.py", str(cache), "--out", str(tmp_path / "tar"), "--per-shard", "2"]
+    )
+    recipe("pack").main()
+    assert sorted(path.name for path in (tmp_path / "tar").iterdir()) == [
+        "grid-000000.tar",
+        "grid-000001.tar",
+    ]
+    read = recipe("cache").read
+    for pattern, names in (("*", ["s1-a", "s1-b", "s4-c"]), ("s4-*", ["s4-c"])):
+        for folder in (cache, tmp_path / "tar"):
+            assert [utterance.name for utterance in read(folder, pattern)] == names

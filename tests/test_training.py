@@ -11,13 +11,13 @@ import torch
 
 lightning = pytest.importorskip("lightning", reason="training needs the extra `train`")
 
-from avsync import data, training  # noqa: E402 - needs lightning
+from avsync import batches, training  # noqa: E402 - needs lightning
 from avsync.features import LipGrid  # noqa: E402
 from avsync.text import UNITS  # noqa: E402
 from avsync.training import SyncData, SyncModule, TrainingConfig  # noqa: E402
 from avsync.utterances import PhoneTimes, Utterance  # noqa: E402
 
-WINDOWS = data.WindowConfig(
+WINDOWS = batches.WindowConfig(
     clips=4, speech_clips=2, steps=(24,), max_lag_s=0.4, shift_s=0.2, speech_seconds=1.5
 )
 

@@ -17,15 +17,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from cache import read
 from scipy.optimize import minimize
 from scipy.stats import t
-from split import part
+from split import VALIDATION
 
 from avsync import offset
 from avsync.features import LipGrid
 from avsync.model import AVSync, ModelConfig, Vectors, read_model, save_model
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
-from avsync.utterances import Utterance, load_utterance
+from avsync.utterances import Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +141,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--weights", type=Path, required=True, help="checkpoint of train.py")
-    parser.add_argument("--grid", type=Path, required=True, help="cache of prepare.py")
+    parser.add_argument("--grid", type=Path, required=True, help="cache of prepare.py, or its shards")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shipped file")
     parser.add_argument("--trials", type=int, default=120, help="parts a validation clip")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     model = read_model(options.weights)
-    paths = sorted(options.grid.glob("*.npz"))
-    clips = [load_utterance(path) for path in paths if part(path.stem.split("-")[0]) == "validation"]
-    strangers = [load_utterance(path) for path in paths if path.stem.startswith("s4-")][:20]
+    clips = [clip for speaker in sorted(VALIDATION) for clip in read(options.grid, f"{speaker}-*")]
+    strangers = read(options.grid, "s4-*")[:20]
 
     by_speaker: dict[str, list[Trial]] = {}
     for clip in clips:

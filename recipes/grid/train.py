@@ -14,15 +14,16 @@ from pathlib import Path
 import lightning
 import numpy as np
 import torch
+from cache import read
 from split import part
 
 from avsync import targets
-from avsync.data import WindowConfig
+from avsync.batches import WindowConfig
 from avsync.model import AVSync, ModelConfig, read_model, save_model
 from avsync.offset import OffsetConfig, lag_grid, lag_scores, peak
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.training import SyncData, SyncModule, TrainingConfig
-from avsync.utterances import Utterance, load_utterance
+from avsync.utterances import Utterance
 
 SHARE = {"s1": 0.5, "s4": 0.2}
 """Share of the windows for the speakers with many clips; the others share the rest equally."""
@@ -144,8 +145,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--grid", type=Path, required=True, help="cache of prepare.py")
-    parser.add_argument("--speech", type=Path, help="cache of prepare_speech.py")
+    parser.add_argument("--grid", type=Path, required=True, help="cache of prepare.py, or its shards")
+    parser.add_argument("--speech", type=Path, help="cache of prepare_speech.py, or its shards")
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
     parser.add_argument("--steps", type=int, default=TrainingConfig().steps)
     parser.add_argument("--every", type=int, default=200, help="steps between validations")
@@ -165,7 +166,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     lightning.seed_everything(options.seed)
 
-    every = [load_utterance(path) for path in sorted(options.grid.glob("*.npz"))]
+    every = read(options.grid)
     blind = [u.name for u in every if u.lips is None]
     if blind:
         parser.error(
@@ -175,9 +176,9 @@ def main() -> None:
     training = [targets.rough(u) for u in every if part(u.speaker) == "train"]
     sound_sets: list[list[Utterance]] = []
     if options.speech:
-        read = [load_utterance(path) for path in sorted(options.speech.glob("so-*.npz"))]
-        sound_sets.append([targets.rough(u) for u in read if len(u.waveform) < 8 * SAMPLE_RATE])
-        sound_sets.append([load_utterance(path) for path in sorted(options.speech.glob("fl-*.npz"))])
+        spoken = read(options.speech, "so-*")
+        sound_sets.append([targets.rough(u) for u in spoken if len(u.waveform) < 8 * SAMPLE_RATE])
+        sound_sets.append(read(options.speech, "fl-*"))
     sound_sets = [group for group in sound_sets if group] or [training]
     sizes = [len(group) for group in sound_sets]
     print(f"train {len(training)} clips, validation {len(validation)}, sound sets {sizes}")
