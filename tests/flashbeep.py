@@ -31,8 +31,8 @@ class Truth:
     flashes: tuple[int, ...]
     beeps: np.ndarray
     audio_start: float
-    sound_after_picture: float | None = None
-    """From the first encoded picture to the first encoded sound, which may be priming."""
+    sound_packets: np.ndarray | None = None
+    """When each encoded packet of sound starts; the first may hold priming."""
 
 
 class OneWay(io.RawIOBase):
@@ -171,19 +171,27 @@ def render(
             sounding = seconds if audio_seconds is None else audio_seconds
             heard = _audio(out, audio, sample_rate, channels, audio_start, sounding, sound, audio_gap)
             streams.append(list(heard))
-        firsts = [min(p.pts * p.time_base for p in stream) for stream in streams]
+        sound_packets = np.array([float(p.pts * p.time_base) for p in streams[-1]]) if audio else None
         # Interleaved by time, as a muxer wants them.
         packets = sorted((p for s in streams for p in s), key=lambda p: (p.dts or 0) * p.time_base)
         for packet in packets:
-            ticks = round(Fraction(clock) / packet.time_base)
-            packet.pts += ticks
-            packet.dts += ticks
+            if clock:
+                _move(packet, Fraction(clock))
             out.mux(packet)
     if one_way:
         sink.close()
-    apart = float(firsts[1] - firsts[0]) if len(firsts) == 2 else None
-    return Truth(path, times, flashes, beeps, audio_start, apart)
+    return Truth(path, times, flashes, beeps, audio_start, sound_packets)
 
+
+def _move(packet: av.Packet, by: Fraction) -> None:
+    for name in ("pts", "dts", "duration"):
+        value = getattr(packet, name) * packet.time_base + (by if name != "duration" else 0)
+        setattr(packet, name, round(value / FINE))
+    packet.time_base = FINE
+
+
+FINE = Fraction(1, 705_600_000)
+"""A tick that divides those of all rates here."""
 
 MUXERS = {"mkv": "matroska", "ts": "mpegts", "mpg": "mpeg"}
 """Suffixes that are no names of muxers."""
@@ -207,7 +215,8 @@ def _video_stream(out, codec, tick, rate, b_frames, gop, size, pixel_format):
         realtime = {"deadline": "realtime", "cpu-used": "8", "crf": "20", "lag-in-frames": "0"}
         stream.options = realtime | {"b": "0" if codec == "libvpx-vp9" else "2000000"}
     elif codec == "libsvtav1":
-        stream.options = {"preset": "12", "crf": "30", "svtav1-params": "lp=1"}
+        # Faster presets lose blocks of the numbers.
+        stream.options = {"preset": "8", "crf": "10", "svtav1-params": "lp=1:enable-tf=0"}
     return stream
 
 

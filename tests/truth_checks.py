@@ -1,0 +1,217 @@
+"""What a flash-and-beep file must give: read with bare PyAV, and compared with what avsync delivers."""
+
+import contextlib
+import warnings
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from flashbeep import Truth, find_beeps, read_number
+
+from avsync import media
+
+SOUND_LIMIT = 1e-3
+SAMPLE_LIMIT = 1e-3
+"""Decoders of lossy sound that were entered in the middle settle to within this."""
+LONGEST_FRAME = 0.033
+"""Decoders hand out the last frame of the sound as a whole, where only a part of it was filled."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file as its packets stand in the container. Times in seconds."""
+
+    picture_times: np.ndarray
+    """In the order of presentation."""
+    picture_tick: float
+    sound_tick: float
+    sound_times: np.ndarray
+    """Of the packets."""
+    sound_end: float
+    sound_cut: bool
+    """Whether the container says that packets before its zero are not heard."""
+    turned: int
+    """Degrees counter-clockwise that a player turns the pictures."""
+
+
+def written(path: Path) -> Written:
+    """Read a file's packets with bare PyAV."""
+    times: dict[str, list[float]] = {"video": [], "audio": []}
+    end, cut, turned = -np.inf, False, 0
+    with av.open(str(path)) as container:
+        ticks = {s.type: float(s.time_base) for s in reversed(container.streams)}
+        for packet in container.demux():
+            if not packet.size or packet.pts is None:
+                continue
+            heard = packet.stream.type == "audio"
+            if heard or not packet.is_discard:
+                times[packet.stream.type].append(float(packet.pts * packet.time_base))
+            if heard:
+                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                cut = cut or packet.is_discard
+    with av.open(str(path)) as container:
+        if container.streams.video:
+            turned = next(container.decode(video=0)).rotation
+    pictures, sound = (np.sort(times[kind]) for kind in ("video", "audio"))
+    return Written(pictures, ticks.get("video", 0.0), ticks.get("audio", 0.0), sound, end, cut, turned)
+
+
+def moved_pictures(truth: Truth, wrote: Written) -> float:
+    """How much later the container holds the pictures."""
+    return float(np.median(wrote.picture_times - truth.frame_times))
+
+
+def moved_sound(truth: Truth, wrote: Written) -> float:
+    """How much later the container holds the sound."""
+    count = min(len(truth.sound_packets), len(wrote.sound_times))
+    if max(len(truth.sound_packets), len(wrote.sound_times)) <= count + 1:  # FLAC ends with an empty one
+        return float(np.median(wrote.sound_times[:count] - truth.sound_packets[:count]))
+    return float(wrote.sound_times[0] - truth.sound_packets[0])  # packets are held in other portions
+
+
+def problems(path: Path, truth: Truth, wrote: Written, moved: float, how: dict) -> list[str]:
+    """All that is wrong with what avsync delivers; `moved`: how much later the file holds the sound."""
+    found = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clip = media.load(path)
+        found += [f"load: {p}" for p in _pictures(clip, truth, wrote)]
+        found += [f"load: {p}" for p in _sound(clip, truth, wrote, moved, how)]
+        if hasattr(media, "open"):
+            found += _windows(path, clip, wrote)
+    # The file is sound: there is nothing to warn of.
+    return found + sorted({f"warned: {w.message}" for w in caught})
+
+
+def upright(image: np.ndarray, turned: int) -> np.ndarray:
+    return np.rot90(image, -turned // 90)
+
+
+def numbers(frames, turned: int) -> list[tuple[int, bool]]:
+    return [read_number(upright(f, turned)) for f in frames]
+
+
+def _pictures(clip: media.Clip, truth: Truth, wrote: Written) -> list[str]:
+    count = len(truth.frame_times)
+    if len(clip.frame_times) != count:
+        return [f"{len(clip.frame_times)} pictures of {count}"]
+    found = []
+    if not np.array_equal(clip.frame_times, wrote.picture_times):
+        off = 1000 * np.abs(clip.frame_times - wrote.picture_times).max()
+        found.append(f"picture times are not those of the packets, by up to {off:.3f} ms")
+    read = numbers(clip.frames, wrote.turned)
+    if [n for n, _ in read] != [i % 256 for i in range(count)]:
+        found.append(f"pictures out of order: {[n for n, _ in read]}")
+    flashes = [i for i, (_, flash) in enumerate(read) if flash and not read[i - 1][1]]
+    if flashes != list(truth.flashes):
+        found.append(f"flashes at {flashes}, not {list(truth.flashes)}")
+    return found
+
+
+def _sound(clip: media.Clip, truth: Truth, wrote: Written, moved: float, how: dict) -> list[str]:
+    # What is less than the rounding of both clocks is rounding.
+    rounding = wrote.picture_tick / 2 + wrote.sound_tick / 2
+    if abs(moved) <= rounding + 1e-6:
+        moved = 0.0
+    by = moved_pictures(truth, wrote) + moved
+    limit = SOUND_LIMIT + (rounding if rounding > 5e-4 else 0.0)
+    beeps = find_beeps(clip.waveform, clip.sample_rate, clip.audio_start)
+    found = []
+    if len(beeps) != len(truth.beeps):
+        found.append(f"{len(beeps)} beeps of {len(truth.beeps)}")
+    elif (off := np.abs(beeps - truth.beeps - by).max()) > limit:
+        found.append(f"beeps off by up to {1000 * off:.3f} ms (limit {1000 * limit:.2f})")
+    # Priming that is heard, and what fills the last packet, lie outside of the truth and inside the packets.
+    start, end = clip.audio_start, clip.audio_start + len(clip.waveform) / clip.sample_rate
+    first, last = truth.audio_start + by, truth.audio_start + by + how["audio_seconds"]
+    if wrote.sound_cut:
+        first = max(first, 0.0)
+    if not wrote.sound_times[0] - limit <= start <= first + limit:
+        found.append(f"the sound starts at {start:.4f}, not {first:.4f} s")
+    filled = 0.0 if how["audio"] in ("flac", "pcm_s16le") else LONGEST_FRAME
+    if not min(last, wrote.sound_end) - limit <= end <= wrote.sound_end + filled + limit:
+        found.append(f"the sound ends at {end:.4f}, not {last:.4f} s")
+    return found
+
+
+def _windows(path: Path, clip: media.Clip, wrote: Written) -> list[str]:
+    return slice_problems(path, clip, lambda image: read_number(upright(image, wrote.turned)))
+
+
+def slice_problems(
+    path: Path, clip: media.Clip, look: Callable[[np.ndarray], Any], seconds: float = 0.5, reads: int = 4
+) -> list[str]:
+    """How windows and random reads differ from slices of the whole; `look`: what of a picture must agree."""
+    found = []
+    whole = [look(f) for f in clip.frames]
+    with media.open(path) as reader:
+        for window in reader.windows(seconds=seconds, hop=0.8 * seconds):
+            found += [f"window {p}" for p in _part_problems(clip, whole, window, look)]
+        ends = [clip.audio_start + len(clip.waveform) / clip.sample_rate, *clip.frame_times[-1:]]
+        draw = np.random.default_rng(0)
+        for _ in range(reads):
+            start = draw.uniform(reader.start - 0.1, max(ends))
+            part = reader.read(start, start + draw.uniform(0.05, 0.6))
+            found += [f"read {p}" for p in _part_problems(clip, whole, part, look)]
+    return found[:4]
+
+
+def _part_problems(clip: media.Clip, whole: list, part: media.Clip, look: Callable) -> list[str]:
+    start, end = part.interval
+    name = f"[{start:.4f}, {end:.4f})"
+    inside = np.flatnonzero((clip.frame_times >= start) & (clip.frame_times < end))
+    if not np.array_equal(part.frame_times, clip.frame_times[inside]):
+        return [f"{name}: pictures at {part.frame_times}, not {clip.frame_times[inside]}"]
+    found = []
+    if (seen := [look(f) for f in part.frames]) != [whole[i] for i in inside]:
+        found.append(f"{name}: pictures {seen}, not {[whole[i] for i in inside]}")
+    at = clip.audio_start + np.arange(len(clip.waveform)) / clip.sample_rate
+    # A sample on the border may fall to either side by float rounding.
+    first, last = np.searchsorted(at, [start - 1e-9, end - 1e-9])
+    if abs(len(part.waveform) - (last - first)) > 1:
+        return [*found, f"{name}: {len(part.waveform)} samples, not {last - first}"]
+    if last == first or not len(part.waveform):
+        return found
+    place = (part.audio_start - clip.audio_start) * clip.sample_rate
+    if abs(place - round(place)) > 0.01 or abs(round(place) - first) > 1:
+        return [*found, f"{name}: sound starts at sample {place:.3f}, not {first}"]
+    same = clip.waveform[round(place) :][: len(part.waveform)]
+    off = float(np.abs(part.waveform[: len(same)] - same).max(initial=0.0))
+    if off > SAMPLE_LIMIT:
+        found.append(f"{name}: samples differ by up to {off:.4f}")
+    return found
+
+
+def real_problems(path: Path) -> list[str]:
+    """What avsync delivers of a file with unknown content, against the PTS of bare PyAV's decoded frames."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clip = media.load(path)
+    pictures: list[Fraction] = []
+    sound: list[tuple[Fraction, Fraction]] = []
+    with av.open(str(path)) as container:
+        chosen = [container.streams[i] for i in (clip.info.video, clip.info.audio) if i is not None]
+        for packet in container.demux(chosen):
+            with contextlib.suppress(av.FFmpegError):
+                for frame in packet.decode():
+                    at = frame.pts * frame.time_base
+                    if isinstance(frame, av.VideoFrame):
+                        pictures.append(at)
+                    else:
+                        sound.append((at, at + Fraction(frame.samples, frame.sample_rate)))
+    found = []
+    if not np.array_equal(clip.frame_times, [float(t) for t in sorted(pictures)]):
+        found.append(f"picture times are not those of PyAV ({len(clip.frame_times)} and {len(pictures)})")
+    if sound:
+        start, end = float(sound[0][0]), float(max(end for _, end in sound))
+        heard = clip.audio_start + len(clip.waveform) / clip.sample_rate
+        if abs(clip.audio_start - start) > SOUND_LIMIT or abs(heard - end) > SOUND_LIMIT:
+            found.append(f"sound from {clip.audio_start:.4f} to {heard:.4f}, not {start:.4f} to {end:.4f} s")
+    if hasattr(media, "open"):
+        found += slice_problems(path, clip, lambda image: zlib.crc32(image.tobytes()), 2.0)
+    return found
