@@ -38,6 +38,8 @@ def test_what_is_no_cell_cannot_be_written(tmp_path, container):
     videos, audios = (names.split() for names in CARRIES[container])
     tries = [(v, audios[0]) for v in VIDEO if v.split()[0] not in videos and "10" not in v]
     tries += [(videos[0], a) for a in AUDIO if a not in audios]
+    if container == "mpg":
+        tries.remove(("mpeg4", audios[0]))  # written, but most of its pictures get no time or a wrong one
     held = []
     for video, audio in tries:
         path = tmp_path / f"x.{container}"

@@ -24,7 +24,7 @@ LONGEST_FRAME = 0.033
 
 @dataclass(frozen=True)
 class Written:
-    """A file as its packets stand in the container. Times in seconds."""
+    """What a container holds, as FFmpeg reads it. Times in seconds."""
 
     picture_times: np.ndarray
     """In the order of presentation."""
@@ -40,25 +40,23 @@ class Written:
 
 
 def written(path: Path) -> Written:
-    """Read a file's packets with bare PyAV."""
-    times: dict[str, list[float]] = {"video": [], "audio": []}
+    """Read a file with bare PyAV: the packets of the sound, the decoded pictures."""
+    pictures: list[float] = []
+    sound: list[float] = []
     end, cut, turned = -np.inf, False, 0
     with av.open(str(path)) as container:
         ticks = {s.type: float(s.time_base) for s in reversed(container.streams)}
         for packet in container.demux():
-            if not packet.size or packet.pts is None:
-                continue
-            heard = packet.stream.type == "audio"
-            if heard or not packet.is_discard:
-                times[packet.stream.type].append(float(packet.pts * packet.time_base))
-            if heard:
+            if packet.stream.type == "video":
+                for frame in packet.decode():
+                    pictures.append(np.nan if frame.pts is None else float(frame.pts * frame.time_base))
+                    turned = frame.rotation
+            elif packet.stream.type == "audio" and packet.size and packet.pts is not None:
+                sound.append(float(packet.pts * packet.time_base))
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
                 cut = cut or packet.is_discard
-    with av.open(str(path)) as container:
-        if container.streams.video:
-            turned = next(container.decode(video=0)).rotation
-    pictures, sound = (np.sort(times[kind]) for kind in ("video", "audio"))
-    return Written(pictures, ticks.get("video", 0.0), ticks.get("audio", 0.0), sound, end, cut, turned)
+    tick = ticks.get("video", 0.0), ticks.get("audio", 0.0)
+    return Written(np.sort(pictures), *tick, np.sort(sound), end, cut, turned)
 
 
 def moved_pictures(truth: Truth, wrote: Written) -> float:
@@ -103,7 +101,7 @@ def _pictures(clip: media.Clip, truth: Truth, wrote: Written) -> list[str]:
     found = []
     if not np.array_equal(clip.frame_times, wrote.picture_times):
         off = 1000 * np.abs(clip.frame_times - wrote.picture_times).max()
-        found.append(f"picture times are not those of the packets, by up to {off:.3f} ms")
+        found.append(f"picture times are not those of the container, by up to {off:.3f} ms")
     read = numbers(clip.frames, wrote.turned)
     if [n for n, _ in read] != [i % 256 for i in range(count)]:
         found.append(f"pictures out of order: {[n for n, _ in read]}")
@@ -134,7 +132,7 @@ def _sound(clip: media.Clip, truth: Truth, wrote: Written, moved: float, how: di
     if not wrote.sound_times[0] - limit <= start <= first + limit:
         found.append(f"the sound starts at {start:.4f}, not {first:.4f} s")
     filled = 0.0 if how["audio"] in ("flac", "pcm_s16le") else LONGEST_FRAME
-    if not min(last, wrote.sound_end) - limit <= end <= wrote.sound_end + filled + limit:
+    if not min(last, wrote.sound_end) - limit <= end <= max(last, wrote.sound_end) + filled + limit:
         found.append(f"the sound ends at {end:.4f}, not {last:.4f} s")
     return found
 
@@ -194,6 +192,7 @@ def real_problems(path: Path) -> list[str]:
         clip = media.load(path)
     pictures: list[Fraction] = []
     sound: list[tuple[Fraction, Fraction]] = []
+    tick = 0.0
     with av.open(str(path)) as container:
         chosen = [container.streams[i] for i in (clip.info.video, clip.info.audio) if i is not None]
         for packet in container.demux(chosen):
@@ -203,6 +202,7 @@ def real_problems(path: Path) -> list[str]:
                     if isinstance(frame, av.VideoFrame):
                         pictures.append(at)
                     else:
+                        tick = float(packet.time_base)
                         sound.append((at, at + Fraction(frame.samples, frame.sample_rate)))
     found = []
     if not np.array_equal(clip.frame_times, [float(t) for t in sorted(pictures)]):
@@ -210,7 +210,8 @@ def real_problems(path: Path) -> list[str]:
     if sound:
         start, end = float(sound[0][0]), float(max(end for _, end in sound))
         heard = clip.audio_start + len(clip.waveform) / clip.sample_rate
-        if abs(clip.audio_start - start) > SOUND_LIMIT or abs(heard - end) > SOUND_LIMIT:
+        limit = SOUND_LIMIT + tick / 2  # the first time stamp is itself rounded
+        if abs(clip.audio_start - start) > limit or abs(heard - end) > limit:
             found.append(f"sound from {clip.audio_start:.4f} to {heard:.4f}, not {start:.4f} to {end:.4f} s")
     if hasattr(media, "open"):
         found += slice_problems(path, clip, lambda image: zlib.crc32(image.tobytes()), 2.0)

@@ -101,9 +101,9 @@ CARRIES = {
     "avi": ("h264 vp8 vp9 mpeg1 mpeg2 mpeg4", "aac mp3 mp2 ac3 pcm"),
     "ts": ("h264 hevc mpeg1 mpeg2 mpeg4", "aac opus mp3 mp2 ac3"),
     "mpg": ("mpeg1 mpeg2", "mp3 mp2 ac3"),
-    "flv": ("h264 hevc vp9 av1", "aac mp3 pcm"),
+    "flv": ("h264 hevc vp9 av1", "aac opus mp3 ac3 flac pcm"),
 }
-"""What FFmpeg's muxers write so that its demuxers find it again; `--refused` tries the rest."""
+"""What FFmpeg's muxers write so that its demuxers find it again; a test tries the rest."""
 
 
 @dataclass(frozen=True, order=True)
@@ -146,9 +146,8 @@ def possible(cell: Cell) -> bool:
         return False  # the stream, the container, have one rate
     if cell.variant == "fragments" and cell.audio == "ac3":
         return False  # its description is known only after the header
-    if cell.container == "avi" and (cell.start != "0" or cell.video.endswith("10")):
-        return False  # AVI holds no start times
-    return True
+    # AVI holds no start times.
+    return cell.container != "avi" or (cell.start == "0" and not cell.video.endswith("10"))
 
 
 def cells() -> Iterator[Cell]:
@@ -228,6 +227,8 @@ def _not_held(wrote: Written, times: np.ndarray) -> str:
         return "a stream is missing"
     if len(wrote.picture_times) != len(times):
         return f"{len(wrote.picture_times)} pictures of {len(times)}"
+    if np.isnan(wrote.picture_times).any():
+        return "pictures without a time"
     # Without an edit list, MP4 holds a late picture by showing it from the clock's zero on.
     later = wrote.picture_times - times
     off = np.abs(later - np.median(later))[1:].max()
