@@ -12,12 +12,13 @@ from typing import Any
 import av
 import numpy as np
 from flashbeep import Truth, find_beeps, read_number
+from scipy.ndimage import map_coordinates
 
 from avsync import media
 
 SOUND_LIMIT = 1e-3
-SAMPLE_LIMIT = 1e-3
-"""Decoders of lossy sound that were entered in the middle settle to within this."""
+SAMPLE_LIMIT = 0.05
+"""Decoders of lossy sound that were entered in the middle settle to within this part of its level."""
 LONGEST_FRAME = 0.033
 """Decoders hand out the last frame of the sound as a whole, where only a part of it was filled."""
 
@@ -138,33 +139,47 @@ def _sound(clip: media.Clip, truth: Truth, wrote: Written, moved: float, how: di
 
 
 def _windows(path: Path, clip: media.Clip, wrote: Written) -> list[str]:
-    return slice_problems(path, clip, lambda image: read_number(upright(image, wrote.turned)))
+    def look(image: np.ndarray) -> tuple[int, bool]:
+        return read_number(upright(image, wrote.turned))
+
+    return slice_problems(path, clip, look, rounding=wrote.sound_tick / 2)
 
 
 def slice_problems(
-    path: Path, clip: media.Clip, look: Callable[[np.ndarray], Any], seconds: float = 0.5, reads: int = 4
+    path: Path,
+    clip: media.Clip,
+    look: Callable[[np.ndarray], Any],
+    *,
+    rounding: float,
+    seconds: float = 0.5,
+    reads: int = 4,
 ) -> list[str]:
-    """How windows and random reads differ from slices of the whole; `look`: what of a picture must agree."""
+    """How windows and random reads differ from slices of the whole; `look`: what of a picture must agree;
+    `rounding`: seconds by which the time stamps of the sound are rounded.
+    """
     found = []
     whole = [look(f) for f in clip.frames]
     with media.open(path) as reader:
         for window in reader.windows(seconds=seconds, hop=0.8 * seconds):
-            found += [f"window {p}" for p in _part_problems(clip, whole, window, look)]
+            found += [f"window {p}" for p in _part_problems(clip, whole, window, look, rounding)]
         ends = [clip.audio_start + len(clip.waveform) / clip.sample_rate, *clip.frame_times[-1:]]
         draw = np.random.default_rng(0)
         for _ in range(reads):
             start = draw.uniform(reader.start - 0.1, max(ends))
             part = reader.read(start, start + draw.uniform(0.05, 0.6))
-            found += [f"read {p}" for p in _part_problems(clip, whole, part, look)]
+            found += [f"read {p}" for p in _part_problems(clip, whole, part, look, rounding)]
     return found[:4]
 
 
-def _part_problems(clip: media.Clip, whole: list, part: media.Clip, look: Callable) -> list[str]:
+def _part_problems(
+    clip: media.Clip, whole: list, part: media.Clip, look: Callable, rounding: float
+) -> list[str]:
     start, end = part.interval
     name = f"[{start:.4f}, {end:.4f})"
     inside = np.flatnonzero((clip.frame_times >= start) & (clip.frame_times < end))
     if not np.array_equal(part.frame_times, clip.frame_times[inside]):
-        return [f"{name}: pictures at {part.frame_times}, not {clip.frame_times[inside]}"]
+        got, want = (np.round(t, 4).tolist() for t in (part.frame_times, clip.frame_times[inside]))
+        return [f"{name}: pictures at {got}, not {want}"]
     found = []
     if (seen := [look(f) for f in part.frames]) != [whole[i] for i in inside]:
         found.append(f"{name}: pictures {seen}, not {[whole[i] for i in inside]}")
@@ -176,13 +191,31 @@ def _part_problems(clip: media.Clip, whole: list, part: media.Clip, look: Callab
     if last == first or not len(part.waveform):
         return found
     place = (part.audio_start - clip.audio_start) * clip.sample_rate
-    if abs(place - round(place)) > 0.01 or abs(round(place) - first) > 1:
+    if abs(place - first) > 1.01:
         return [*found, f"{name}: sound starts at sample {place:.3f}, not {first}"]
-    same = clip.waveform[round(place) :][: len(part.waveform)]
-    off = float(np.abs(part.waveform[: len(same)] - same).max(initial=0.0))
-    if off > SAMPLE_LIMIT:
-        found.append(f"{name}: samples differ by up to {off:.4f}")
+    late, off = _lateness(clip, part, place, rounding)
+    if abs(late) > rounding or off > SAMPLE_LIMIT:
+        found.append(f"{name}: sound {1000 * late:+.3f} ms late, samples differ by {off:.4f} of its level")
     return found
+
+
+def _lateness(clip: media.Clip, part: media.Clip, place: float, rounding: float) -> tuple[float, float]:
+    """Seconds by which a part's sound lies after that of the whole, and what then still differs (RMS).
+
+    A reader that entered in the middle may have its samples between those of the whole, and averages fewer
+    of the container's rounded time stamps.
+    """
+    best = (0.0, np.inf)
+    level = max(float(np.sqrt(np.mean(part.waveform**2))), 1e-3)
+    for late in sorted(np.linspace(-rounding, rounding, 41) if rounding > 1e-4 else [0.0], key=abs):
+        where = place - late * clip.sample_rate + np.arange(len(part.waveform))
+        same = map_coordinates(clip.waveform.astype(np.float64), where[None], order=5, mode="nearest")
+        off = float(np.sqrt(np.mean((part.waveform - same)[4:-4] ** 2))) / level if len(same) > 20 else 0.0
+        if off < best[1]:
+            best = (float(late), off)
+        if off < SAMPLE_LIMIT:
+            break
+    return best
 
 
 def real_problems(path: Path) -> list[str]:
@@ -214,5 +247,7 @@ def real_problems(path: Path) -> list[str]:
         if abs(clip.audio_start - start) > limit or abs(heard - end) > limit:
             found.append(f"sound from {clip.audio_start:.4f} to {heard:.4f}, not {start:.4f} to {end:.4f} s")
     if hasattr(media, "open"):
-        found += slice_problems(path, clip, lambda image: zlib.crc32(image.tobytes()), 2.0)
+        found += slice_problems(
+            path, clip, lambda image: zlib.crc32(image.tobytes()), rounding=tick / 2, seconds=2.0
+        )
     return found
