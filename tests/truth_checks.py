@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 from flashbeep import Truth, find_beeps, read_number
-from scipy.ndimage import map_coordinates
+from scipy.optimize import minimize_scalar
 
 from avsync import media
 
@@ -194,7 +194,7 @@ def _part_problems(
     if abs(place - first) > 1.01:
         return [*found, f"{name}: sound starts at sample {place:.3f}, not {first}"]
     late, off = _lateness(clip, part, place, rounding)
-    if abs(late) > rounding or off > SAMPLE_LIMIT:
+    if abs(late) > 1.05 * rounding or off > SAMPLE_LIMIT:
         found.append(f"{name}: sound {1000 * late:+.3f} ms late, samples differ by {off:.4f} of its level")
     return found
 
@@ -205,17 +205,29 @@ def _lateness(clip: media.Clip, part: media.Clip, place: float, rounding: float)
     A reader that entered in the middle may have its samples between those of the whole, and averages fewer
     of the container's rounded time stamps.
     """
-    best = (0.0, np.inf)
-    level = max(float(np.sqrt(np.mean(part.waveform**2))), 1e-3)
-    for late in sorted(np.linspace(-rounding, rounding, 41) if rounding > 1e-4 else [0.0], key=abs):
-        where = place - late * clip.sample_rate + np.arange(len(part.waveform))
-        same = map_coordinates(clip.waveform.astype(np.float64), where[None], order=5, mode="nearest")
-        off = float(np.sqrt(np.mean((part.waveform - same)[4:-4] ** 2))) / level if len(same) > 20 else 0.0
-        if off < best[1]:
-            best = (float(late), off)
-        if off < SAMPLE_LIMIT:
-            break
-    return best
+    heard = part.waveform.astype(np.float64)
+    level = max(float(np.sqrt(np.mean(heard**2))), 1e-3)
+
+    def off(late: float) -> float:
+        same = _between(clip.waveform, place - late * clip.sample_rate, len(heard))
+        return float(np.sqrt(np.mean((heard - same)[8:-8] ** 2))) / level if len(heard) > 32 else 0.0
+
+    if off(0.0) < SAMPLE_LIMIT or rounding < 1e-4:
+        return 0.0, off(0.0)
+    near = min(np.linspace(-rounding, rounding, 41), key=off)
+    found = minimize_scalar(off, bounds=(near - rounding / 20, near + rounding / 20), method="bounded")
+    return float(found.x), float(found.fun)
+
+
+def _between(samples: np.ndarray, place: float, count: int) -> np.ndarray:
+    """(count,) samples from a place between samples on; silence outside."""
+    margin = 512
+    first = int(np.floor(place))
+    padded = np.pad(samples.astype(np.float64), count + 2 * margin)
+    start = min(max(first + count + margin, 0), len(padded))
+    piece = padded[start : start + count + 2 * margin]
+    turn = np.exp(2j * np.pi * np.fft.rfftfreq(len(piece)) * (place - first))
+    return np.fft.irfft(np.fft.rfft(piece) * turn, len(piece))[margin : margin + count]
 
 
 def real_problems(path: Path) -> list[str]:
