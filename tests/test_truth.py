@@ -31,7 +31,9 @@ def test_cells(tmp_path, sample, container, variant):
     wrong = [f"{o.cell}: {o.words}" for o in outcomes if o.verdict in ("wrong", "refused")]
     assert not wrong, "\n".join(wrong)
     # FFmpeg's muxer of program streams gives small pictures wrong times at some rates.
-    assert sum(o.verdict == "right" for o in outcomes) >= (0.6 if container == "mpg" else 0.95) * len(outcomes)
+    assert sum(o.verdict == "right" for o in outcomes) >= (0.6 if container == "mpg" else 0.95) * len(
+        outcomes
+    )
 
 
 @pytest.mark.parametrize("container", CARRIES)
