@@ -266,7 +266,7 @@ def _edits(kind: str, stream: str, at: int, by: float) -> Edit:
 
 
 def stamps(base: Base, draw: np.random.Generator, count: int) -> Iterator[Case]:
-    """Copies into the same container with time stamps that jump, repeat, are negative or huge; lost packets."""
+    """Copies in the same container: stamps that jump, repeat, are negative or huge; lost packets."""
     kinds = ("no key frame", "lost packets", "jump", "one stray", "jump", "one stray", "huge duration")
     for i in range(count):
         kind = kinds[i % len(kinds)]
