@@ -139,13 +139,13 @@ class PictureTrack:
         """The time stamps in the order of presentation."""
         return sorted(p for p in self.pts if p is not None) if reordered(self.pts) else self.pts
 
-    def times(self, time_base: Fraction) -> tuple[PictureClock, Times]:
-        """(F,) rising seconds, and the clock that gave them."""
+    def times(self, time_base: Fraction, rate: float | None = None) -> tuple[PictureClock, Times]:
+        """(F,) rising seconds, and the clock that gave them; `rate`: declared pictures a second."""
         stamps = self.sorted_pts()
         known = np.array([pts_to_seconds(p, time_base) for p in stamps if p is not None])
         gaps = np.diff(known)
         usual = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else USUAL_GAP
-        clock = PictureClock(time_base, usual)
+        clock = PictureClock(time_base, 1 / rate if rate else usual)
         durations = [0] * (len(stamps) - 1) + [self.last_duration]
         return clock, np.array(
             [clock.place(p, d) for p, d in zip(stamps, durations, strict=True)], np.float64

@@ -31,9 +31,6 @@ LUMA_FIRST = ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p
 FULL_RANGE = 2
 """`av.VideoFrame.color_range` of pictures whose black is 0 and whose white is 255."""
 
-EXPANDED = np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
-"""Full-range grey for each luma between 16 (black) and 235 (white) (ITU-R BT.601)."""
-
 
 @dataclass(frozen=True, slots=True)
 class PictureFormat:
@@ -121,16 +118,17 @@ class Converter:
 
 
 def _luma(frame: av.VideoFrame) -> Image | None:
-    """The first plane, black at 0 and white at 255; None where it is no 8-bit luma.
+    """The first plane where that is grey in 8 bits, black at 0 and white at 255; None where it is not.
 
-    Copying it is several times as fast as a conversion.
+    Copying it takes a twentieth of FFmpeg's conversion. Luma from 16 to 235 is left to FFmpeg, which stretches
+    it in half the time of numpy.
     """
     name = frame.format.name
-    if name not in LUMA_FIRST:
+    full = name == "gray" or name.startswith("yuvj") or frame.color_range == FULL_RANGE
+    if name not in LUMA_FIRST or not full:
         return None
     plane = frame.planes[0]
     rows = np.frombuffer(cast(memoryview, plane), np.uint8).reshape(-1, plane.line_size)[
         : frame.height, : frame.width
     ]
-    full = name == "gray" or name.startswith("yuvj") or frame.color_range == FULL_RANGE
-    return rows.copy() if full else cast(Image, EXPANDED[rows])
+    return rows.copy()

@@ -125,6 +125,10 @@ class Reader:
         return self.info.source
 
     @property
+    def _rate(self) -> float | None:
+        return None if self.video is None else self.info.streams[self.video].frame_rate
+
+    @property
     def start(self) -> float:
         """Seconds of the first picture or sound, whichever is earlier."""
         if self._start is None:
@@ -167,8 +171,8 @@ class Reader:
         if self._pictures is None:
             return
         report = report or PassReport()
-        rate = self.info.streams[self._pictures.index].frame_rate
-        clock = report.clock = PictureClock(self._pictures.time_base, 1 / rate if rate else USUAL_GAP)
+        clock = PictureClock(self._pictures.time_base, 1 / self._rate if self._rate else USUAL_GAP)
+        report.clock = clock
         with closing(self._pictures.frames(start, report.picture_damage)) as frames:
             for frame in frames:
                 assert isinstance(frame, av.VideoFrame)
@@ -210,7 +214,7 @@ class Reader:
                 pictures.add(frame)
         if not pictures.pts:
             return Frames.empty(), np.zeros(0, np.float64)
-        clock, times = pictures.times(self._pictures.time_base)
+        clock, times = pictures.times(self._pictures.time_base, self._rate)
         report.clock = clock
         return Frames(
             self._pictures.source, self._pictures.index, pictures.pts, pictures.keyframes, self._converter

@@ -15,6 +15,7 @@ from av.stream import Disposition, Stream
 from av.video import VideoStream
 
 from avsync.decode import Source, decode, open_container, source_name
+from avsync.ebml import declares_duration
 from avsync.errors import MediaError
 from avsync.pictures import IDENTITY, ROTATIONS, display_matrix
 from avsync.timebase import pts_to_seconds
@@ -123,12 +124,20 @@ def describe(container: InputContainer, source: Source) -> MediaInfo:
     return MediaInfo(
         source=source_name(source),
         container=container.format.name,
-        duration=None if container.duration is None else container.duration / av.time_base,
+        duration=_declared_duration(container, source),
         start_time=None if container.start_time is None else container.start_time / av.time_base,
         streams=streams,
         video=_best(container, streams, "video"),
         audio=_best(container, streams, "audio"),
     )
+
+
+def _declared_duration(container: InputContainer, source: Source) -> float | None:
+    if container.duration is None:
+        return None
+    if "matroska" in container.format.name and not declares_duration(source):
+        return None  # FFmpeg's guess by bit rate
+    return container.duration / av.time_base
 
 
 def _best(
