@@ -161,7 +161,7 @@ def signs(path: Path) -> tuple[list[str], list[float]]:
         suppress(av.FFmpegError, OSError, ValueError),
         av.open(f"file:{path}", options=CHECKS) as container,
     ):
-        for packet in container.demux():
+        for packet in container.demux(*container.streams.video, *container.streams.audio):
             if packet.is_corrupt:
                 found.append("a corrupt packet")
             try:
