@@ -166,7 +166,7 @@ def examine(path: Path, truth: Truth) -> Verdict:
             clip = media.load(path)
             holes, times, content = differences(clip, truth)
         told = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
-        uneven = _uneven(path, clip) if hasattr(media, "open") else []
+        uneven = _uneven(path, clip)
     except MediaError as error:
         one_line = "\n" not in str(error) or "\n" in path.name
         return Verdict("error" if one_line and path.name in str(error) else "message", [str(error)])
