@@ -17,8 +17,11 @@ from scipy.optimize import minimize_scalar
 from avsync import media
 
 SOUND_LIMIT = 1e-3
+EXACT_LIMIT = 2e-4
+"""Error of sound where the container's clocks do not round."""
 SAMPLE_LIMIT = 0.05
 """Decoders of lossy sound that were entered in the middle settle to within this part of its level."""
+COARSE_TICK = 2e-3
 LONGEST_FRAME = 0.033
 """Decoders hand out the last frame of the sound as a whole, where only a part of it was filled."""
 
@@ -112,12 +115,12 @@ def _pictures(clip: media.Clip, truth: Truth, wrote: Written) -> list[str]:
 
 
 def _sound(clip: media.Clip, truth: Truth, wrote: Written, moved: float, how: dict) -> list[str]:
-    # What is less than the rounding of both clocks is rounding.
-    rounding = wrote.picture_tick / 2 + wrote.sound_tick / 2
+    # What is less than the rounding of both clocks is rounding; AVI's coarse ticks are pictures and packets.
+    rounding = _rounding(wrote.picture_tick) + _rounding(wrote.sound_tick)
     if abs(moved) <= rounding + 1e-6:
         moved = 0.0
     by = moved_pictures(truth, wrote) + moved
-    limit = SOUND_LIMIT + (rounding if rounding > 5e-4 else 0.0)
+    limit = min(EXACT_LIMIT + rounding, SOUND_LIMIT)
     beeps = find_beeps(clip.waveform, clip.sample_rate, clip.audio_start)
     found = []
     if len(beeps) != len(truth.beeps):
@@ -141,7 +144,11 @@ def _windows(path: Path, clip: media.Clip, wrote: Written) -> list[str]:
     def look(image: np.ndarray) -> tuple[int, bool]:
         return read_number(upright(image, wrote.turned))
 
-    return slice_problems(path, clip, look, rounding=wrote.sound_tick / 2)
+    return slice_problems(path, clip, look, rounding=_rounding(wrote.sound_tick))
+
+
+def _rounding(tick: float) -> float:
+    return tick / 2 if tick < COARSE_TICK else 0.0
 
 
 def slice_problems(
@@ -260,11 +267,11 @@ def real_problems(path: Path) -> list[str]:
     if sound:
         start, end = float(sound[0][0]), float(max(end for _, end in sound))
         heard = clip.audio_start + len(clip.waveform) / clip.sample_rate
-        limit = SOUND_LIMIT + tick / 2  # the first time stamp is itself rounded
+        limit = SOUND_LIMIT + _rounding(tick)  # the first time stamp is itself rounded
         if abs(clip.audio_start - start) > limit or abs(heard - end) > limit:
             found.append(f"sound from {clip.audio_start:.4f} to {heard:.4f}, not {start:.4f} to {end:.4f} s")
     if not told:  # a damaged file decodes otherwise from a key frame inside
         found += slice_problems(
-            path, clip, lambda image: zlib.crc32(image.tobytes()), rounding=tick / 2, seconds=2.0
+            path, clip, lambda image: zlib.crc32(image.tobytes()), rounding=_rounding(tick), seconds=2.0
         )
     return found
