@@ -123,7 +123,9 @@ def _measured_again(done: Correction) -> Correction:
     try:
         after_ms = detect_offset(Path(done.output)).ms
     except AVSyncError as error:
-        warnings.warn(f"{done.output} is written, and its lips cannot be read: {error}", stacklevel=3)
+        warnings.warn(
+            f"{done.output} is written, and the lips in it cannot be measured: {error}", stacklevel=3
+        )
         return done
     return done if after_ms is None else replace(done, after_ms=after_ms, measured_by="lips")
 

@@ -15,7 +15,7 @@ import numpy as np
 import soxr
 
 from avsync.retime import Retiming
-from avsync.survey import Channels, Samples, Track, float_format
+from avsync.survey import LEVEL_SECONDS, Channels, Samples, Track, float_format
 
 QUALITY = "VHQ"
 """Of the resampling: soxr's best, 28 bits."""
@@ -96,7 +96,9 @@ def plan(track: Track, retiming: Retiming, rate: int, begin: float = -math.inf) 
 
 
 def in_quiet_places(track: Track, retiming: Retiming) -> Retiming:
-    """The same retiming with each step moved to where it is heard least, within `STEP_REACH_SECONDS`."""
+    """The same retiming with each step moved to where it is heard least, within `STEP_REACH_SECONDS`: where
+    what it takes away, and the sound at both edges, is the quietest.
+    """
     pieces = list(retiming.pieces)
     for number in range(1, len(pieces)):
         wanted = pieces[number]
@@ -112,7 +114,8 @@ def in_quiet_places(track: Track, retiming: Retiming) -> Retiming:
             begins = moved.source(start)
             ends = min(before.source(start), begins)
             half = QUIET_SECONDS / 2
-            power = track.level_at(ends - half) + track.level_at(begins + half)
+            places = np.arange(ends - half, begins + half, LEVEL_SECONDS)
+            power = float(np.mean([track.level_at(place) for place in places]))
             cost = 10 * math.log10(power + 1e-9) + FURTHER_DB * abs(by) / STEP_REACH_SECONDS
             if cost < best - 1e-9:
                 best, pieces[number] = cost, moved
@@ -148,6 +151,8 @@ class Renderer:
             self._made, self._stream = 0, None
 
     def _render(self, segment: Segment, part: Samples, ended: bool) -> Iterator[Samples]:
+        if not part.shape[1] and not ended:
+            return
         if segment.step != 1:
             if self._stream is None:
                 self._stream = soxr.ResampleStream(

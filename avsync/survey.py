@@ -7,6 +7,7 @@ doubled; where it creeps, the recorder's clock is not the container's.
 """
 
 import contextlib
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -210,8 +211,8 @@ class _Pass:
     wanted: list[tuple[float, float]] | None
     channels: Channels = field(default_factory=Channels)
     length: int = 0
-    positions: list[int] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
+    positions: array[int] = field(default_factory=lambda: array("q"))
+    times: array[float] = field(default_factory=lambda: array("d"))
     levels: list[NDArray[np.float32]] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     _tail: list[NDArray[np.float32]] = field(default_factory=list)
