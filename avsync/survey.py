@@ -6,6 +6,8 @@ before it (the *lag*) is constant but for the container's rounding; where it jum
 doubled; where it creeps, the recorder's clock is not the container's.
 """
 
+from __future__ import annotations
+
 import contextlib
 from array import array
 from collections.abc import Mapping, Sequence
