@@ -14,9 +14,9 @@ from avsync.muxer import copy_remade, copy_shifted, writable_suffixes
 from avsync.packets import packet_times
 from avsync.resound import Remake, in_quiet_places
 from avsync.retime import Retiming
-from avsync.survey import Track, survey
+from avsync.survey import LEVEL_SECONDS, Track, survey
 from avsync.timebase import seconds_to_ms, shift_to_fraction
-from avsync.verify import TOLERANCE_SECONDS, Check, NotHeldError, compare, picture_lift
+from avsync.verify import QUIET_POWER, TOLERANCE_SECONDS, Check, NotHeldError, compare, picture_lift
 
 __all__ = ["Written", "rewrite", "writable_suffixes"]
 
@@ -171,8 +171,15 @@ def _tell_shown(shown: int, source: Path, target: Path) -> None:
 
 
 def _tell_lost(remakes: Sequence[Remake], begin: float, target: Path) -> None:
-    lost = max(begin - remake.nudge - remake.retiming.output_time(remake.track.start) for remake in remakes)
-    if lost > TOLERANCE_SECONDS:
+    """Say how much sound before the first picture was left out, unless it was silence."""
+    lost = 0.0
+    for remake in remakes:
+        start = remake.track.start
+        kept = float(remake.retiming.source_times(begin - remake.nudge))
+        places = np.arange(start, kept, LEVEL_SECONDS) if kept > start + TOLERANCE_SECONDS else ()
+        if any(remake.track.level_at(place) > QUIET_POWER for place in places):
+            lost = max(lost, kept - start)
+    if lost:
         warnings.warn(
             f"{target}: {seconds_to_ms(lost):.0f} ms of sound before the first picture are left out; "
             f"{target.suffix} cannot hold them",

@@ -103,6 +103,11 @@ class Track:
         """Seconds of the first audible sample."""
         return self.runs[0].time
 
+    @property
+    def end(self) -> float:
+        """Seconds at which the last sample ends."""
+        return self.runs[-1].end
+
     def run_of(self, sample: float) -> Run | None:
         """The run that holds a decoded sample."""
         return next((run for run in self.runs if run.first <= sample < run.last), None)

@@ -135,17 +135,29 @@ def compare(
                 f"was written in {written.suffix}. Give the output the ending .mkv or .mp4."
             )
         if not offs:
-            # Silence, or too steady to compare: the times of its first sample are all there is.
-            heard = track.start
-            place = retiming.output_time(heard)
-            if np.isfinite(place) and place >= begin:
-                off = other.start - lift - place
-                offs.append((heard, place + off - heard, off))
+            offs.extend(_by_edges(track, other, retiming, lift, begin))
         table = np.array(offs, dtype=np.float64).reshape(-1, 3)
         times.append(table[:, 0])
         moved.append(table[:, 1])
         deviation.append(table[:, 2])
     return Check(lift, tuple(times), tuple(moved), tuple(deviation))
+
+
+def _by_edges(
+    track: Track, other: Track, retiming: Retiming, lift: float, begin: float
+) -> list[tuple[float, float, float]]:
+    """Heard, moved and deviation by the first and the last sample: all there is of silence or a steady tone.
+
+    The nearer one counts: priming that an edit list hid may be audible now, and encoders fill their last
+    frame.
+    """
+    found = []
+    for heard, there, kept in ((track.start, other.start, begin), (track.end, other.end, -np.inf)):
+        place = retiming.output_time(heard) if kept == -np.inf else kept
+        if np.isfinite(place):
+            off = there - lift - place
+            found.append((heard, place + off - heard, off))
+    return [min(found, key=lambda one: abs(one[2]))] if found else []
 
 
 def _place(
