@@ -280,6 +280,8 @@ class Remake:
     begin: float | None = None
     """Where its sound has to begin (picture clock): silence is put before it, or what is earlier left out.
     None = where it falls."""
+    end: float = -math.inf
+    """Silence is put behind the sound up to here (picture clock)."""
     nudge: float = 0.0
     """Seconds by which it is written later than wanted, to make up for what the container loses."""
 
@@ -331,9 +333,18 @@ class Resounder:
 
     def finish(self) -> Iterator[Any]:
         """The rest."""
+        if self._renderer is not None and self._pending_end() < self.remake.end * self.wanted.rate:
+            missing = math.ceil(self.remake.end * self.wanted.rate) - self._pending_end()
+            channels = av.AudioLayout(self.wanted.layout).nb_channels
+            self._pending.append(np.zeros((channels, missing), np.float32))
         if self._pending:
             yield from self._timed(self._encode(whole=True))
         yield from self._timed(self.stream.encode(None))
+
+    def _pending_end(self) -> int:
+        """The output sample after the last one that was made."""
+        waiting: int = sum(part.shape[1] for part in self._pending)
+        return self._out + waiting
 
     def _timed(self, packets: Iterable[Any]) -> Iterator[Any]:
         """Where all streams begin with the file, the encoder's priming must not push the pictures later."""

@@ -23,6 +23,9 @@ __all__ = ["Written", "rewrite", "writable_suffixes"]
 TIMELESS_SUFFIXES = (".avi", ".mxf", ".swf", ".rm", ".ismv")
 """Containers in which every stream begins with the file: a later start is not kept."""
 
+WHOLE_SUFFIXES = (".mxf",)
+"""Containers that end with their shortest stream: sound is filled up with silence to the last picture."""
+
 NUDGES = 2
 """How often a file is written again to make up for what its encoder delays and its container hides."""
 
@@ -104,13 +107,14 @@ def _by_samples(
     from_first_picture: bool,
 ) -> Written:
     begin = _first_picture(source) if from_first_picture else None
+    end = _last_picture(source) if target.suffix.lower() in WHOLE_SUFFIXES else -math.inf
     nudges = [0.0] * len(tracks)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         for attempt in range(NUDGES + 1):
             told.clear()  # of a file that is written again, once is enough
             remakes = {
-                track.index: Remake(track, wanted, begin, nudge)
+                track.index: Remake(track, wanted, begin, end, nudge)
                 for track, nudge in zip(tracks, nudges, strict=True)
             }
             early = min((remake.start for remake in remakes.values()), default=0.0)
@@ -153,6 +157,12 @@ def _first_picture(source: Path) -> float:
     """Seconds of the first picture that is shown."""
     times, hidden = packet_times(source)["video"]
     return float(times[min(hidden, len(times) - 1)])
+
+
+def _last_picture(source: Path) -> float:
+    """Seconds at which the last picture ends."""
+    times, _ = packet_times(source)["video"]
+    return float(times[-1] + (np.median(np.diff(times)) if len(times) > 1 else 0.0))
 
 
 def _first_packet(source: Path) -> Fraction:

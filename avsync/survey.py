@@ -328,11 +328,9 @@ def runs_on_clock(
     heard = positions / rate
     # A frame without a time stamp follows the one before it.
     lag = np.interp(np.arange(len(times)), known, times[known] - heard[known])
-    if len(lag) >= 5:
-        around = np.lib.stride_tricks.sliding_window_view(np.pad(lag, 2, mode="edge"), 5)
-        smooth = np.median(around, axis=1)
-    else:
-        smooth = lag
+    from scipy.ndimage import median_filter  # here, because it is slow to import
+
+    smooth = median_filter(lag, 5, mode="nearest") if len(lag) >= 5 else lag
     borders = np.flatnonzero(np.abs(np.diff(smooth)) > GAP_SECONDS) + 1
     edges = [0, *borders.tolist(), len(lag)]
     runs = []

@@ -87,8 +87,8 @@ def picture_lift(source: Path, written: Path, target: Path) -> tuple[float, int]
                 f"{target} lost its {kind} when it was written. Use .mkv or .mp4 for the output."
             )
     (old, hidden), (new, still_hidden) = before["video"], after["video"]
-    # Some demuxers cut the same bytes into other packets: then only the starts compare.
-    moved = new - old if len(new) == len(old) else new[:1] - old[:1]
+    # Some demuxers cut the same bytes into other packets: then only the first and the last compare.
+    moved = new - old if len(new) == len(old) else new[[0, -1]] - old[[0, -1]]
     lift = float(np.median(moved))
     uneven = float(np.abs(moved - lift).max())
     # Both time stamps of a picture are rounded on their own: two ticks of a 1 ms clock at most.
