@@ -36,6 +36,16 @@ BIT_RATES = {
     "ac3": (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640),
 }
 """The kbit/s that a codec knows; an encoder may take the next lower one or refuse."""
+MOST_BIT_RATE = {"opus": 256_000}
+"""What an encoder takes for each channel at most."""
+LAYOUTS = {
+    "1 channels": "mono",
+    "2 channels": "stereo",
+    "4 channels": "4.0",
+    "6 channels": "5.1",
+    "8 channels": "7.1",
+}
+"""Names for what containers without layouts (PCM) hold."""
 LEAST_BIT_RATE = 64_000
 """A channel's share that speech coded a second time needs at least."""
 
@@ -114,7 +124,7 @@ def in_quiet_places(track: Track, retiming: Retiming) -> Retiming:
             begins = moved.source(start)
             ends = min(before.source(start), begins)
             half = QUIET_SECONDS / 2
-            places = np.arange(ends - half, begins + half, LEVEL_SECONDS)
+            places = np.arange(ends - half, begins + half - 1e-6, LEVEL_SECONDS) + LEVEL_SECONDS / 2
             power = float(np.mean([track.level_at(place) for place in places]))
             cost = 10 * math.log10(power + 1e-9) + FURTHER_DB * abs(by) / STEP_REACH_SECONDS
             if cost < best - 1e-9:
@@ -234,12 +244,11 @@ def _settings(track: Track, encoder: Any) -> Coding:
     forms = [form.name for form in encoder.audio_formats or []] or [track.form]
     same = [f for f in forms if f.removesuffix("p") == track.form.removesuffix("p")]
     wide = [f for f in forms if f.removesuffix("p") in ("flt", "dbl", "s32")]
-    layout = track.layout
-    if channels <= 2:  # decoders may say "1 channels"
-        layout = "mono" if channels == 1 else "stereo"
+    layout = LAYOUTS.get(track.layout, track.layout)
     bit_rate = None
     if not encoder.canonical_name.startswith("pcm") and not encoder.lossless:
         bit_rate = max(track.bit_rate, LEAST_BIT_RATE * channels)
+        bit_rate = min(bit_rate, MOST_BIT_RATE.get(encoder.canonical_name, bit_rate) * channels)
         known = BIT_RATES.get(encoder.canonical_name)
         if known:
             bit_rate = next((1000 * k for k in known if 1000 * k >= bit_rate), 1000 * known[-1])
