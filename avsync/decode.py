@@ -1,9 +1,12 @@
 """Opening and decoding: frames in the order of the file, and a count of what could not be decoded."""
 
 import contextlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import io
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,33 +16,56 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video import VideoStream
 
-Packet: TypeAlias = "av.Packet[Stream]"
+from avsync.damage import Damage, Packet
+from avsync.timebase import pts_to_seconds
 
-DECODER_THREADS = 4
-"""A fixed number, so that damaged streams decode alike on all machines."""
+Decoded: TypeAlias = "av.VideoFrame | av.AudioFrame"
+
+Source: TypeAlias = Path | bytes
+"""Where a file's bytes are: under a name, or in memory."""
+
+MAX_THREADS = 8
+"""Each thread by frames holds pictures of its own; more than these cost memory and gain little."""
+
+MANY_CPUS = 4
+"""From here on whole pictures are decoded side by side; with fewer, the slices of one."""
+
+NO_SLICES = ("vp8",)
+"""Codecs whose pictures come out differently in every run when slices are decoded side by side."""
+
+AHEAD = 3
+"""Pictures that are decoded ahead of the one that is being converted."""
 
 
-@dataclass(slots=True)
-class Damage:
-    """What decoding passed over: packets by kind of stream, and the error in which the container ended."""
-
-    packets: Counter[str] = field(default_factory=Counter)
-    broken_off: str | None = None
+def source_name(source: Source | None) -> str:
+    """How messages call a source."""
+    return "a file in memory" if source is None or isinstance(source, bytes) else str(source)
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(source: Source) -> InputContainer:
     """Open a file for reading. The prefix keeps a colon in its name from being read as a protocol."""
-    return av.open(f"file:{path}", metadata_errors="replace")
+    if isinstance(source, bytes):
+        return av.open(io.BytesIO(source), "r", metadata_errors="replace")
+    return av.open(f"file:{source}", metadata_errors="replace")
+
+
+def cpus() -> int:
+    """How many processors this process may use for decoding: one in a child process, which has siblings."""
+    if multiprocessing.parent_process() is not None:
+        return 1
+    affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
+    return max(len(affinity(0)) if affinity else os.cpu_count() or 1, 1)
 
 
 def use_threads(stream: Stream) -> None:
-    """Decode pictures on several cores. To be called before the first packet is decoded.
-
-    By frames only: FFmpeg's default, slices, gives other pixels in every run for VP8.
-    """
-    if isinstance(stream, VideoStream):
-        stream.codec_context.thread_type = "FRAME"
-        stream.codec_context.thread_count = DECODER_THREADS
+    """Decode pictures on several processors. To be called before the first packet is decoded."""
+    if not isinstance(stream, VideoStream):
+        return
+    threads = min(cpus(), MAX_THREADS)
+    context = stream.codec_context
+    by_frames = threads >= MANY_CPUS or context.codec.canonical_name in NO_SLICES
+    context.thread_type = "FRAME" if by_frames else "SLICE"
+    context.thread_count = threads
 
 
 def demux(container: InputContainer, streams: Sequence[Stream], damage: Damage) -> Iterator[Packet]:
@@ -60,17 +86,23 @@ def demux(container: InputContainer, streams: Sequence[Stream], damage: Damage) 
 
 def decode(
     container: InputContainer, streams: Sequence[Stream], damage: Damage | None = None
-) -> Iterator[av.VideoFrame | av.AudioFrame]:
+) -> Iterator[Decoded]:
     """The frames that decode, from the container's position on; damaged packets are passed over."""
     damage = Damage() if damage is None else damage
     for packet in demux(container, streams, damage):
+        if packet.is_corrupt:
+            damage.mark(packet)
         try:
             frames = packet.decode()
         except av.FFmpegError:
-            damage.packets[packet.stream.type] += 1
+            damage.lost(packet)
             continue
         for frame in frames:
-            if isinstance(frame, av.VideoFrame | av.AudioFrame):
+            if isinstance(frame, av.VideoFrame):
+                if frame.is_corrupt:
+                    damage.pictures.add(frame_time(frame))
+                yield frame
+            elif isinstance(frame, av.AudioFrame):
                 yield frame
     if damage.broken_off is None:
         return
@@ -78,3 +110,34 @@ def decode(
         if isinstance(stream, VideoStream | AudioStream):
             with contextlib.suppress(av.FFmpegError):
                 yield from stream.codec_context.decode(None)
+
+
+def frame_time(frame: Decoded) -> float | None:
+    """Seconds of a frame's time stamp."""
+    return (
+        None if frame.pts is None or frame.time_base is None else pts_to_seconds(frame.pts, frame.time_base)
+    )
+
+
+def ahead(frames: Iterator[Decoded]) -> Generator[Decoded]:
+    """The same frames, decoded on another thread while the caller converts those before.
+
+    FFmpeg and swscale release Python's lock, so that decoding and conversion overlap. The container must not
+    be touched until this iterator is closed or has ended. In a child process (a data loader's) it does
+    nothing.
+    """
+    if cpus() < 2:
+        yield from frames
+        return
+    pool = ThreadPoolExecutor(1, thread_name_prefix="avsync-decode")
+    try:
+        waiting: deque[Future[Decoded | None]] = deque()
+        while True:
+            while len(waiting) < AHEAD:
+                waiting.append(pool.submit(next, frames, None))
+            frame = waiting.popleft().result()
+            if frame is None:
+                return
+            yield frame
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -5,30 +5,32 @@ runs at the speed of the decoder; any other access seeks to the key frame before
 it.
 """
 
+import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, cast, overload
+from typing import Any, overload
 
 import av
 import numpy as np
 from av.container import InputContainer
-from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from avsync.decode import decode, open_container, use_threads
+from avsync.damage import Loss
+from avsync.decode import (
+    Decoded,
+    Source,
+    ahead,
+    decode,
+    open_container,
+    source_name,
+    use_threads,
+)
 from avsync.errors import MediaError
+from avsync.pictures import Converter, Image
 from avsync.timebase import Times, pts_to_seconds
-
-Image = NDArray[np.uint8]
-"""(H, W, 3) RGB."""
-
-IDENTITY = (1, 0, 0, 1)
-"""Display matrix (a, b, c, d) of a picture that is shown as it is stored."""
-
 
 USUAL_GAP = 0.04
 """Seconds between frames where not a single gap is known."""
@@ -36,30 +38,83 @@ USUAL_GAP = 0.04
 REORDERED_SHARE = 0.05
 """Where more frames than this have a stamp before that of the frame before, it is not single errors."""
 
-ROTATIONS = {(1, 0, 0, 1): 0, (0, -1, 1, 0): 90, (-1, 0, 0, -1): 180, (0, 1, -1, 0): -90}
-"""Degrees counter-clockwise of the display matrices that do not mirror."""
+LONG_GAP_SECONDS = 60.0
+"""A picture that stands for longer than this is reported: rather damaged time stamps than a slide show."""
 
 
-def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
-    """The rotation and mirroring that a player applies to a frame, as signs of (a, b, c, d) with
+def reordered(pts: Sequence[int | None]) -> bool:
+    """Whether time stamps, in the order of presentation, are all there but changed places.
 
-    `x' = a x + c y`, `y' = b x + d y` (x to the right, y down). Angles that are no quarter turn count as
-    none.
+    AVI stores none: FFmpeg numbers the packets of H.264 as they lie in the file, so that pictures that refer
+    to later ones carry each other's time stamps.
     """
-    side_data = frame.side_data.get("DISPLAYMATRIX")
-    if side_data is None:
-        return IDENTITY
-    values = np.frombuffer(cast(bytes, side_data), dtype=np.int32)[[0, 1, 3, 4]]
-    a, b, c, d = (int(v) for v in np.sign(np.where(np.abs(values) > 32768, values, 0)))
-    return (a, b, c, d) if abs(a * d - b * c) == 1 and abs(a) + abs(b) == 1 else IDENTITY
+    known = [p for p in pts if p is not None]
+    backward = sum(a > b for a, b in pairwise(known))
+    return len(set(known)) == len(pts) and backward > REORDERED_SHARE * len(known)
 
 
-def orient(image: Image, matrix: tuple[int, int, int, int]) -> Image:
-    """Turn a stored picture (H, W, C) into the displayed one."""
-    a, b, c, d = matrix
-    if a:
-        return np.ascontiguousarray(image[::d, ::a])
-    return np.ascontiguousarray(image.transpose(1, 0, 2)[::b, ::c])
+@dataclass(slots=True)
+class PictureClock:
+    """Gives each frame of a stream its time, rising, and counts what it had to change.
+
+    A frame without a time stamp, or with one that is not later than the frame before, is moved behind it.
+    """
+
+    time_base: Fraction
+    usual: float = USUAL_GAP
+    """Seconds to the next frame where that has no time stamp."""
+    frames: int = 0
+    missing: Loss = field(default_factory=Loss)
+    moved: Loss = field(default_factory=Loss)
+    jumps: list[tuple[float, float]] = field(default_factory=list)
+    """Time and length of gaps over `LONG_GAP_SECONDS`, the first few."""
+    end: float = -math.inf
+    """Seconds at which the last frame stops to be shown, as far as it says so."""
+    _last: float | None = None
+
+    def place(self, pts: int | None, duration: int | None = 0) -> float:
+        """Seconds of the next frame, which says to be shown for `duration` ticks."""
+        time = self._place(pts)
+        self.end = max(self.end, time + pts_to_seconds(duration or 0, self.time_base))
+        return time
+
+    def _place(self, pts: int | None) -> float:
+        self.frames += 1
+        time = None if pts is None else pts_to_seconds(pts, self.time_base)
+        if self._last is None:
+            first = 0.0 if time is None else time
+            if time is None:
+                self.missing.add(first)
+            self._last = first
+            return first
+        if time is None:
+            time = self._last + self.usual
+            self.missing.add(time)
+        elif time <= self._last:
+            # A small step keeps the later frames, whose times are right, in place.
+            self.moved.add(time)
+            time = self._last + float(self.time_base)
+        elif time - self._last > LONG_GAP_SECONDS and len(self.jumps) < 3:
+            self.jumps.append((self._last, time - self._last))
+        self._last = time
+        return time
+
+    def warn(self, source: str) -> None:
+        """Say what was changed; `source` names the file."""
+        for time, length in self.jumps:
+            warnings.warn(f"{source}: no new picture for {length:.1f} s after {time:.3f} s", stacklevel=3)
+        if self.missing.count:
+            warnings.warn(
+                f"{source}: {self.missing.count} of {self.frames} frames have no time stamp"
+                f"{self.missing.place()}; they follow at {self.usual * 1000:.1f} ms",
+                stacklevel=3,
+            )
+        if self.moved.count:
+            warnings.warn(
+                f"{source}: {self.moved.count} of {self.frames} frames have a time stamp that is not later "
+                f"than the frame before{self.moved.place()}; they were moved behind it",
+                stacklevel=3,
+            )
 
 
 @dataclass(slots=True)
@@ -68,102 +123,67 @@ class PictureTrack:
 
     pts: list[int | None] = field(default_factory=list)
     keyframes: list[int] = field(default_factory=list)
-    size: tuple[int, int] = (0, 0)
-    matrix: tuple[int, int, int, int] = IDENTITY
-    damaged: int = 0
-    end: int | None = None
-    """Tick at which the last frame stops to be shown."""
+    converter: Converter | None = None
+    """Made from the first frame."""
+    last_duration: int = 0
+    """Ticks for which the last frame says to be shown."""
 
     def add(self, frame: av.VideoFrame) -> None:
         """Take the next decoded frame."""
-        if not self.pts:
-            self.size = (frame.height, frame.width)
-            self.matrix = display_matrix(frame)
         if frame.key_frame:
             self.keyframes.append(len(self.pts))
-        self.damaged += bool(frame.is_corrupt)
         self.pts.append(frame.pts)
-        if frame.pts is not None:
-            self.end = max(frame.pts + (frame.duration or 0), frame.pts if self.end is None else self.end)
+        self.last_duration = frame.duration or 0
 
     def sorted_pts(self) -> Sequence[int | None]:
-        """The time stamps in the order of presentation.
+        """The time stamps in the order of presentation."""
+        return sorted(p for p in self.pts if p is not None) if reordered(self.pts) else self.pts
 
-        AVI stores none: FFmpeg numbers the packets of H.264 as they lie in the file, so that pictures that
-        refer to later ones carry each other's time stamps. Then all stamps are there, but out of order.
-        """
-        known = [p for p in self.pts if p is not None]
-        backward = sum(a > b for a, b in pairwise(known))
-        if len(set(known)) == len(self.pts) and backward > REORDERED_SHARE * len(known):
-            return sorted(known)
-        return self.pts
-
-    def times(self, time_base: Fraction, source: str) -> Times:
-        """(F,) rising seconds; `source` names the file in warnings.
-
-        A frame without a time stamp, or with one that is not later than the frame before, is moved behind it.
-        """
-        times = np.array([np.nan if p is None else pts_to_seconds(p, time_base) for p in self.sorted_pts()])
-        known = times[np.isfinite(times)]
+    def times(self, time_base: Fraction, rate: float | None = None) -> tuple[PictureClock, Times]:
+        """(F,) rising seconds, and the clock that gave them; `rate`: declared pictures a second."""
+        stamps = self.sorted_pts()
+        known = np.array([pts_to_seconds(p, time_base) for p in stamps if p is not None])
         gaps = np.diff(known)
         usual = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else USUAL_GAP
-        missing = int(np.isnan(times).sum())
-        moved = 0
-        previous = (float(known[0]) if len(known) else 0.0) - usual
-        for i, time in enumerate(times):
-            if not time > previous:
-                moved += not np.isnan(time)
-                # A small step keeps the later frames, whose times are right, in place.
-                times[i] = previous + (usual if np.isnan(time) else float(time_base))
-            previous = times[i]
-        if missing:
-            warnings.warn(
-                f"{source}: {missing} of {len(times)} frames have no time stamp; they follow at "
-                f"{usual * 1000:.1f} ms",
-                stacklevel=3,
-            )
-        if moved:
-            warnings.warn(
-                f"{source}: {moved} of {len(times)} frames have a time stamp that is not later than the "
-                "frame before; they were moved behind it",
-                stacklevel=3,
-            )
-        return times
+        clock = PictureClock(time_base, 1 / rate if rate else usual)
+        durations = [0] * (len(stamps) - 1) + [self.last_duration]
+        return clock, np.array(
+            [clock.place(p, d) for p, d in zip(stamps, durations, strict=True)], np.float64
+        )
 
 
 class Frames(Sequence[Image]):
     """The pictures of one video stream in presentation order.
 
-    `frames[i]` is (H, W, 3) uint8 RGB with the container's rotation applied; negative indices and slices (a
-    list) work. `height` and `width` are those of the displayed picture.
+    `frames[i]` is (H, W, 3) uint8 RGB (or (H, W) grey) as a player shows it: the container's rotation and
+    pixel proportions are applied. Negative indices and slices (a list) work. `height` and `width` are those
+    of the displayed picture.
     """
 
     def __init__(
         self,
-        path: Path | None,
+        source: Source | None,
         stream_index: int,
         pts: Sequence[int | None],
         keyframes: Sequence[int],
-        size: tuple[int, int],
-        matrix: tuple[int, int, int, int] = IDENTITY,
+        converter: Converter | None,
     ) -> None:
-        """`pts`: of each frame, in stream ticks; `keyframes`: their indices; `size`: stored (H, W)."""
-        self._path = path
+        """`pts`: of each frame, in stream ticks; `keyframes`: their indices; `converter`: for their size."""
+        self._source = source
         self._stream_index = stream_index
         self._pts = pts
         # A picture is found again by its time stamp; where stamps repeat, only counting is sure.
         known = [p for p in pts if p is not None]
         self._seekable = len(known) == len(pts) and all(a < b for a, b in pairwise(known))
         self._keyframes = np.asarray(keyframes, dtype=np.int64)
-        self._stored_height, self._stored_width = size
-        self._matrix = matrix
-        self.height, self.width = size if matrix[0] else size[::-1]
+        self._converter = converter
+        self.height, self.width = (converter.height, converter.width) if converter else (0, 0)
         self._reset()
 
     @classmethod
     def empty(cls) -> "Frames":
         """The pictures of a file without video."""
-        return cls(None, -1, (), (), (0, 0))
+        return cls(None, -1, (), (), None)
 
     def __len__(self) -> int:
         return len(self._pts)
@@ -193,13 +213,14 @@ class Frames(Sequence[Image]):
 
     def close(self) -> None:
         """Close the file. The next access opens it again."""
+        self._stop()
         container = self._container
         self._reset()
         if container is not None:
             container.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        hidden = ("_container", "_decoded", "_reformatter", "_next", "_last")
+        hidden = ("_container", "_decoded", "_next", "_last")
         return {key: value for key, value in self.__dict__.items() if key not in hidden}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -209,18 +230,15 @@ class Frames(Sequence[Image]):
     # The decoder stands before frame `_next`; `_last` is the last picture and its index.
     def _reset(self) -> None:
         self._container: InputContainer | None = None
-        self._decoded: Iterator[av.VideoFrame | av.AudioFrame] = iter(())
-        self._reformatter = VideoReformatter()
+        self._decoded: Iterator[Decoded] = iter(())
         self._next = 0
         self._last: tuple[int, Image] | None = None
 
     def _picture(self, index: int) -> Image:
         if self._last is None or self._last[0] != index:
             frame = self._frame(index)
-            stored = self._reformatter.reformat(
-                frame, width=self._stored_width, height=self._stored_height, format="rgb24"
-            )
-            self._last = (index, orient(cast(Image, stored.to_ndarray()), self._matrix))
+            assert self._converter is not None
+            self._last = (index, self._converter(frame))
         return self._last[1]
 
     def _frame(self, index: int) -> av.VideoFrame:
@@ -235,7 +253,7 @@ class Frames(Sequence[Image]):
             if self._next > index and isinstance(frame, av.VideoFrame):
                 return frame
         raise MediaError(
-            f"{self._path}: frame {index} could be decoded before and cannot now. "
+            f"{source_name(self._source)}: frame {index} could be decoded before and cannot now. "
             "Was the file changed meanwhile? Load it again."
         )
 
@@ -248,12 +266,16 @@ class Frames(Sequence[Image]):
         key_pts, pts = self._pts[key], self._pts[index]
         if not self._seekable or key_pts is None or pts is None:
             return None
-        self._open()
+        self._stop()
+        if self._container is None:
+            self._open()
         assert self._container is not None
+        stream = self._container.streams[self._stream_index]
         try:
-            self._container.seek(key_pts, stream=self._container.streams[self._stream_index])
+            self._container.seek(key_pts, stream=stream)
         except (av.FFmpegError, ValueError):  # a container that cannot seek
             return None
+        self._decoded = decode(self._container, [stream])
         entered = False
         for frame in self._decoded:
             if not isinstance(frame, av.VideoFrame) or frame.pts is None or frame.pts > pts:
@@ -270,14 +292,20 @@ class Frames(Sequence[Image]):
     def _rewind(self) -> None:
         self.close()
         self._open()
+        assert self._container is not None
+        self._decoded = ahead(decode(self._container, [self._container.streams[self._stream_index]]))
+
+    def _stop(self) -> None:
+        """End the decoding thread, if there is one: the container must not be touched before."""
+        if isinstance(self._decoded, Generator):
+            self._decoded.close()
 
     def _open(self) -> None:
-        if self._container is None:
-            if self._path is None:
-                raise MediaError("a clip without video has no frames")
-            try:
-                self._container = open_container(self._path)
-            except av.FFmpegError as error:
-                raise MediaError(f"{self._path}: cannot be opened again ({error})") from error
-            use_threads(self._container.streams[self._stream_index])
-        self._decoded = decode(self._container, [self._container.streams[self._stream_index]])
+        if self._source is None:
+            raise MediaError("a clip without video has no frames")
+        try:
+            self._container = open_container(self._source)
+        except av.FFmpegError as error:
+            name = source_name(self._source)
+            raise MediaError(f"{name}: cannot be opened again ({error})") from error
+        use_threads(self._container.streams[self._stream_index])

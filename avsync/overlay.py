@@ -22,7 +22,7 @@ from avsync.wording import badge
 
 if TYPE_CHECKING:
     from avsync.align import Word
-    from avsync.frames import Image as Picture
+    from avsync.pictures import Image as Picture
 
 Colour = tuple[int, int, int, int]
 """Red, green, blue, opacity: 0 to 255."""

@@ -12,7 +12,8 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Stream
 
-from avsync.decode import Damage, Packet, decode, demux, use_threads
+from avsync.damage import Damage, Packet
+from avsync.decode import decode, demux, use_threads
 from avsync.frames import PictureTrack
 from avsync.streams import describe, open_media
 from avsync.timebase import FLICK, Times, pts_to_seconds, rescale

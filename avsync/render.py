@@ -19,12 +19,12 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from avsync.align import Alignment, align
 from avsync.decode import open_container
 from avsync.errors import MediaError, TextError
-from avsync.frames import Image
 from avsync.lips import LipTrack, track
 from avsync.media import Clip, atomic_path, load
 from avsync.muxer import MUXER_OPTIONS
 from avsync.offset import Offset
 from avsync.outputs import check_output
+from avsync.pictures import Image
 from avsync.text import normalise
 from avsync.timebase import frame_at, pts_to_seconds, seconds_to_pts
 

@@ -14,9 +14,10 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video import VideoStream
 
-from avsync.decode import decode, open_container
+from avsync.decode import Source, decode, open_container, source_name
+from avsync.ebml import declares_duration
 from avsync.errors import MediaError
-from avsync.frames import IDENTITY, ROTATIONS, display_matrix
+from avsync.pictures import IDENTITY, ROTATIONS, display_matrix
 from avsync.timebase import pts_to_seconds
 
 
@@ -88,39 +89,55 @@ def probe(path: str | os.PathLike[str]) -> MediaInfo:
 
 
 @contextmanager
-def open_media(path: Path) -> Iterator[InputContainer]:
+def open_media(source: Source) -> Iterator[InputContainer]:
     """Open for reading, with a message for everything that can be wrong with a file."""
-    if path.is_dir():
-        raise MediaError(f"{path} is a folder. Give a media file.")
-    if not path.exists():
-        raise MediaError(f"{path} does not exist. Check the name.")
-    if path.is_file() and path.stat().st_size == 0:
-        raise MediaError(f"{path} is empty (0 bytes). Get a complete copy.")
-    try:
-        container = open_container(path)
-    except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise MediaError(
-            f"{path} cannot be read as media ({reason}). It is damaged, truncated, or no audio or video file."
-        ) from error
-    with container:
-        if container.format.name == "tty":  # FFmpeg draws text files as pictures
-            raise MediaError(f"{path} is a text file, not media. Give an audio or video file.")
+    with open_readable(source) as container:
         yield container
 
 
-def describe(container: InputContainer, path: Path) -> MediaInfo:
+def open_readable(source: Source) -> InputContainer:
+    """As `open_media`; the caller closes what it gets."""
+    name = source_name(source)
+    if isinstance(source, Path):
+        if source.is_dir():
+            raise MediaError(f"{name} is a folder. Give a media file.")
+        if not source.exists():
+            raise MediaError(f"{name} does not exist. Check the name.")
+    if source.stat().st_size == 0 if isinstance(source, Path) and source.is_file() else source == b"":
+        raise MediaError(f"{name} is empty (0 bytes). Get a complete copy.")
+    try:
+        container = open_container(source)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MediaError(
+            f"{name} cannot be read as media ({reason}). It is damaged, truncated, or no audio or video file."
+        ) from error
+    if container.format.name == "tty":  # FFmpeg draws text files as pictures
+        container.close()
+        raise MediaError(f"{name} is a text file, not media. Give an audio or video file.")
+    return container
+
+
+def describe(container: InputContainer, source: Source) -> MediaInfo:
     """What an open container declares; no packet is read."""
     streams = tuple(_describe_stream(container, s) for s in container.streams)
     return MediaInfo(
-        source=str(path),
+        source=source_name(source),
         container=container.format.name,
-        duration=None if container.duration is None else container.duration / av.time_base,
+        duration=_declared_duration(container, source),
         start_time=None if container.start_time is None else container.start_time / av.time_base,
         streams=streams,
         video=_best(container, streams, "video"),
         audio=_best(container, streams, "audio"),
     )
+
+
+def _declared_duration(container: InputContainer, source: Source) -> float | None:
+    if container.duration is None:
+        return None
+    if "matroska" in container.format.name and not declares_duration(source):
+        return None  # FFmpeg's guess by bit rate
+    return container.duration / av.time_base
 
 
 def _best(

@@ -265,7 +265,8 @@ def test_frame_times_without_order_are_repaired_and_reported(tmp_path):
     pictures = PictureTrack(pts=pts)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        repaired = pictures.times(clip.info.streams[0].time_base, str(path))
+        clock, repaired = pictures.times(clip.info.streams[0].time_base)
+        clock.warn(str(path))
     missing, backward = (str(c.message) for c in caught)
     assert missing.startswith(f"{path}: 1 of 60 frames have no time stamp")
     assert backward.startswith(f"{path}: 2 of 60 frames have a time stamp that is not later")
@@ -445,7 +446,7 @@ def test_real_clips(real_media, name, frames, video_start, audio_start, variable
 
 @pytest.mark.media
 def test_damaged_real_clip(real_media):
-    with pytest.warns(UserWarning, match="1 audio packets could not be decoded"):
+    with pytest.warns(UserWarning, match=r"1 audio packets could not be decoded at \d"):
         clip = media.load(real_media / "grid/originals/s4_bbaf2a.mpg")
     assert len(clip.frames) == 71
     assert len(clip.waveform) / clip.sample_rate == pytest.approx(2.978, abs=1e-3)

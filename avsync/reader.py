@@ -1,0 +1,258 @@
+"""Reading a file in pieces: pictures and sound of the same interval, exact, in memory that does not grow.
+
+Pictures and sound are read through two containers of their own. So nothing piles up when a file holds one
+long before the other, each can stand where the next window needs it, and the sound may be another file.
+"""
+
+import math
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
+from fractions import Fraction
+from types import TracebackType
+from typing import Literal, Self
+
+import av
+import numpy as np
+
+from avsync.clip import Clip
+from avsync.decode import Source
+from avsync.errors import ConfigError, MediaError
+from avsync.frames import USUAL_GAP, Frames, PictureClock, PictureTrack
+from avsync.inputs import Input
+from avsync.passes import PassReport
+from avsync.pictures import Converter, Image, PictureFormat
+from avsync.sound import SoundTrack
+from avsync.spool import PictureSpool, SoundSpool, Stretch
+from avsync.streams import MediaInfo, describe, open_media
+from avsync.timebase import Times
+
+
+def choose(info: MediaInfo, kind: Literal["video", "audio"], index: int | None) -> int | None:
+    """The stream to read: `index`, which must be of that kind, or FFmpeg's choice."""
+    if index is None:
+        return info.video if kind == "video" else info.audio
+    fitting = [s.index for s in info.streams if s.kind == kind and s.codec != "unknown"]
+    if index not in fitting:
+        numbered = ", ".join(f"{s.index} {s.kind} {s.codec}" for s in info.streams) or "none"
+        choice = f"Choose one of {fitting}" if fitting else f"It has no {kind} at all"
+        raise MediaError(f"{info.source}: stream {index} is no {kind} (streams: {numbered}). {choice}.")
+    return index
+
+
+def declared(source: Source) -> MediaInfo:
+    """What a file declares."""
+    with open_media(source) as container:
+        return describe(container, source)
+
+
+def check_interval(start: float, end: float) -> None:
+    """Raise `ConfigError` unless `start` lies before `end`."""
+    if not (math.isfinite(start) and math.isfinite(end) and start < end):
+        raise ConfigError(f"the interval from {start} to {end} s is empty. Give a start before its end.")
+
+
+def nothing_decodes(info: MediaInfo) -> MediaError:
+    """The error of a file in which streams are declared and nothing of them is there."""
+    return MediaError(
+        f"{info.source}: nothing can be decoded (declared: {info.describe()}); the file is damaged or "
+        "truncated. Get a complete copy."
+    )
+
+
+class Reader:
+    """A file opened for reading; see `media.open`. A context manager, and `close` ends it.
+
+    `video` and `audio` are the streams that are read (None where there is none), `info` and `audio_info` what
+    their files declare.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        audio: Source | None = None,
+        *,
+        video_stream: int | None = None,
+        audio_stream: int | None = None,
+        sample_rate: int = 16_000,
+        form: PictureFormat | None = None,
+    ) -> None:
+        """As `media.open`; `form` says how pictures are delivered."""
+        if not 1000 <= sample_rate <= 768_000:
+            bound = "too low" if sample_rate < 1000 else "too high"
+            raise ConfigError(
+                f"a sample rate of {sample_rate} Hz is {bound}. Give 1000 Hz or more, up to 768000."
+            )
+        self.sample_rate = sample_rate
+        self.form = form or PictureFormat()
+        self.info = declared(source)
+        self.audio_info = self.info if audio is None else declared(audio)
+        self.video = choose(self.info, "video", video_stream)
+        self.audio = choose(self.audio_info, "audio", audio_stream)
+        if audio is not None and self.audio is None:
+            raise MediaError(
+                f"{self.audio_info.source} has no sound that can be decoded (found: "
+                f"{self.audio_info.describe()}). Give another sound file."
+            )
+        if self.video is None and self.audio is None:
+            raise MediaError(
+                f"{self.source} has neither video nor sound that can be decoded (found: "
+                f"{self.info.describe()}). Give a video file."
+            )
+        self.info = replace(self.info, video=self.video, audio=None if audio is not None else self.audio)
+        self._pictures = None if self.video is None else Input(source, self.video)
+        self._sound = None if self.audio is None else Input(source if audio is None else audio, self.audio)
+        self._converter: Converter | None = None
+        self._start: float | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. It is opened again where it is read afterwards."""
+        for one in (self._pictures, self._sound):
+            if one is not None:
+                one.close()
+
+    @property
+    def source(self) -> str:
+        """The name of the file."""
+        return self.info.source
+
+    @property
+    def _rate(self) -> float | None:
+        return None if self.video is None else self.info.streams[self.video].frame_rate
+
+    @property
+    def start(self) -> float:
+        """Seconds of the first picture or sound, whichever is earlier."""
+        if self._start is None:
+            with closing(self.pictures()) as pictures, closing(self.sounds()) as sounds:
+                picture, sound = next(pictures, None), next(sounds, None)
+            firsts = ([picture[0]] if picture else []) + ([sound.time] if sound else [])
+            if not firsts:
+                raise nothing_decodes(self.info)
+            self._start = min(firsts)
+        return self._start
+
+    def read(self, start: float, end: float) -> Clip:
+        """The pictures with `start <= t < end` and the sound of that interval (seconds), found by seeking."""
+        check_interval(start, end)
+        begin, stop = Fraction(start), Fraction(end)
+        window = next(self._windows(start, begin, stop - begin, stop - begin, stop), None)
+        return window or self._clip((start, end), [], Stretch(start, np.zeros(0, np.float32)))
+
+    def windows(
+        self, *, seconds: float = 2.0, hop: float = 1.0, start: float | None = None, end: float | None = None
+    ) -> Iterator[Clip]:
+        """The file in windows of `seconds`, each `hop` after the one before, from `start` to `end`.
+
+        A window holds the pictures with `t0 <= t < t1` and the sound of that interval, where (t0, t1) is its
+        `interval`. Where one of them does not cover it, there is less of it: nothing is padded. The last
+        window is the first that reaches the end; an interval in which there is neither is left out.
+        """
+        if not (seconds > 0 and hop > 0 and math.isfinite(seconds) and math.isfinite(hop)):
+            raise ConfigError(f"windows of {seconds} s every {hop} s. Give more than 0 for both.")
+        begin = Fraction(self.start if start is None else start)
+        if end is not None:
+            check_interval(float(begin), end)
+        stop = None if end is None else Fraction(end)
+        return self._windows(start, begin, Fraction(seconds), Fraction(hop), stop)
+
+    def pictures(
+        self, start: float | None = None, report: PassReport | None = None
+    ) -> Generator[tuple[float, Image]]:
+        """Each picture with its time, from `start` seconds on."""
+        if self._pictures is None:
+            return
+        report = report or PassReport()
+        clock = PictureClock(self._pictures.time_base, 1 / self._rate if self._rate else USUAL_GAP)
+        report.clock = clock
+        with closing(self._pictures.frames(start, report.picture_damage)) as frames:
+            for frame in frames:
+                assert isinstance(frame, av.VideoFrame)
+                if self._converter is None:
+                    self._converter = Converter(frame, self._pictures.pixel_aspect, self.form)
+                time = clock.place(frame.pts, frame.duration)
+                if start is None or time >= start:
+                    yield time, self._converter(frame)
+
+    def sounds(self, start: float | None = None, report: PassReport | None = None) -> Generator[Stretch]:
+        """The sound in stretches that follow each other without a gap, from some time before `start` on."""
+        if self._sound is None:
+            return
+        report = report or PassReport()
+        track = report.track = SoundTrack(self.sample_rate, self.audio_info.source)
+        given = 0
+        with closing(self._sound.frames(start, report.sound_damage)) as frames:
+            for frame in frames:
+                assert isinstance(frame, av.AudioFrame)
+                track.add(frame)
+                for samples in track.take():
+                    yield Stretch(track.time_of(given), samples)
+                    given += len(samples)
+        track.finish()
+        for samples in track.take():
+            yield Stretch(track.time_of(given), samples)
+            given += len(samples)
+
+    def frames(self, report: PassReport) -> tuple[Frames, Times]:
+        """All pictures, to be decoded when they are asked for, and their times; decodes the file once."""
+        if self._pictures is None:
+            return Frames.empty(), np.zeros(0, np.float64)
+        pictures = PictureTrack()
+        with closing(self._pictures.decoded(None, report.picture_damage)) as frames:
+            for frame in frames:
+                assert isinstance(frame, av.VideoFrame)
+                if self._converter is None:
+                    self._converter = Converter(frame, self._pictures.pixel_aspect, self.form)
+                pictures.add(frame)
+        if not pictures.pts:
+            return Frames.empty(), np.zeros(0, np.float64)
+        clock, times = pictures.times(self._pictures.time_base, self._rate)
+        report.clock = clock
+        return Frames(
+            self._pictures.source, self._pictures.index, pictures.pts, pictures.keyframes, self._converter
+        ), times
+
+    def _windows(
+        self, start: float | None, begin: Fraction, seconds: Fraction, hop: Fraction, stop: Fraction | None
+    ) -> Iterator[Clip]:
+        report = PassReport()
+        pictures = PictureSpool(self.pictures(start, report))
+        sounds = SoundSpool(self.sounds(start, report), self.sample_rate)
+        with closing(pictures), closing(sounds):
+            t0, coming = begin, math.inf
+            while stop is None or t0 < stop:
+                t1 = t0 + seconds if stop is None else min(t0 + seconds, stop)
+                interval = float(t0), float(t1)
+                seen, heard = pictures.between(*interval), sounds.between(*interval)
+                if seen or len(heard.samples):
+                    yield self._clip(interval, seen, heard)
+                coming = min(pictures.after(interval[1]), sounds.after(interval[1]))
+                if coming == math.inf:
+                    break
+                # What comes next may lie hours away where time stamps jump.
+                steps = (Fraction(coming) - seconds - t0) // hop + 1
+                t0 += max(steps, 1) * hop
+                pictures.drop(float(t0))
+                sounds.drop(float(t0))
+        ended = stop is None or coming == math.inf
+        report.warn(self.info, self.audio_info, to_the_end=ended and start is None)
+
+    def _clip(self, interval: tuple[float, float], seen: list[tuple[float, Image]], heard: Stretch) -> Clip:
+        return Clip(
+            source=self.source,
+            frame_times=np.array([time for time, _ in seen], np.float64),
+            frames=[image for _, image in seen],
+            waveform=heard.samples,
+            sample_rate=self.sample_rate,
+            audio_start=heard.time,
+            info=self.info,
+            interval=interval,
+        )
