@@ -15,7 +15,7 @@ from av.codec import CodecContext
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
-from avsync.decode import Packet
+from avsync.damage import Packet
 from avsync.errors import MediaError
 from avsync.packets import complete_times, display_order, keep_rising, move, readable
 from avsync.resound import Remake, Resounder, add_stream, codings

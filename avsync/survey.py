@@ -1,7 +1,7 @@
 """One pass over the sound of a file: where each decoded sample stands on the clock, how loud it is, and short
 stretches to compare with. Memory does not grow with the length of the file.
 
-The same rules as in `sound.py`: the difference between a frame's time stamp and the length of the sound
+The same rules as in `placement.py`: the difference between a frame's time stamp and the length of the sound
 before it (the *lag*) is constant but for the container's rounding; where it jumps, sound is missing or
 doubled; where it creeps, the recorder's clock is not the container's.
 """
@@ -20,8 +20,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from avsync.decode import Damage, demux
-from avsync.sound import BLOCK_SECONDS, CREEP_SECONDS, GAP_SECONDS, MIN_SAMPLE_RATE
+from avsync.damage import Damage
+from avsync.decode import demux
+from avsync.placement import BLOCK_SECONDS, GAP_SECONDS
+from avsync.sound import MIN_SAMPLE_RATE
 from avsync.streams import open_media
 from avsync.timebase import pts_to_seconds
 
@@ -32,6 +34,8 @@ WINDOW_SECONDS = 0.5
 """Length of the stretches that are kept for comparison."""
 MAX_WINDOWS = 64
 """As many stretches are kept at most; of a longer file the louder ones."""
+CREEP_SECONDS = 0.002
+"""A slow change of the lag that stays below this is taken for rounding and not followed."""
 LEVEL_SECONDS = 0.010
 """Blocks in which loudness is kept."""
 TAIL_SECONDS = 3.0
@@ -177,7 +181,7 @@ def survey(
             if s.codec_context is not None
         }
         sizes = dict.fromkeys(passes, 0)
-        damage = Damage() if damage is None else damage
+        damage = Damage()
 
         def count(packet: Any) -> None:
             sizes[packet.stream.index] += packet.size
@@ -199,7 +203,7 @@ def _frames(container: Any, streams: Sequence[Any], damage: Damage, count: Any) 
         try:
             frames = packet.decode()
         except av.FFmpegError:
-            damage.packets["audio"] += 1
+            damage.lost(packet)
             continue
         for frame in frames:
             yield packet.stream.index, frame
