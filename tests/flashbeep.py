@@ -158,7 +158,8 @@ def _audio(out, codec, rate, channels, start, seconds, beeps, gap) -> Iterator[a
     clock = (np.arange(count) + first) / rate
     sound = np.zeros(count)
     for beep in beeps:
-        sound += sweep(clock - beep)
+        near = slice(*np.searchsorted(clock, [beep - BEEP_SECONDS / 2, beep + BEEP_SECONDS / 2]))
+        sound[near] += sweep(clock[near] - beep)
     form = stream.codec_context.format.name
     block = stream.codec_context.frame_size or 1024
     for i in range(0, count, block):
