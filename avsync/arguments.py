@@ -12,7 +12,7 @@ from avsync import __version__
 from avsync.align import MODALITIES
 from avsync.offset import OffsetConfig
 
-NUMBER_OPTIONS = ("--max-offset-ms", "--offset-ms", "--fps")
+NUMBER_OPTIONS = ("--max-offset-ms", "--offset-ms", "--drift-ppm", "--fps")
 """Options whose value may be negative, or is refused with a reason when it is."""
 
 
@@ -105,7 +105,25 @@ def _add_correct(parser: Parser) -> None:
     parser.add_argument("file", metavar="IN", help="video file")
     parser.add_argument("out", metavar="OUT", help="file to write; its suffix chooses the container")
     parser.add_argument(
-        "--offset-ms", type=_number, metavar="MS", help="undo this offset instead of the measured one"
+        "--offset-ms",
+        type=_number,
+        metavar="MS",
+        help="undo this offset instead of the measured one (with --drift-ppm or --step: that at the first "
+        "picture, 0 unless given)",
+    )
+    parser.add_argument(
+        "--drift-ppm",
+        type=_number,
+        metavar="P",
+        help="undo an offset that grows by P/1000 ms a second from the first picture on",
+    )
+    parser.add_argument(
+        "--step",
+        type=_step,
+        action="append",
+        default=[],
+        metavar="SECONDS:MS",
+        help="from this time of the picture on, undo this offset; may be given several times",
     )
     parser.add_argument("--dry-run", action="store_true", help="measure and say what would be done")
     _add_json(parser)
@@ -180,6 +198,14 @@ def _positive(text: str) -> float:
     if value <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
+
+
+def _step(text: str) -> tuple[float, float]:
+    seconds, _, ms = text.partition(":")
+    try:
+        return _number(seconds), _number(ms)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no step such as 12.5:-80 (seconds:ms)") from error
 
 
 def _search_range(text: str) -> float:

@@ -129,6 +129,8 @@ def _correct(arguments: Namespace, file: str) -> Result:
             file,
             arguments.out,
             offset_ms=arguments.offset_ms,
+            drift_ppm=arguments.drift_ppm,
+            steps=arguments.step,
             dry_run=arguments.dry_run,
             overwrite=arguments.overwrite or arguments.dry_run,
         )

@@ -4,24 +4,28 @@ moved.
 
 import contextlib
 import warnings
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import av
 from av.codec import CodecContext
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
+from avsync.damage import Packet
 from avsync.errors import MediaError
 from avsync.packets import complete_times, display_order, keep_rising, move, readable
+from avsync.resound import Remake, Resounder, add_stream, codings
 from avsync.streams import open_media
 
 MUXER_OPTIONS = {
     # Sound and picture may lie seconds apart after a shift: wait for both, however far.
     "max_interleave_delta": "0",
 }
-MP4_SUFFIXES = (".mp4", ".mov", ".m4v", ".3gp")
+MP4_SUFFIXES = (".mp4", ".mov", ".m4v", ".3gp", ".f4v")
 MP4_COPY_OPTIONS = {
     # The start of a stream is written in ticks of the movie: the default of 1 ms would round the shift.
     "movie_timescale": "90000",
@@ -50,6 +54,27 @@ def copy_shifted(source: Path, temporary: Path, target: Path, shift: Fraction, l
     Written to `temporary`, which shall become `target`. Raises `MediaError` when the container cannot hold
     picture or sound, or cannot be written.
     """
+    _copy(source, temporary, target, shift, lift, {})
+
+
+def copy_remade(
+    source: Path, temporary: Path, target: Path, lift: Fraction, remakes: Mapping[int, Remake]
+) -> None:
+    """Copy all streams of `source` but the sound, `lift` seconds later; the sound is made anew.
+
+    `remakes`: how, for each sound stream by its index. The rest is as in `copy_shifted`.
+    """
+    _copy(source, temporary, target, Fraction(0), lift, remakes)
+
+
+def _copy(
+    source: Path,
+    temporary: Path,
+    target: Path,
+    shift: Fraction,
+    lift: Fraction,
+    remakes: Mapping[int, Remake],
+) -> None:
     # Muxers accept some streams (timecode, telemetry) and refuse them when the header is written: leave out
     # the least important kind first.
     refused: set[str] = set()
@@ -58,7 +83,7 @@ def copy_shifted(source: Path, temporary: Path, target: Path, shift: Fraction, l
             kinds = {s.type for s in container.streams} - refused
             extras = [kind for kind in ("data", "attachment", "subtitle") if kind in kinds]
             try:
-                _write(container, temporary, target, shift, lift, refused)
+                _write(container, temporary, target, shift, lift, refused, remakes)
                 return
             except (av.FFmpegError, ValueError) as error:
                 if not extras:
@@ -76,22 +101,55 @@ def _write(
     shift: Fraction,
     lift: Fraction,
     refused: set[str],
+    remakes: Mapping[int, Remake],
 ) -> None:
     last_dts: dict[int, int] = {}
-    order, earlier = display_order(Path(source.name.removeprefix("file:")))
+    path = Path(source.name.removeprefix("file:"))
+    # From AVI to AVI the storage order stays as it is: neither holds another.
+    to_avi = source.format.name == "avi" and target.suffix.lower() == ".avi"
+    order, earlier = ({}, 0) if to_avi else display_order(path)
     with _open_output(temporary, target) as out:
-        streams = _add_streams(source, out, target, refused)
+        makers: dict[int, Resounder] = {}
+        streams = _add_streams(source, out, target, refused, remakes, makers)
         out.metadata.update(_lasting(source.metadata))
         _copy_chapters(source, out, lift)
         out.start_encoding()
+
+        def put(packet: Packet, stream: Stream, by: Fraction) -> None:
+            move(packet, by)
+            packet.stream = stream
+            keep_rising(packet, last_dts, stream.time_base)
+            out.mux(packet)
+
         for packet in complete_times(readable(source, list(streams))):
             stream = packet.stream
+            if stream.index in makers:
+                for made in _remade(packet, makers[stream.index]):
+                    put(made, streams[stream], lift)
+                continue
             if order and stream.type == "video" and packet.pts is not None and packet.dts is not None:
                 packet.pts, packet.dts = order.get(packet.pts, packet.pts), packet.dts - earlier
-            move(packet, lift + shift if stream.type == "audio" else lift)
-            keep_rising(packet, last_dts, streams[stream].time_base)
-            packet.stream = streams[stream]
-            out.mux(packet)
+            put(packet, streams[stream], lift + shift if stream.type == "audio" else lift)
+        for stream, copy in streams.items():
+            if stream.index in makers:
+                for made in _rest(stream, makers[stream.index]):
+                    put(made, copy, lift)
+
+
+def _remade(packet: Packet, maker: Resounder) -> Iterator[Packet]:
+    """The packets that a packet of the source leads to."""
+    with contextlib.suppress(av.FFmpegError):  # what does not decode leaves a gap, as for every reader
+        for frame in packet.decode():
+            if isinstance(frame, av.AudioFrame):
+                yield from maker.take(frame)
+
+
+def _rest(stream: Any, maker: Resounder) -> Iterator[Packet]:
+    """What the decoder and the encoder still hold."""
+    with contextlib.suppress(av.FFmpegError):
+        for frame in stream.codec_context.decode(None):
+            yield from maker.take(frame)
+    yield from maker.finish()
 
 
 def _open_output(temporary: Path, target: Path) -> OutputContainer:
@@ -104,7 +162,12 @@ def _open_output(temporary: Path, target: Path) -> OutputContainer:
 
 
 def _add_streams(
-    source: InputContainer, out: OutputContainer, target: Path, refused: set[str]
+    source: InputContainer,
+    out: OutputContainer,
+    target: Path,
+    refused: set[str],
+    remakes: Mapping[int, Remake],
+    makers: dict[int, Resounder],
 ) -> dict[Stream, Stream]:
     streams: dict[Stream, Stream] = {}
     chapters = source.chapters()
@@ -114,7 +177,11 @@ def _add_streams(
                 continue  # the track in which MP4 keeps its chapters, which are copied as such
             if stream.type in refused:
                 raise ValueError("refused by the muxer")
-            copy = out.add_stream_from_template(stream, opaque=True)
+            if stream.index in remakes:
+                makers[stream.index] = maker = _add_remade(out, remakes[stream.index], target)
+                copy = maker.stream
+            else:
+                copy = out.add_stream_from_template(stream, opaque=True)
         except (ValueError, av.FFmpegError, AttributeError) as error:
             name = _codec_name(stream) or "unknown codec"
             if stream.type in ("video", "audio"):
@@ -134,6 +201,22 @@ def _add_streams(
         copy.disposition = stream.disposition
         streams[stream] = copy
     return streams
+
+
+def _add_remade(out: OutputContainer, remake: Remake, target: Path) -> Resounder:
+    """A stream for a track that is encoded anew, in its own codec where that can be."""
+    for wanted in codings(remake.track, out.default_audio_codec):
+        with contextlib.suppress(ValueError, av.FFmpegError):
+            maker = Resounder(add_stream(out, wanted), remake, wanted)
+            codec = av.codec.Codec(wanted.encoder, "w").canonical_name
+            if codec != remake.track.codec:
+                warnings.warn(
+                    f"{target}: the sound ({remake.track.codec}) is encoded as {codec}; there is no encoder "
+                    f"for {remake.track.codec}, or {target.suffix} cannot hold it",
+                    stacklevel=8,
+                )
+            return maker
+    raise ValueError(f"no encoder for {remake.track.codec}")
 
 
 def _codec_name(stream: Stream) -> str | None:

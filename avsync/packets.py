@@ -1,6 +1,7 @@
 """Encoded packets and their time stamps: reading, completing and moving them, for copies without decoding."""
 
 import warnings
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -121,7 +122,7 @@ def packet_times(path: Path) -> dict[str, tuple[Times, int]]:
     """PTS in seconds of the first video and audio stream, sorted, and how many of its packets are not
     shown.
     """
-    times: dict[str, list[float]] = {"video": [], "audio": []}
+    times = {"video": array("d"), "audio": array("d")}
     hidden = Counter[str]()
     with open_media(path) as container:
         streams: dict[str, Stream] = {}

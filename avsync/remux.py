@@ -1,46 +1,50 @@
-"""Correcting the offset of a file by its time stamps alone: every packet is copied, nothing is encoded again.
+"""Correcting the offset of a file: by time stamps where they can hold it, else by making the sound anew.
 
-`shift_audio` moves the sound against everything else. A time below zero would be cut (MP4 edit lists) or
-moved by the muxer, so where the sound would start before zero the other streams are moved later instead: only
-the difference counts. The written file is read back and compared packet by packet before it is put in place,
-because some containers (AVI) cannot hold a shift and their muxers do not say so.
+A constant shift copies every packet: nothing is encoded again. Where the container cannot hold it (AVI, MXF),
+and for drift and steps, the sound is decoded, laid sample by sample where it belongs and encoded again, and
+everything else is copied. Only the difference between sound and picture counts: a time below zero would be
+cut (MP4 edit lists) or moved by the muxer, so where the sound would start before zero all streams are moved
+later together. Every written file is decoded and compared with its source before it is put in place.
 """
 
 import os
 import warnings
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from avsync.decode import decode
 from avsync.errors import AVSyncError, MediaError, UndeterminedError
-from avsync.muxer import copy_shifted, writable_suffixes
 from avsync.outputs import atomic_path, check_output, trial_path
-from avsync.packets import packet_times, readable
+from avsync.retime import MAX_SHIFT_MS, Piece, Retiming, retiming
+from avsync.rewrite import Written, rewrite, writable_suffixes
 from avsync.streams import describe, open_media
-from avsync.timebase import seconds_to_ms, shift_to_fraction
-
-TOLERANCE_SECONDS = 1.0e-3
-"""How far the written shift may be from the wanted one: the rounding of a 1 ms clock."""
-
-MAX_SHIFT_MS = 86_400_000.0
+from avsync.timebase import ms_to_seconds, seconds_to_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What `correct` did. Offsets in ms, positive = audio leads; `after_ms` None = not measured or
-    undetermined.
-    """
+    """What `correct` did. Offsets in ms, positive = audio leads."""
 
     source: str
     output: str
     before_ms: float
+    """The offset that was undone; with drift or steps, the one at the first picture."""
     after_ms: float | None
+    """What is left of it; None = undetermined, or not written."""
     method: str = "container"
+    """`container` (time stamps alone), `samples` (padded or trimmed), `resample` (drift) or `pieces`
+    (steps)."""
     reencoded: bool = False
     dry_run: bool = False
+    measured_by: str | None = None
+    """What `after_ms` was measured by: `lips`, or `decoding` where no lips could be read."""
+    moved_ms: float | None = None
+    """By how much the sound moved against the pictures, found by decoding both files: the median."""
+    residual_ms: float | None = None
+    """How far any sound is from where it was wanted, found by decoding both files."""
+    drift_ppm: float = 0.0
+    steps: tuple[tuple[float, float], ...] = ()
+    """Seconds and ms: the steps as they were made, each in a quiet place near the one that was asked for."""
 
 
 def correct(
@@ -48,39 +52,33 @@ def correct(
     target: str | os.PathLike[str],
     *,
     offset_ms: float | None = None,
+    drift_ppm: float | None = None,
+    steps: Sequence[tuple[float, float]] | None = None,
     dry_run: bool = False,
     overwrite: bool = False,
 ) -> Correction:
     """Measure the offset of `source`, write a copy without it, and measure that again.
 
-    `offset_ms` is taken instead of the first measurement. `dry_run` leaves no file: the copy is written
-    beside `target`, so that all is refused that could not be written, and removed. Raises `UndeterminedError`
-    when the offset is not determined, `MediaError` for files that cannot be read or written.
+    `offset_ms` is taken instead of the first measurement. With `drift_ppm` the offset at picture time t is
+    `offset_ms + drift_ppm * (t - first picture) / 1000`; with `steps`, each (seconds, ms), the offset is that
+    of the last step before t, and drifts on from there. With either, `offset_ms` is 0 unless given. `dry_run`
+    leaves no file: the copy is written beside `target`, so that all is refused that could not be written, and
+    removed. Raises `UndeterminedError` when the offset is not determined, `ConfigError` for a shift, drift or
+    step out of range, `MediaError` for files that cannot be read or written.
     """
-    from avsync.offset import detect_offset  # the models are loaded only where something is measured
-
     source, target = Path(source), Path(target)
     _check_target(source, target, overwrite)
     if offset_ms is None:
-        found = detect_offset(source)
-        if found.ms is None:
-            raise UndeterminedError(
-                f"the offset of {source} is undetermined ({found.reason}); nothing was written. "
-                "If you know it, give it: --offset-ms MS (positive: the audio leads).",
-                found.reason or "ambiguous",
-            )
-        offset_ms = found.ms
+        offset_ms = _measured(source) if drift_ppm is None and not steps else 0.0
+    first_picture = _check_shiftable(source, offset_ms)
+    wanted = retiming(offset_ms, drift_ppm or 0.0, steps or (), first_picture)
     if dry_run:
         with trial_path(target, overwrite=overwrite) as temporary:
-            _write_shifted(source, temporary, target, offset_ms)
-        return Correction(str(source), str(target), offset_ms, None, dry_run=True)
-    shift_audio(source, target, offset_ms, overwrite=overwrite)
-    try:
-        after_ms = detect_offset(target).ms
-    except AVSyncError as error:
-        warnings.warn(f"{target} is written, and cannot be measured: {error}", stacklevel=2)
-        after_ms = None
-    return Correction(str(source), str(target), offset_ms, after_ms)
+            written = rewrite(source, temporary, target, wanted)
+        return replace(_correction(source, target, offset_ms, written), after_ms=None, dry_run=True)
+    with atomic_path(target, overwrite=overwrite) as temporary:
+        written = rewrite(source, temporary, target, wanted)
+    return _measured_again(_correction(source, target, offset_ms, written))
 
 
 def shift_audio(
@@ -93,26 +91,68 @@ def shift_audio(
     """Copy a file with all its sound moved by `shift_ms` (positive = later) against the other streams.
 
     All streams, tags, chapters and the rotation are copied; a stream that the new container cannot hold is
-    left out with a warning, unless it is picture or sound. Raises `MediaError` when the file lacks picture or
-    sound, the target exists or is the source, or the container cannot hold the shift (nothing is left behind
-    then).
+    left out with a warning, unless it is picture or sound. The sound is encoded again only where the
+    container cannot hold the shift (AVI). Raises `MediaError` when the file lacks picture or sound, the
+    target exists or is the source, or the shift could not be written exactly (nothing is left behind then).
     """
     source, target = Path(source), Path(target)
     _check_target(source, target, overwrite)
+    first_picture = _check_shiftable(source, shift_ms)
     with atomic_path(target, overwrite=overwrite) as temporary:
-        _write_shifted(source, temporary, target, shift_ms)
+        rewrite(source, temporary, target, Retiming((Piece(first_picture, ms_to_seconds(shift_ms)),)))
 
 
-def _write_shifted(source: Path, temporary: Path, target: Path, shift_ms: float) -> None:
-    """Write what shall become `target`, and see that the sound moved."""
-    _check_shiftable(source, shift_ms)
-    shift = shift_to_fraction(shift_ms)
-    copy_shifted(source, temporary, target, shift, _lift(source, shift))
-    _check_shift(source, temporary, target, shift)
+def _measured(source: Path) -> float:
+    """The offset in ms by the lips. Raises `UndeterminedError`."""
+    from avsync.offset import detect_offset  # the models are loaded only where something is measured
+
+    found = detect_offset(source)
+    if found.ms is None:
+        raise UndeterminedError(
+            f"the offset of {source} is undetermined ({found.reason}); nothing was written. "
+            "If you know it, give it: --offset-ms MS (positive: the audio leads).",
+            found.reason or "ambiguous",
+        )
+    return found.ms
 
 
-def _check_shiftable(source: Path, shift_ms: float) -> None:
-    """Raise `MediaError` unless there is sound that can be shifted that far against a picture."""
+def _measured_again(done: Correction) -> Correction:
+    """The correction with what the lips say of the written file, where they say anything."""
+    from avsync.offset import detect_offset
+
+    try:
+        after_ms = detect_offset(Path(done.output)).ms
+    except AVSyncError as error:
+        warnings.warn(
+            f"{done.output} is written, and the lips in it cannot be measured: {error}", stacklevel=3
+        )
+        return done
+    return done if after_ms is None else replace(done, after_ms=after_ms, measured_by="lips")
+
+
+def _correction(source: Path, target: Path, before_ms: float, written: Written) -> Correction:
+    """What is known by decoding."""
+    first, *more = written.retiming.pieces
+    off_ms = written.off_ms
+    return Correction(
+        str(source),
+        str(target),
+        before_ms,
+        before_ms - (seconds_to_ms(first.shift) + off_ms),
+        written.method,
+        written.reencoded,
+        measured_by="decoding",
+        moved_ms=written.moved_ms,
+        residual_ms=written.residual_ms,
+        drift_ppm=first.drift * 1e6,
+        steps=tuple((piece.start, seconds_to_ms(piece.shift)) for piece in more),
+    )
+
+
+def _check_shiftable(source: Path, shift_ms: float) -> float:
+    """Seconds of the first picture. Raises `MediaError` unless there is sound that can be shifted that far
+    against a picture.
+    """
     if not abs(shift_ms) <= MAX_SHIFT_MS:
         raise MediaError(
             f"the sound cannot be shifted by {shift_ms} ms. Give at most a day, {MAX_SHIFT_MS:.0f} ms."
@@ -125,6 +165,7 @@ def _check_shiftable(source: Path, shift_ms: float) -> None:
                 f"{source} has no {missing} stream (found: {info.describe()}): there is nothing to shift "
                 "the sound against. Give a file with both."
             )
+        return info.streams[info.video].start_time or 0.0
 
 
 def _check_target(source: Path, target: Path, overwrite: bool) -> None:
@@ -133,64 +174,4 @@ def _check_target(source: Path, target: Path, overwrite: bool) -> None:
     if target.suffix.lower().removeprefix(".") not in writable_suffixes():
         raise MediaError(
             f"{target}: no container is known by the ending {target.suffix!r}. Use .mp4, .mov, .mkv or .webm."
-        )
-
-
-def _lift(source: Path, shift: Fraction) -> Fraction:
-    """How much later all streams must be so that no shifted sound starts before zero."""
-    with open_media(source) as container:
-        tracks = [stream.index for stream in container.streams.audio]
-    starts = [start for index in tracks if (start := _first_sound(source, index)) is not None]
-    return max(Fraction(0), -(min(starts, default=Fraction(0)) + shift))
-
-
-def _first_sound(source: Path, index: int) -> Fraction | None:
-    """Seconds at which a stream's first *audible* sample stands: AAC priming lies before zero and belongs
-    there. That of the first packet where nothing can be decoded; None for an empty stream.
-    """
-    with open_media(source) as container:
-        stream = container.streams[index]
-        for frame in decode(container, [stream]) if stream.codec_context is not None else ():
-            if frame.pts is not None and frame.time_base is not None:
-                return frame.pts * frame.time_base
-    with open_media(source) as container:
-        for packet in readable(container, [container.streams[index]]):
-            if packet.pts is not None:
-                return packet.pts * packet.time_base
-    return None
-
-
-def _check_shift(source: Path, temporary: Path, target: Path, shift: Fraction) -> None:
-    """Compare the times of the packets of both files; raise when the sound did not move as wanted."""
-    before = packet_times(source)
-    try:
-        after = packet_times(temporary)
-    except MediaError as error:
-        raise MediaError(
-            f"{target} cannot be written: nothing of {source} can be copied; it is damaged."
-        ) from error
-    moved = {}
-    for kind, (old, _) in before.items():
-        new, _ = after[kind]
-        if not len(new):
-            raise MediaError(
-                f"{target} lost its {kind} when it was written. Use .mkv or .mp4 for the output."
-            )
-        # Some demuxers cut the same bytes into other packets: then only the starts compare.
-        moved[kind] = new - old if len(new) == len(old) else new[:1] - old[:1]
-    got = float(np.median(moved["audio"]) - np.median(moved["video"]))
-    uneven = max(float(np.abs(m - np.median(m)).max()) for m in moved.values())
-    spread = f", uneven by {seconds_to_ms(uneven):.1f} ms" if uneven > 2 * TOLERANCE_SECONDS else ""
-    # Each of the four time stamps is rounded on its own: two ticks of a 1 ms clock at most.
-    if abs(got - float(shift)) > TOLERANCE_SECONDS or uneven > 2 * TOLERANCE_SECONDS:
-        raise MediaError(
-            f"{target.suffix} cannot hold the shift: wanted {seconds_to_ms(float(shift)):+.1f} ms, the "
-            f"written file has {seconds_to_ms(got):+.1f} ms{spread}. Give the output the ending .mkv or .mp4."
-        )
-    shown = before["video"][1] - after["video"][1]
-    if shown > 0:
-        warnings.warn(
-            f"{target}: {shown} pictures before the start, hidden by the edit list of {source}, are visible "
-            "in it",
-            stacklevel=4,
         )

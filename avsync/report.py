@@ -69,14 +69,23 @@ def correction_json(file: str, correction: Correction | None, reason: str | None
     if correction is None:
         nothing = {"output": None, "before_ms": None, "after_ms": None, "method": None, "reencoded": False}
         return {"file": file, **nothing, "reason": reason}
-    done = {
+    done: JsonObject = {
         "file": file,
         "output": str(correction.output),
         "before_ms": rounded(correction.before_ms, 1),
         "after_ms": rounded(correction.after_ms, 1),
         "method": correction.method,
         "reencoded": correction.reencoded,
+        "measured_by": correction.measured_by,
+        "moved_ms": rounded(correction.moved_ms, 2),
+        "residual_ms": rounded(correction.residual_ms, 2),
     }
+    if correction.drift_ppm:
+        done["drift_ppm"] = rounded(correction.drift_ppm, 1)
+    if correction.steps:
+        done["steps"] = [
+            {"start": rounded(start, 3), "offset_ms": rounded(ms, 1)} for start, ms in correction.steps
+        ]
     return done | {"dry_run": True} if correction.dry_run else done
 
 

@@ -81,17 +81,39 @@ def badge(offset: Offset | None) -> str:
     return f"{whole:+d} ms  {word}" if whole else f"0 ms  {word}"
 
 
+METHODS: Mapping[str, str] = {
+    "container": "nothing re-encoded",
+    "samples": "sound padded or trimmed to the sample and re-encoded, picture copied",
+    "resample": "sound resampled and re-encoded, picture copied",
+    "pieces": "sound corrected piece by piece and re-encoded, picture copied",
+}
+"""Words for each `Correction.method`."""
+
+
 def correction_text(file: str, target: str, correction: Correction, *, dry_run: bool) -> str:
     """Lines for people: what was measured, what was done, what remains."""
-    before = correction.before_ms
+    before, after = correction.before_ms, correction.after_ms
+    found = lead_or_lag(before)
+    if correction.drift_ppm or correction.steps:
+        found += " at the first picture"
+    if correction.drift_ppm:
+        found += f", drifting by {correction.drift_ppm * 0.06:+.1f} ms a minute"
+    found += "".join(f", {_signed(ms)} ms from {clock(seconds)} on" for seconds, ms in correction.steps)
+    how = METHODS.get(correction.method, correction.method)
     if dry_run:
-        return (
-            f"{file}: {lead_or_lag(before)}; would {cure(before)} and write {target} (dry run, not written)"
+        rows = [f"{file}: {found}; would {cure(before)} and write {target} ({how}; dry run, not written)"]
+    else:
+        rows = [f"{file}: {found}; wrote {target} ({how})"]
+    if correction.residual_ms is not None and correction.moved_ms is not None:
+        rows.append(
+            f"  checked by decoding: the sound moved by {_signed(correction.moved_ms)} ms, "
+            f"at most {correction.residual_ms:.1f} ms from what was wanted"
         )
-    after = correction.after_ms
-    remains = "could not be measured" if after is None else f"{_signed(after)} ms"
-    how = "re-encoded" if correction.reencoded else "nothing re-encoded"
-    return f"{file}: {lead_or_lag(before)}; wrote {target} ({how})\n  measured again: residual {remains}"
+    if not dry_run:
+        remains = "could not be measured" if after is None else f"residual {_signed(after)} ms"
+        by = " (by decoding; no lips can be read)" if correction.measured_by == "decoding" else ""
+        rows.append(f"  measured again: {remains}{by}")
+    return "\n".join(rows)
 
 
 def alignment_text(alignment: Alignment) -> str:

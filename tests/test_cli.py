@@ -173,7 +173,9 @@ def test_plot_without_matplotlib(clip, measured, capsys, monkeypatch):
 
 
 def test_correct_as_json_and_in_words(clip, monkeypatch, capsys):
-    done = Correction("clip.mp4", "out.mp4", 118.42, 1.21)
+    done = Correction(
+        "clip.mp4", "out.mp4", 118.42, 1.21, measured_by="lips", moved_ms=118.42, residual_ms=0.04
+    )
     asked = {}
     monkeypatch.setattr(cli, "correct", lambda source, target, **how: asked.update(how) or done)
     code, (line,) = run_json(capsys, "correct", clip, "out.mp4", "--json", "--offset-ms", "-118.5")
@@ -185,10 +187,55 @@ def test_correct_as_json_and_in_words(clip, monkeypatch, capsys):
         "after_ms": 1.2,
         "method": "container",
         "reencoded": False,
+        "measured_by": "lips",
+        "moved_ms": 118.42,
+        "residual_ms": 0.04,
     }
-    assert asked == {"offset_ms": -118.5, "dry_run": False, "overwrite": False}
+    assert asked == {
+        "offset_ms": -118.5,
+        "drift_ppm": None,
+        "steps": [],
+        "dry_run": False,
+        "overwrite": False,
+    }
     main(["correct", clip, "out.mp4"])
-    assert "audio leads picture by 118 ms; wrote out.mp4 (nothing re-encoded)" in capsys.readouterr().out
+    assert capsys.readouterr().out == (
+        "clip.mp4: audio leads picture by 118 ms; wrote out.mp4 (nothing re-encoded)\n"
+        "  checked by decoding: the sound moved by +118.4 ms, at most 0.0 ms from what was wanted\n"
+        "  measured again: residual +1.2 ms\n"
+    )
+
+
+def test_correct_of_drift_and_steps(clip, monkeypatch, capsys):
+    done = Correction(
+        "clip.mp4",
+        "out.avi",
+        0.0,
+        0.1,
+        "pieces",
+        True,
+        measured_by="decoding",
+        moved_ms=-80.0,
+        residual_ms=0.1,
+        drift_ppm=-500.0,
+        steps=((12.4, -80.0),),
+    )
+    asked = {}
+    monkeypatch.setattr(cli, "correct", lambda source, target, **how: asked.update(how) or done)
+    words = ["correct", clip, "out.avi", "--drift-ppm", "-5e2", "--step", "12.5:-80", "--step=30:1e1"]
+    code, (line,) = run_json(capsys, *words, "--json")
+    assert code == 0
+    assert (asked["drift_ppm"], asked["steps"]) == (-500.0, [(12.5, -80.0), (30.0, 10.0)])
+    assert (line["method"], line["reencoded"], line["measured_by"]) == ("pieces", True, "decoding")
+    assert (line["drift_ppm"], line["steps"]) == (-500.0, [{"start": 12.4, "offset_ms": -80.0}])
+    main(words)
+    assert capsys.readouterr().out == (
+        "clip.mp4: audio and picture are together (0 ms) at the first picture, drifting by -30.0 ms a "
+        "minute, -80.0 ms from 0:12.400 on; wrote out.avi (sound corrected piece by piece and "
+        "re-encoded, picture copied)\n"
+        "  checked by decoding: the sound moved by -80.0 ms, at most 0.1 ms from what was wanted\n"
+        "  measured again: residual +0.1 ms (by decoding; no lips can be read)\n"
+    )
 
 
 def test_correct_of_an_undetermined_file_writes_nothing(clip, monkeypatch, capsys):
@@ -409,6 +456,10 @@ def test_info_looks_for_faces_in_windows_of_a_long_video(clip, monkeypatch, caps
         ["correct", "a.mp4", "b.mp4", "--offset-ms", "much"],
         ["correct", "a.mp4", "b.mp4", "--offset-ms", "-inf"],
         ["correct", "a.mp4", "b.mp4", "--offset-ms", "--json"],
+        ["correct", "a.mp4", "b.mp4", "--drift-ppm", "nan"],
+        ["correct", "a.mp4", "b.mp4", "--step", "12"],
+        ["correct", "a.mp4", "b.mp4", "--step", "12:"],
+        ["correct", "a.mp4", "b.mp4", "--step", "12:inf"],
         ["align", "a.mp4"],
         ["align", "a.mp4", "--text", "a", "--transcript", "b"],
         ["align", "a.mp4", "--text", "a", "--modality", "smell"],

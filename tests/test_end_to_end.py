@@ -89,12 +89,15 @@ def test_a_corrected_file_is_in_sync(talks, measure, tmp_path, capsys, ms):
     code, told = printed(capsys, "correct", path, target)
     assert code == 0
     after_ms = told.pop("after_ms")
+    assert told.pop("residual_ms") <= 0.1
+    assert told.pop("moved_ms") == pytest.approx(told["before_ms"], abs=0.15)
     assert told == {
         "file": str(path),
         "output": str(target),
         "before_ms": round(measure(path).ms, 1),
         "method": "container",
         "reencoded": False,
+        "measured_by": "lips",
     }
     assert abs(after_ms) <= 20
     before, after = avsync.load(path), avsync.load(target)

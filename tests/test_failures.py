@@ -213,7 +213,7 @@ def test_a_dry_run_refuses_what_the_real_one_would(bad, kind, capsys):
     assert not Path("out.mp4").exists()
 
 
-@pytest.mark.parametrize("target", ["out.avi", "out.webm"])
+@pytest.mark.parametrize("target", ["out.gif", "out.webm"])
 def test_a_dry_run_refuses_a_container_that_the_real_one_would(bad, target, capsys):
     name = bad("no_face")
     said = []

@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import sys
-import types
 from fractions import Fraction
 
 import av
@@ -11,21 +9,12 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 from flashbeep import find_beeps, read_number, render
+from shifts import lag_ms, rich_clip
 
 from avsync import media, remux
-from avsync.errors import MediaError, UndeterminedError
+from avsync.errors import MediaError
 
 NTSC = Fraction(30_000, 1001)
-
-
-def lag_ms(path) -> tuple[float, list[int]]:
-    """By how much the beeps come after their flashes, and the numbers of the pictures."""
-    clip = media.load(path)
-    seen = [read_number(f) for f in clip.frames]
-    flashes = [clip.frame_times[i] for i, (_, flash) in enumerate(seen) if flash and not seen[i - 1][1]]
-    beeps = find_beeps(clip.waveform, clip.sample_rate, clip.audio_start)
-    lags = [min((b - f for b in beeps), key=abs) for f in flashes]
-    return 1000 * float(np.mean(lags)), [n for n, _ in seen]
 
 
 @pytest.mark.parametrize("shift", [118.4, -200.3])
@@ -104,38 +93,6 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, flash_and_beep):
         for name in ("one", "two"):
             remux.shift_audio(flash_and_beep("mp4").path, tmp_path / f"{name}.{suffix}", 40.0)
         assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
-
-
-def rich_clip(path, rotation=90):
-    """Two sound tracks, subtitles, chapters, tags and a rotation."""
-    plain = render(path.with_suffix(".plain.mp4"), rotation=rotation).path
-    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
-        streams = [out.add_stream_from_template(s) for s in (*source.streams, source.streams.audio[0])]
-        streams[2].metadata["language"] = "deu"
-        text = out.add_mux_stream("mov_text" if path.suffix == ".mp4" else "subrip")
-        text.metadata["language"] = "fra"
-        out.metadata["title"] = "Truth"
-        tick = Fraction(1, 1000)
-        out.set_chapters(
-            [
-                {"id": 1, "start": 0, "end": 900, "time_base": tick, "metadata": {"title": "One"}},
-                {"id": 2, "start": 900, "end": 2000, "time_base": tick, "metadata": {"title": "Two"}},
-            ]
-        )
-        for packet in source.demux():
-            if not packet.size:
-                continue
-            copies = [streams[packet.stream.index]] + ([streams[2]] if packet.stream.type == "audio" else [])
-            for stream in copies:
-                packet.stream = stream
-                out.mux(packet)
-        line = b"flash"
-        caption = av.Packet(len(line).to_bytes(2, "big") + line if path.suffix == ".mp4" else line)
-        caption.stream, caption.time_base = text, Fraction(1, 1000)
-        caption.pts = caption.dts = 600
-        caption.duration = 400
-        out.mux(caption)
-    return path
 
 
 def two_tracks(path, chosen_starts, other_starts):
@@ -223,14 +180,6 @@ def test_a_stream_that_the_container_cannot_hold_is_reported(tmp_path):
 # --- refusals: the message, and nothing left behind ---
 
 
-@pytest.mark.parametrize("audio", ["pcm_s16le", "libmp3lame"])
-def test_avi_cannot_hold_a_shift(tmp_path, flash_and_beep, audio):
-    source = flash_and_beep("avi", video="mpeg4", audio=audio, b_frames=0).path
-    with pytest.raises(MediaError, match=r"\.avi cannot hold the shift.*\.mkv or \.mp4"):
-        remux.shift_audio(source, tmp_path / "out.avi", 118.4)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_the_input_is_never_the_output(tmp_path, monkeypatch):
     source = render(tmp_path / "x.mp4", seconds=1.2).path
     before = source.read_bytes()
@@ -273,108 +222,6 @@ def test_nonsense_shift(tmp_path, flash_and_beep, shift):
     with pytest.raises(MediaError, match="at most a day"):
         remux.shift_audio(flash_and_beep("mp4").path, tmp_path / "out.mp4", shift)
     assert list(tmp_path.iterdir()) == []
-
-
-# --- correct: the measurement is replaced by one that reads flashes and beeps ---
-
-
-@pytest.fixture
-def measured(monkeypatch):
-    """Stand-in for `avsync.offset`: flash and beep instead of lips and speech. Returns the list of calls."""
-    calls = []
-
-    def detect_offset(source, *, max_offset_ms=1000.0):
-        calls.append(str(source))
-        if "silent" in str(source):
-            return types.SimpleNamespace(ms=None, reason="no_speech")
-        return types.SimpleNamespace(ms=-lag_ms(source)[0], reason=None)
-
-    monkeypatch.setitem(sys.modules, "avsync.offset", types.SimpleNamespace(detect_offset=detect_offset))
-    return calls
-
-
-def leading_clip(path, lead_ms=120.0):
-    remux.shift_audio(render(path.with_name("sync.mp4")).path, path, -lead_ms)
-    return path
-
-
-def test_correct_measures_repairs_and_measures_again(tmp_path, measured):
-    source, out = leading_clip(tmp_path / "talk.mp4"), tmp_path / "fixed.mp4"
-    fix = remux.correct(source, out)
-    assert (fix.source, fix.output, fix.method, fix.reencoded) == (str(source), str(out), "container", False)
-    assert fix.before_ms == pytest.approx(120, abs=1)
-    assert fix.after_ms == pytest.approx(0, abs=1)
-    assert measured == [str(source), str(out)]
-
-
-def test_correct_with_a_known_offset_measures_only_afterwards(tmp_path, measured):
-    source, out = leading_clip(tmp_path / "talk.mp4"), tmp_path / "fixed.mp4"
-    fix = remux.correct(source, out, offset_ms=100.0)
-    assert (fix.before_ms, fix.after_ms) == (100.0, pytest.approx(20, abs=1))
-    assert measured == [str(out)]
-
-
-def test_a_failing_second_measurement_keeps_the_file(tmp_path, measured, monkeypatch):
-    def fail(source):
-        raise MediaError("no weights")
-
-    monkeypatch.setattr(sys.modules["avsync.offset"], "detect_offset", fail)
-    source = leading_clip(tmp_path / "talk.mp4")
-    with pytest.warns(UserWarning, match="cannot be measured: no weights"):
-        fix = remux.correct(source, tmp_path / "fixed.mp4", offset_ms=120.0)
-    assert fix.after_ms is None
-    assert lag_ms(tmp_path / "fixed.mp4")[0] == pytest.approx(0, abs=1)
-
-
-def test_dry_run_writes_nothing(tmp_path, measured):
-    source = leading_clip(tmp_path / "talk.mp4")
-    fix = remux.correct(source, tmp_path / "fixed.mp4", dry_run=True)
-    assert (fix.dry_run, fix.after_ms) == (True, None)
-    assert fix.before_ms == pytest.approx(120, abs=1)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["sync.mp4", "talk.mp4"]
-    (tmp_path / "fixed.mp4").write_text("mine")
-    assert (
-        remux.correct(source, tmp_path / "fixed.mp4", dry_run=True, overwrite=True).before_ms == fix.before_ms
-    )
-    assert (tmp_path / "fixed.mp4").read_text() == "mine"
-
-
-@pytest.mark.parametrize("name", ["out.avi", "out.webm", "out.xyz"])
-def test_a_dry_run_refuses_the_container_that_the_real_run_would(tmp_path, flash_and_beep, name):
-    source = flash_and_beep("mp4").path
-    said = []
-    for dry_run in (True, False):
-        with pytest.raises(MediaError) as caught:
-            remux.correct(source, tmp_path / name, offset_ms=118.4, dry_run=dry_run)
-        said.append(str(caught.value))
-    assert said[0] == said[1]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_undetermined_changes_nothing(tmp_path, measured):
-    source = render(tmp_path / "silent.mp4", seconds=1.2).path
-    with pytest.raises(UndeterminedError, match="undetermined") as caught:
-        remux.correct(source, tmp_path / "fixed.mp4")
-    assert caught.value.reason == "no_speech"
-    assert list(tmp_path.iterdir()) == [source]
-    fix = remux.correct(source, tmp_path / "silent_fixed.mp4", offset_ms=40.0)
-    assert fix.after_ms is None
-
-
-def test_correct_refuses_before_it_measures(tmp_path, measured):
-    source = render(tmp_path / "x.mp4", seconds=1.2).path
-    (tmp_path / "there.mp4").touch()
-    refused = {
-        "x.mp4": "input itself",
-        "there.mp4": "exists",
-        "no/x.mp4": "does not exist",
-        ".": "is a folder",
-    }
-    for name, reason in refused.items():
-        for dry_run in (False, True):
-            with pytest.raises(MediaError, match=reason):
-                remux.correct(source, tmp_path / name, dry_run=dry_run)
-    assert measured == []
 
 
 # --- real clips ---
