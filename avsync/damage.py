@@ -1,14 +1,24 @@
 """What decoding lost of a damaged file: how many packets or pictures, and where."""
 
+import re
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import av
 from av.stream import Stream
+from av.video import VideoStream
 
 from avsync.timebase import pts_to_seconds
 
 Packet: TypeAlias = "av.Packet[Stream]"
+
+ONE_TO_ONE = ("h264", "hevc", "mpeg1video", "mpeg2video")
+"""Codecs of which each packet gives a picture; others have packets that only help to decode."""
+
+NUMBERS = re.compile(r"0x[0-9a-fA-F]+|\d+")
+
+MAX_TOLD = 4
+"""Kinds of FFmpeg's lines that are repeated to the user."""
 
 
 @dataclass(slots=True)
@@ -46,6 +56,50 @@ class Damage:
     pictures: Loss = field(default_factory=Loss)
     """Pictures that the decoder marks as damaged; they are delivered."""
     broken_off: str | None = None
+    told: dict[str, Loss] = field(default_factory=dict)
+    """What FFmpeg's log said, and when it was said."""
+    _expected: int = 0
+    _given: int = 0
+    _due: dict[int, float | None] = field(default_factory=dict)
+
+    def expect(self, packet: Packet) -> None:
+        """Count a packet of which a picture shall come."""
+        stream = packet.stream
+        if not isinstance(stream, VideoStream) or not packet.size or packet.is_discard:
+            return
+        if stream.codec_context is not None and stream.codec_context.name in ONE_TO_ONE:
+            self._expected += 1
+            if packet.pts is not None:
+                self._due[packet.pts] = packet_time(packet)
+
+    def seen(self, frame: av.VideoFrame) -> None:
+        """Count a picture that came, and whether the decoder marks it as damaged."""
+        self._given += 1
+        # The two halves of an interlaced picture may come in packets of their own.
+        self._given += int(frame.interlaced_frame)
+        if frame.pts is not None:
+            self._due.pop(frame.pts, None)
+        if frame.is_corrupt:
+            time = None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
+            self.pictures.add(None if time is None else float(time))
+
+    def hear(self, lines: list[str], time: float | None) -> None:
+        """Note what FFmpeg said when it had come to `time`."""
+        for line in lines:
+            # Addresses and numbers differ from line to line of one kind.
+            kind = NUMBERS.sub("..", line)
+            if kind in self.told or len(self.told) < MAX_TOLD:
+                self.told.setdefault(kind, Loss()).add(time)
+
+    def absent(self) -> str | None:
+        """Which pictures did not come of the packets that were read to the end; None for none."""
+        missing = self._expected - self._given
+        if missing <= 0:
+            return None
+        loss = Loss()
+        for time in self._due.values():
+            loss.add(time)
+        return f"{missing} of {self._expected} pictures could not be decoded{loss.place()}"
 
     def lost(self, packet: Packet) -> None:
         """Count a packet that cannot be decoded."""
@@ -59,8 +113,11 @@ class Damage:
         """Begin anew."""
         self.undecoded.clear()
         self.marked.clear()
+        self.told.clear()
         self.pictures = Loss()
         self.broken_off = None
+        self._expected = self._given = 0
+        self._due.clear()
 
     def words(self) -> list[str]:
         """What was lost and where, for a message."""
@@ -74,6 +131,7 @@ class Damage:
         ]
         if self.pictures.count:
             told.append(f"{self.pictures.count} pictures are damaged{self.pictures.place()}")
+        told += [f"FFmpeg says {kind!r}{loss.place()}" for kind, loss in self.told.items()]
         if self.broken_off:
             told.append(f"reading broke off ({self.broken_off})")
         return told

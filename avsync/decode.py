@@ -16,7 +16,8 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video import VideoStream
 
-from avsync.damage import Damage, Packet
+from avsync.damage import Damage, Packet, packet_time
+from avsync.ffmpeg_log import heard
 from avsync.timebase import pts_to_seconds
 
 Decoded: TypeAlias = "av.VideoFrame | av.AudioFrame"
@@ -25,10 +26,7 @@ Source: TypeAlias = Path | bytes
 """Where a file's bytes are: under a name, or in memory."""
 
 MAX_THREADS = 8
-"""Each thread by frames holds pictures of its own; more than these cost memory and gain little."""
-
-MANY_CPUS = 4
-"""From here on whole pictures are decoded side by side; with fewer, the slices of one."""
+"""More cost memory and gain little."""
 
 NO_SLICES = ("vp8",)
 """Codecs whose pictures come out differently in every run when slices are decoded side by side."""
@@ -61,27 +59,35 @@ def use_threads(stream: Stream) -> None:
     """Decode pictures on several processors. To be called before the first packet is decoded."""
     if not isinstance(stream, VideoStream):
         return
-    threads = min(cpus(), MAX_THREADS)
     context = stream.codec_context
-    by_frames = threads >= MANY_CPUS or context.codec.canonical_name in NO_SLICES
-    context.thread_type = "FRAME" if by_frames else "SLICE"
-    context.thread_count = threads
+    # Not by frames: threads that decode ahead may log of damage while the file is closed, and wait for
+    # Python's lock for ever. `ahead` decodes while the caller converts.
+    context.thread_type = "SLICE"
+    context.thread_count = 1 if context.codec.canonical_name in NO_SLICES else min(cpus(), MAX_THREADS)
 
 
 def demux(container: InputContainer, streams: Sequence[Stream], damage: Damage) -> Iterator[Packet]:
     """The packets of some streams, from the container's position on; at an error of the container it ends."""
     packets = container.demux(list(streams))
+    last: float | None = None
     while True:
-        try:
-            yield next(packets)
-        except StopIteration:
+        packet: Packet | None = None
+        with heard() as told:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                pass
+            except IndexError:
+                # PyAV stumbles at the end of a file in which a stream began late; asked again, it ends well.
+                packets = container.demux(list(streams))
+                continue
+            except av.FFmpegError as error:
+                damage.broken_off = error.strerror
+        damage.hear(told, last)
+        if packet is None:
             return
-        except IndexError:
-            # PyAV stumbles at the end of a file in which a stream began late; asked again, it ends well.
-            packets = container.demux(list(streams))
-        except av.FFmpegError as error:
-            damage.broken_off = error.strerror
-            return
+        last = packet_time(packet) if packet.size else last
+        yield packet
 
 
 def decode(
@@ -92,15 +98,20 @@ def decode(
     for packet in demux(container, streams, damage):
         if packet.is_corrupt:
             damage.mark(packet)
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            damage.lost(packet)
-            continue
+        damage.expect(packet)
+        with heard() as told:
+            try:
+                frames = packet.decode()
+            except (
+                av.FFmpegError,
+                AttributeError,
+            ):  # a damaged head turned the stream into one without decoder
+                damage.lost(packet)
+                frames = []
+        damage.hear(told, packet_time(packet))
         for frame in frames:
             if isinstance(frame, av.VideoFrame):
-                if frame.is_corrupt:
-                    damage.pictures.add(frame_time(frame))
+                damage.seen(frame)
                 yield frame
             elif isinstance(frame, av.AudioFrame):
                 yield frame

@@ -140,9 +140,14 @@ class PictureTrack:
         """The time stamps in the order of presentation."""
         return sorted(p for p in self.pts if p is not None) if reordered(self.pts) else self.pts
 
-    def times(self, time_base: Fraction, rate: float | None = None) -> tuple[PictureClock, Times]:
-        """(F,) rising seconds, and the clock that gave them; `rate`: declared pictures a second."""
-        stamps = self.sorted_pts()
+    def times(
+        self, time_base: Fraction, rate: float | None = None, *, unordered: bool = False
+    ) -> tuple[PictureClock, Times]:
+        """(F,) rising seconds, and the clock that gave them.
+
+        `rate`: declared pictures a second; `unordered`: the pictures carry each other's time stamps.
+        """
+        stamps = self.sorted_pts() if unordered else self.pts
         known = np.array([pts_to_seconds(p, time_base) for p in stamps if p is not None])
         gaps = np.diff(known)
         usual = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else USUAL_GAP

@@ -13,6 +13,7 @@ from av.video import VideoStream
 
 from avsync.damage import Damage
 from avsync.decode import Decoded, Source, ahead, decode, frame_time, use_threads
+from avsync.ffmpeg_log import heard
 from avsync.forks import inherited, watch
 from avsync.frames import reordered
 from avsync.streams import open_readable
@@ -55,7 +56,9 @@ class Input:
         self._lent: list[InputContainer] = []
         self._unordered: bool | None = None
         watch(self)
-        self._fresh: InputContainer | None = self._open()
+        with heard() as told:
+            self._fresh: InputContainer | None = self._open()
+        self.told = told
         self.format = self._fresh.format.name
         stream = self._fresh.streams[index]
         self.kind = stream.type
@@ -95,6 +98,7 @@ class Input:
         if entered is None:
             container = self._take_fresh()
             entered = container, decode(container, [container.streams[self.index]], damage)
+            damage.hear(self.told, self.first)
         container, found = entered
         self._lent.append(container)
         try:

@@ -35,7 +35,13 @@ class PassReport:
         if not apart:
             losses += [word for word in heard if word not in losses]  # both may break off at one place
         if to_the_end:
-            losses += self._missing(info)
+            absent = self.picture_damage.absent()
+            losses += ([absent] if absent else []) + self._missing(info)
+        losses += [
+            f"stream {one.index} ({one.kind}) has no decoder and is left out"
+            for one in info.streams
+            if one.codec == "unknown" and getattr(info, one.kind, 0) is None and not apart
+        ]
         for source, told in ((info.source, losses), (audio_info.source, heard if apart else [])):
             if told:
                 warnings.warn(f"{source} is damaged or truncated: {'; '.join(told)}", stacklevel=3)

@@ -104,6 +104,7 @@ class Reader:
         self._sound = None if self.audio is None else Input(source if audio is None else audio, self.audio)
         self._converter: Converter | None = None
         self._start: float | None = None
+        self._first_sample: float | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -123,6 +124,15 @@ class Reader:
     def source(self) -> str:
         """The name of the file."""
         return self.info.source
+
+    @property
+    def _sound_start(self) -> float | None:
+        """Seconds of the first sample of all, on whose grid those of each part stand."""
+        if self._first_sample is None:
+            with closing(self.sounds()) as sounds:
+                first = next(sounds, None)
+            self._first_sample = math.nan if first is None else first.time
+        return None if math.isnan(self._first_sample) else self._first_sample
 
     @property
     def _rate(self) -> float | None:
@@ -187,7 +197,8 @@ class Reader:
         if self._sound is None:
             return
         report = report or PassReport()
-        track = report.track = SoundTrack(self.sample_rate, self.audio_info.source)
+        grid = None if start is None else self._sound_start
+        track = report.track = SoundTrack(self.sample_rate, self.audio_info.source, grid)
         given = 0
         with closing(self._sound.frames(start, report.sound_damage)) as frames:
             for frame in frames:
@@ -214,7 +225,9 @@ class Reader:
                 pictures.add(frame)
         if not pictures.pts:
             return Frames.empty(), np.zeros(0, np.float64)
-        clock, times = pictures.times(self._pictures.time_base, self._rate)
+        clock, times = pictures.times(
+            self._pictures.time_base, self._rate, unordered=self._pictures.unordered
+        )
         report.clock = clock
         return Frames(
             self._pictures.source, self._pictures.index, pictures.pts, pictures.keyframes, self._converter

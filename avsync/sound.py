@@ -1,10 +1,13 @@
 """The sound of a file: decoded, mixed to mono, resampled, laid on the presentation clock (`placement`)."""
 
 import contextlib
+import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from avsync.damage import Loss
 from avsync.forks import watch
@@ -16,6 +19,9 @@ __all__ = ["SoundTrack", "Waveform", "place_on_clock"]
 MIN_SAMPLE_RATE = 1000
 """Fewer samples a second are a damaged header; resampling them would fill the memory."""
 
+BEGUN_SECONDS = 0.05
+"""A part that begins later than this after the whole was entered by a seek."""
+
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
 class SoundTrack:
@@ -24,6 +30,9 @@ class SoundTrack:
     sample_rate: int
     source: str
     """Names the file in warnings."""
+    grid: float | None = None
+    """Seconds of the first sample of the whole sound: those of a part shall stand between the same source
+    samples."""
     refused: Loss = field(default_factory=Loss)
     """Frames whose sample rate is impossible."""
     placer: ClockPlacer = field(init=False)
@@ -53,6 +62,12 @@ class SoundTrack:
         """Take the next decoded frame."""
         pts, time_base = frame.pts, frame.time_base
         time = None if pts is None or time_base is None else pts_to_seconds(pts, time_base)
+        if self.grid is not None and time is not None and frame.sample_rate >= MIN_SAMPLE_RATE:
+            # From the first sample of all on nothing may be skipped, nor need be.
+            if time - self.grid > BEGUN_SECONDS:
+                frame, skipped = on_grid(frame, time - self.grid, self.sample_rate)
+                time += samples_to_seconds(skipped, frame.sample_rate)
+            self.grid = None
         frame.pts = None  # the resampler must not look at time stamps: the placer fills gaps
         resampled = None
         if frame.sample_rate >= MIN_SAMPLE_RATE:
@@ -94,3 +109,24 @@ class SoundTrack:
             with contextlib.suppress(av.FFmpegError):
                 self._feed(self._resampler.resample(None))
             self._resampler = None
+
+
+def on_grid(frame: av.AudioFrame, time: float, sample_rate: int) -> tuple[av.AudioFrame, int]:
+    """The frame without its first samples, and how many these are, so that it begins on a grid.
+
+    `time`: seconds from any point of a grid of `sample_rate` to the frame's begin. A resampler's samples
+    follow the first: so those of a part lie between the same source samples as those of the whole.
+    """
+    rate = frame.sample_rate
+    period = rate // math.gcd(rate, sample_rate)
+    places = (time + np.arange(min(period, frame.samples)) / rate) * sample_rate
+    skip = int(np.abs(places - np.rint(places)).round(4).argmin())
+    if not skip:
+        return frame, 0
+    values: NDArray[Any] = frame.to_ndarray()
+    first = skip if frame.format.is_planar else skip * frame.layout.nb_channels
+    rest = av.AudioFrame.from_ndarray(
+        np.ascontiguousarray(values[:, first:]), format=frame.format.name, layout=frame.layout.name
+    )
+    rest.sample_rate = rate
+    return rest, skip

@@ -57,9 +57,7 @@ def test_a_whole_clip_is_what_load_gives(flash_and_beep, suffix, how):
 @pytest.mark.parametrize(
     ("suffix", "how"),
     [
-        *KINDS[:3],
-        # Seeking in MPEG-2 program streams with B-frames lands some pictures away.
-        pytest.param(*KINDS[3], marks=pytest.mark.xfail(strict=True, reason="Reader.read of mpeg2 in mpg")),
+        *KINDS[:4],
     ],
 )
 def test_random_access_gives_the_pictures_and_the_sound_of_that_time(flash_and_beep, suffix, how):
