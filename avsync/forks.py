@@ -4,6 +4,7 @@ Their decoding threads exist in the parent only, so that freeing a decoder in th
 are not there, or crashes; and both processes would move one file position.
 """
 
+import gc
 import os
 from typing import Protocol
 from weakref import WeakSet
@@ -35,6 +36,8 @@ def inherited(container: InputContainer) -> bool:
 def _abandon_all() -> None:
     for owner in list(_owners):
         _inherited.extend(owner.abandon())
+    # Containers that died in the parent and were not collected yet are not to be collected here either.
+    gc.freeze()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork

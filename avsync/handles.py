@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -15,11 +14,6 @@ class Closable(Protocol):
     def close(self) -> object:
         """Let go of it."""
 
-
-# Containers that died in the parent but were not collected yet would be collected by a forked child, which
-# would wait for their decoding threads for ever: it has none of them. So it leaves alone what it inherits.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=gc.freeze)
 
 Key = TypeVar("Key", bound=Hashable)
 Handle = TypeVar("Handle", bound=Closable)

@@ -15,6 +15,7 @@ from flashbeep import Truth, find_beeps, read_number
 from scipy.optimize import minimize_scalar
 
 from avsync import media
+from avsync.data import ClipDataset, Entry
 
 SOUND_LIMIT = 1e-3
 EXACT_LIMIT = 2e-4
@@ -85,6 +86,7 @@ def problems(path: Path, truth: Truth, wrote: Written, moved: float, how: dict) 
         found += [f"load: {p}" for p in _pictures(clip, truth, wrote)]
         found += [f"load: {p}" for p in _sound(clip, truth, wrote, moved, how)]
         found += _windows(path, clip, wrote)
+        found += _data(path, clip, wrote)
     # The file is sound: there is nothing to warn of.
     return found + sorted({f"warned: {w.message}" for w in caught})
 
@@ -145,6 +147,33 @@ def _windows(path: Path, clip: media.Clip, wrote: Written) -> list[str]:
         return read_number(upright(image, wrote.turned))
 
     return slice_problems(path, clip, look, rounding=_rounding(wrote.sound_tick))
+
+
+def _data(path: Path, clip: media.Clip, wrote: Written) -> list[str]:
+    """How a data set's clip differs: the whole, and a stretch that begins off the grid."""
+    clips = ClipDataset([Entry(key="clip", path=path)])
+    whole = clips[0]
+    assert whole is not None
+    found = []
+    if not np.array_equal(whole.frame_times.numpy(), clip.frame_times):
+        found.append("data: other picture times")
+    if [n for n, _ in numbers(whole.frames.numpy(), wrote.turned)] != [
+        i % 256 for i in range(len(clip.frames))
+    ]:
+        found.append("data: other pictures")
+    if (
+        not np.array_equal(whole.waveform.numpy(), clip.waveform)
+        or abs(whole.audio_start - clip.audio_start) > 1e-6
+    ):
+        found.append("data: other sound")
+    start = float(clip.frame_times[len(clip.frame_times) // 3]) + 0.0123
+    part = clips.at(0, start, start + 0.5)
+    inside = np.flatnonzero((clip.frame_times >= start) & (clip.frame_times < start + 0.5))
+    if not np.array_equal(part.frame_times.numpy(), clip.frame_times[inside]):
+        found.append(f"data: other picture times from {start:.4f} s on")
+    if [n for n, _ in numbers(part.frames.numpy(), wrote.turned)] != [int(i) % 256 for i in inside]:
+        found.append(f"data: other pictures from {start:.4f} s on")
+    return found
 
 
 def _rounding(tick: float) -> float:
