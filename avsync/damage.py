@@ -56,6 +56,8 @@ class Damage:
     pictures: Loss = field(default_factory=Loss)
     """Pictures that the decoder marks as damaged; they are delivered."""
     broken_off: str | None = None
+    interruptions: Loss = field(default_factory=Loss)
+    """Places at which reading failed, and went on behind them."""
     told: dict[str, Loss] = field(default_factory=dict)
     """What FFmpeg's log said, and when it was said."""
     _expected: int = 0
@@ -115,6 +117,7 @@ class Damage:
         self.marked.clear()
         self.told.clear()
         self.pictures = Loss()
+        self.interruptions = Loss()
         self.broken_off = None
         self._expected = self._given = 0
         self._due.clear()
@@ -132,6 +135,10 @@ class Damage:
         if self.pictures.count:
             told.append(f"{self.pictures.count} pictures are damaged{self.pictures.place()}")
         told += [f"FFmpeg says {kind!r}{loss.place()}" for kind, loss in self.told.items()]
+        if self.interruptions.count:
+            told.append(
+                f"reading was interrupted {self.interruptions.count} times{self.interruptions.place()}"
+            )
         if self.broken_off:
             told.append(f"reading broke off ({self.broken_off})")
         return told

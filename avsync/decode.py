@@ -31,6 +31,9 @@ MAX_THREADS = 8
 NO_SLICES = ("vp8",)
 """Codecs whose pictures come out differently in every run when slices are decoded side by side."""
 
+MAX_FAILURES = 8
+"""After so many failures to read on, one after another, a file has broken off."""
+
 AHEAD = 3
 """Pictures that are decoded ahead of the one that is being converted."""
 
@@ -70,8 +73,10 @@ def demux(container: InputContainer, streams: Sequence[Stream], damage: Damage) 
     """The packets of some streams, from the container's position on; at an error of the container it ends."""
     packets = container.demux(list(streams))
     last: float | None = None
+    failures, reason = 0, ""
     while True:
         packet: Packet | None = None
+        error: av.FFmpegError | None = None
         with heard() as told:
             try:
                 packet = next(packets)
@@ -81,11 +86,24 @@ def demux(container: InputContainer, streams: Sequence[Stream], damage: Damage) 
                 # PyAV stumbles at the end of a file in which a stream began late; asked again, it ends well.
                 packets = container.demux(list(streams))
                 continue
-            except av.FFmpegError as error:
-                damage.broken_off = error.strerror
+            except av.FFmpegError as caught:
+                error = caught
         damage.hear(told, last)
+        if error is not None:
+            # What lies behind a damaged place may still be read.
+            failures, reason = failures + 1, error.strerror
+            if failures == MAX_FAILURES:
+                damage.broken_off = reason
+                return
+            packets = container.demux(list(streams))
+            continue
         if packet is None:
+            if failures:
+                damage.broken_off = reason
             return
+        if failures and packet.size:
+            damage.interruptions.add(packet_time(packet))
+            failures = 0
         last = packet_time(packet) if packet.size else last
         yield packet
 
