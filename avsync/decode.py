@@ -73,7 +73,8 @@ def demux(container: InputContainer, streams: Sequence[Stream], damage: Damage) 
     """The packets of some streams, from the container's position on; at an error of the container it ends."""
     packets = container.demux(list(streams))
     last: float | None = None
-    failures, reason = 0, ""
+    failures = 0
+    reason: str | None = None
     while True:
         packet: Packet | None = None
         error: av.FFmpegError | None = None
