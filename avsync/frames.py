@@ -71,7 +71,8 @@ class PictureClock:
     """Time and length of gaps over `LONG_GAP_SECONDS`, the first few."""
     end: float = -math.inf
     """Seconds at which the last frame stops to be shown, as far as it says so."""
-    _last: float | None = None
+    last: float = math.nan
+    """Seconds of the last frame."""
 
     def place(self, pts: int | None, duration: int | None = 0) -> float:
         """Seconds of the next frame, which says to be shown for `duration` ticks."""
@@ -82,22 +83,22 @@ class PictureClock:
     def _place(self, pts: int | None) -> float:
         self.frames += 1
         time = None if pts is None else pts_to_seconds(pts, self.time_base)
-        if self._last is None:
+        if math.isnan(self.last):
             first = 0.0 if time is None else time
             if time is None:
                 self.missing.add(first)
-            self._last = first
+            self.last = first
             return first
         if time is None:
-            time = self._last + self.usual
+            time = self.last + self.usual
             self.missing.add(time)
-        elif time <= self._last:
+        elif time <= self.last:
             # A small step keeps the later frames, whose times are right, in place.
             self.moved.add(time)
-            time = self._last + float(self.time_base)
-        elif time - self._last > LONG_GAP_SECONDS and len(self.jumps) < 3:
-            self.jumps.append((self._last, time - self._last))
-        self._last = time
+            time = self.last + float(self.time_base)
+        elif time - self.last > LONG_GAP_SECONDS and len(self.jumps) < 3:
+            self.jumps.append((self.last, time - self.last))
+        self.last = time
         return time
 
     def warn(self, source: str) -> None:

@@ -81,9 +81,14 @@ class PassReport:
             if until > end + MISSING_SECONDS:
                 missing.append(f"the file ends at {end:.2f} s instead of the declared {until:.2f} s")
         if info.video is not None and info.container == "avi" and not missing and self.clock is not None:
-            # FFmpeg shortens the declared length of an AVI file to its size; the count of frames stays.
-            count = info.streams[info.video].declared_frames
-            rate = info.streams[info.video].frame_rate or 25.0
-            if count - self.clock.frames > MISSING_SECONDS * rate:
-                missing.append(f"{self.clock.frames} of {count} declared pictures are left")
+            # FFmpeg shortens the declared length of an AVI file to its size; the count of pictures stays.
+            # They have no times of their own: where some are lost, all that follow come too early.
+            stream, clock = info.streams[info.video], self.clock
+            places = round(clock.last * (stream.frame_rate or 25.0)) + 1 if clock.frames else 0
+            if places < stream.declared_frames:
+                lost = stream.declared_frames - places
+                missing.append(
+                    f"{lost} of {stream.declared_frames} declared pictures are missing; those behind them "
+                    "come too early"
+                )
         return missing
