@@ -97,3 +97,25 @@ def test_settings_out_of_range():
     for height in (0, -3, 20_000):
         with pytest.raises(ConfigError, match=f"height is {height}"):
             PictureFormat("rgb", height)
+
+
+def test_memory_is_used_again_when_nobody_holds_it():
+    converter = Converter(ramp(), None)
+    frames = [ramp() for _ in range(3)]
+    held = [converter(frame) for frame in frames]
+    view = held[0][2:5, :, 1]  # a view of a part keeps the whole
+    before = view.copy()
+    places = [image.__array_interface__["data"][0] for image in held]
+    assert len(set(places)) == 3
+    del held
+    dark = ramp().reformat(format="gray")
+    again = [converter(dark) for _ in range(4)]
+    np.testing.assert_array_equal(view, before)
+    assert places[0] not in [image.__array_interface__["data"][0] for image in again]
+    del view
+    places = {image.__array_interface__["data"][0] for image in again} | set(places)
+    del again
+    assert all(converter(dark).__array_interface__["data"][0] in places for _ in range(20))
+    one = converter(frames[0])
+    two = converter(dark)
+    assert np.abs(one.astype(int) - two).max() > 100  # the first is not overwritten by the second
