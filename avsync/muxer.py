@@ -15,10 +15,11 @@ from av.codec import CodecContext
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
+from avsync.codings import add_stream, codings
 from avsync.damage import Packet
 from avsync.errors import MediaError
 from avsync.packets import complete_times, display_order, keep_rising, move, readable
-from avsync.resound import Remake, Resounder, add_stream, codings
+from avsync.resound import Remake, Resounder
 from avsync.streams import open_media
 
 MUXER_OPTIONS = {

@@ -1,9 +1,5 @@
 """One pass over the sound of a file: where each decoded sample stands on the clock, how loud it is, and short
 stretches to compare with. Memory does not grow with the length of the file.
-
-The same rules as in `placement.py`: the difference between a frame's time stamp and the length of the sound
-before it (the *lag*) is constant but for the container's rounding; where it jumps, sound is missing or
-doubled; where it creeps, the recorder's clock is not the container's.
 """
 
 from __future__ import annotations
@@ -12,7 +8,6 @@ import contextlib
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +17,7 @@ from numpy.typing import NDArray
 
 from avsync.damage import Damage
 from avsync.decode import demux
-from avsync.placement import BLOCK_SECONDS, GAP_SECONDS
+from avsync.runs import Run, runs_on_clock
 from avsync.sound import MIN_SAMPLE_RATE
 from avsync.streams import open_media
 from avsync.timebase import pts_to_seconds
@@ -34,38 +29,10 @@ WINDOW_SECONDS = 0.5
 """Length of the stretches that are kept for comparison."""
 MAX_WINDOWS = 64
 """As many stretches are kept at most; of a longer file the louder ones."""
-CREEP_SECONDS = 0.002
-"""A slow change of the lag that stays below this is taken for rounding and not followed."""
 LEVEL_SECONDS = 0.010
 """Blocks in which loudness is kept."""
 TAIL_SECONDS = 3.0
 """How much of the latest sound is held for stretches that are wanted from it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Decoded samples without a gap: sample n (`first` <= n < `last`) stands at
-    `time + (n - first) * (1 + creep) / rate`.
-    """
-
-    first: int
-    last: int
-    time: float
-    rate: int
-    creep: float = 0.0
-
-    @property
-    def end(self) -> float:
-        """Seconds at which its last sample ends."""
-        return self.time_of(self.last)
-
-    def time_of(self, sample: float) -> float:
-        """Seconds at which a decoded sample stands."""
-        return self.time + (sample - self.first) * (1 + self.creep) / self.rate
-
-    def sample_at(self, time: float) -> float:
-        """The decoded sample, with fraction, that stands at a time."""
-        return self.first + (time - self.time) * self.rate / (1 + self.creep)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -316,46 +283,3 @@ class _Pass:
             np.concatenate(self.levels) if self.levels else np.zeros(1, np.float32),
             tuple(self.windows),
         )
-
-
-def runs_on_clock(
-    positions: NDArray[np.int64], times: NDArray[np.float64], length: int, rate: int
-) -> tuple[Run, ...]:
-    """Where decoded sound stands on the clock.
-
-    `positions`: (M,) samples decoded before each frame; `times`: (M,) its time stamp in seconds, NaN where it
-    has none.
-    """
-    known = np.flatnonzero(~np.isnan(times))
-    if not len(known):
-        return (Run(0, length, 0.0, rate),)
-    heard = positions / rate
-    # A frame without a time stamp follows the one before it.
-    lag = np.interp(np.arange(len(times)), known, times[known] - heard[known])
-    from scipy.ndimage import median_filter  # here, because it is slow to import
-
-    smooth = median_filter(lag, 5, mode="nearest") if len(lag) >= 5 else lag
-    borders = np.flatnonzero(np.abs(np.diff(smooth)) > GAP_SECONDS) + 1
-    edges = [0, *borders.tolist(), len(lag)]
-    runs = []
-    for first, last in pairwise(edges):
-        begin = int(positions[first])
-        end = int(positions[last]) if last < len(positions) else length
-        level, creep = _line(heard[first:last], lag[first:last])
-        runs.append(Run(begin, end, begin / rate + level, rate, creep))
-    return tuple(runs)
-
-
-def _line(heard: NDArray[np.float64], lag: NDArray[np.float64]) -> tuple[float, float]:
-    """Lag at the first frame of a run and its growth a second: 0 where it is only rounding."""
-    level = round(float(np.median(lag)), 9)
-    blocks = np.searchsorted(heard, np.arange(heard[0], heard[-1] + BLOCK_SECONDS, BLOCK_SECONDS))
-    parts = [slice(a, b) for a, b in pairwise(blocks.tolist()) if b > a]
-    if len(parts) < 3:
-        return level, 0.0
-    levels = np.array([np.median(lag[part]) for part in parts])
-    if np.ptp(levels) <= CREEP_SECONDS:
-        return level, 0.0
-    centres = np.array([heard[part].mean() for part in parts])
-    slope, height = np.polyfit(centres - heard[0], levels, 1)
-    return float(height), float(slope)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from avsync.errors import MediaError
 from avsync.packets import packet_times
 from avsync.retime import Retiming
-from avsync.soundmap import Run, Track, Window, map_sound
+from avsync.runs import Run
+from avsync.soundmap import Track, Window, map_sound
 from avsync.timebase import Times, seconds_to_ms
 
 TOLERANCE_SECONDS = 1.0e-3

@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from avsync.resound import FADE_SECONDS, Remake, Renderer, codings, in_quiet_places, plan
+from avsync.codings import codings
+from avsync.resound import FADE_SECONDS, Remake, Renderer, in_quiet_places, plan
 from avsync.retime import retiming
-from avsync.soundmap import Run, Track, Window
+from avsync.runs import Run
+from avsync.soundmap import Track, Window
 
 RATE = 48_000
 

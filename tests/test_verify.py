@@ -9,7 +9,8 @@ from flashbeep import render
 
 from avsync import remux
 from avsync.retime import Piece, Retiming
-from avsync.soundmap import MAX_WINDOWS, map_sound, runs_on_clock
+from avsync.runs import runs_on_clock
+from avsync.soundmap import MAX_WINDOWS, map_sound
 from avsync.verify import NotHeldError, compare, picture_lift
 
 AS_IT_IS = Retiming((Piece(0.0, 0.0),))
