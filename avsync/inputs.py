@@ -49,15 +49,17 @@ REORDER_DEPTH = 16
 class Input:
     """The decoder of one stream. Any number of passes over it may go on side by side."""
 
-    def __init__(self, source: Source, index: int) -> None:
-        """`index`: of the stream."""
+    def __init__(self, source: Source, index: int, opened: InputContainer | None = None) -> None:
+        """`index`: of the stream; `opened`: a container of `source` from which nothing was read, to be taken
+        over.
+        """
         self.source, self.index = source, index
         self._idle: InputContainer | None = None
         self._lent: list[InputContainer] = []
         self._unordered: bool | None = None
         watch(self)
         with heard() as told:
-            self._fresh: InputContainer | None = self._open()
+            self._fresh: InputContainer | None = self._open(opened)
         self.told = told
         self.format = self._fresh.format.name
         stream = self._fresh.streams[index]
@@ -172,8 +174,8 @@ class Input:
         """How long before a time the file must have been entered."""
         return SETTLED_SECONDS if self.kind == "audio" else self._preroll
 
-    def _open(self) -> InputContainer:
-        container = open_readable(self.source)
+    def _open(self, opened: InputContainer | None = None) -> InputContainer:
+        container = opened or open_readable(self.source)
         use_threads(container.streams[self.index])
         return container
 

@@ -24,7 +24,7 @@ from avsync.passes import PassReport
 from avsync.pictures import Converter, Image, PictureFormat
 from avsync.sound import SoundTrack
 from avsync.spool import PictureSpool, SoundSpool, Stretch
-from avsync.streams import MediaInfo, describe, open_media
+from avsync.streams import MediaInfo, describe, open_media, open_readable
 from avsync.timebase import Times
 
 
@@ -85,11 +85,32 @@ class Reader:
             )
         self.sample_rate = sample_rate
         self.form = form or PictureFormat()
-        self.info = declared(source)
-        self.audio_info = self.info if audio is None else declared(audio)
-        self.video = choose(self.info, "video", video_stream)
-        self.audio = choose(self.audio_info, "audio", audio_stream)
-        if audio is not None and self.audio is None:
+        self._pictures: Input | None = None
+        self._sound: Input | None = None
+        container = open_readable(source)
+        try:
+            self.info = describe(container, source)
+            self.audio_info = self.info if audio is None else declared(audio)
+            self.video = choose(self.info, "video", video_stream)
+            self.audio = choose(self.audio_info, "audio", audio_stream)
+            self._check_streams(apart=audio is not None)
+            if self.video is not None:
+                self._pictures = Input(source, self.video, container)
+            if self.audio is not None:
+                alone = self.video is None and audio is None
+                self._sound = Input(audio or source, self.audio, container if alone else None)
+        except BaseException:
+            container.close()
+            raise
+        if self.video is None and audio is not None:
+            container.close()
+        self.info = replace(self.info, video=self.video, audio=None if audio is not None else self.audio)
+        self._converter: Converter | None = None
+        self._start: float | None = None
+        self._first_sample: float | None = None
+
+    def _check_streams(self, *, apart: bool) -> None:
+        if apart and self.audio is None:
             raise MediaError(
                 f"{self.audio_info.source} has no sound that can be decoded (found: "
                 f"{self.audio_info.describe()}). Give another sound file."
@@ -99,12 +120,6 @@ class Reader:
                 f"{self.source} has neither video nor sound that can be decoded (found: "
                 f"{self.info.describe()}). Give a video file."
             )
-        self.info = replace(self.info, video=self.video, audio=None if audio is not None else self.audio)
-        self._pictures = None if self.video is None else Input(source, self.video)
-        self._sound = None if self.audio is None else Input(source if audio is None else audio, self.audio)
-        self._converter: Converter | None = None
-        self._start: float | None = None
-        self._first_sample: float | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -168,9 +183,9 @@ class Reader:
         """
         if not (seconds > 0 and hop > 0 and math.isfinite(seconds) and math.isfinite(hop)):
             raise ConfigError(f"windows of {seconds} s every {hop} s. Give more than 0 for both.")
-        begin = Fraction(self.start if start is None else start)
         if end is not None:
-            check_interval(float(begin), end)
+            check_interval(self.start if start is None else start, end)
+        begin = None if start is None else Fraction(start)
         stop = None if end is None else Fraction(end)
         return self._windows(start, begin, Fraction(seconds), Fraction(hop), stop)
 
@@ -234,13 +249,24 @@ class Reader:
         ), times
 
     def _windows(
-        self, start: float | None, begin: Fraction, seconds: Fraction, hop: Fraction, stop: Fraction | None
+        self,
+        start: float | None,
+        begin: Fraction | None,
+        seconds: Fraction,
+        hop: Fraction,
+        stop: Fraction | None,
     ) -> Iterator[Clip]:
         report = PassReport()
         pictures = PictureSpool(self.pictures(start, report))
         sounds = SoundSpool(self.sounds(start, report), self.sample_rate)
         with closing(pictures), closing(sounds):
-            t0, coming = begin, math.inf
+            coming = math.inf
+            if begin is None:
+                self._start = min(pictures.after(-math.inf), sounds.after(-math.inf))
+                if self._start == math.inf:
+                    raise nothing_decodes(self.info)
+                begin = Fraction(self._start)
+            t0 = begin
             while stop is None or t0 < stop:
                 t1 = t0 + seconds if stop is None else min(t0 + seconds, stop)
                 interval = float(t0), float(t1)

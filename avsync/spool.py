@@ -101,6 +101,8 @@ class SoundSpool:
 
     def _number(self, time: float) -> int:
         """The first sample at or after a time."""
+        if time == -math.inf:
+            return 0
         return math.ceil((time - self._origin) * self._rate - ROUNDING)
 
     def _fill(self, end: float) -> None:
