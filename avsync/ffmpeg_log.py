@@ -1,25 +1,43 @@
 """What FFmpeg says of damage: its demuxers and decoders tell most of it in their log and nowhere else."""
 
-import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import av.logging
 
+_lock = threading.Lock()
+_before: list[tuple[int | None, bool]] = []
+"""PyAV's settings before each block that is open now."""
+
+
+@contextmanager
+def _listening() -> Iterator[None]:
+    """PyAV listens only where a level is set, for the whole process: so it is set for as long as it must be.
+
+    Left on, it would have the decoders of others wait for Python's lock when they log.
+    """
+    with _lock:
+        _before.append((av.logging.get_level(), av.logging.get_skip_repeated()))
+        if av.logging.get_level() is None:
+            av.logging.set_level(av.logging.WARNING)
+        av.logging.set_skip_repeated(False)  # the second damaged file of a process would be silent
+    try:
+        yield
+    finally:
+        with _lock:
+            level, skip = _before[0]
+            _before.pop()
+            if not _before:
+                av.logging.set_level(level)
+                av.logging.set_skip_repeated(skip)
+
 
 @contextmanager
 def heard() -> Iterator[list[str]]:
-    """Errors that FFmpeg logs on this thread meanwhile, as `matroska,webm: File ended prematurely`.
-
-    PyAV listens only where a level is set; one that the user set is left alone.
-    """
-    if av.logging.get_level() is None:
-        # Lines outside of this block go to the logger `libav`, which says nothing unless it is asked to.
-        logging.getLogger("libav").addHandler(logging.NullHandler())
-        av.logging.set_level(av.logging.WARNING)
-    av.logging.set_skip_repeated(False)  # the second damaged file of a process would be silent
+    """Errors that FFmpeg logs on this thread meanwhile, as `matroska,webm: File ended prematurely`."""
     told: list[str] = []
-    with av.logging.Capture(local=True) as lines:
+    with _listening(), av.logging.Capture(local=True) as lines:
         try:
             yield told
         finally:

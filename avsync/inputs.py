@@ -1,6 +1,7 @@
 """One stream of a file, decoded from any time on: exactly from there, whatever the container can do."""
 
 import heapq
+import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
@@ -56,6 +57,7 @@ class Input:
         self.source, self.index = source, index
         self._idle: InputContainer | None = None
         self._lent: list[InputContainer] = []
+        self._lock = threading.Lock()
         self._unordered: bool | None = None
         watch(self)
         with heard() as told:
@@ -77,6 +79,7 @@ class Input:
 
     def abandon(self) -> list[object]:
         """Forget the open files (`forks`)."""
+        self._lock = threading.Lock()  # the parent may have held it when it was forked
         files = [self._fresh, self._idle, *self._lent]
         self._fresh = self._idle = None
         self._lent.clear()
@@ -102,7 +105,8 @@ class Input:
             entered = container, decode(container, [container.streams[self.index]], damage)
             damage.hear(self.told, self.first)
         container, found = entered
-        self._lent.append(container)
+        with self._lock:
+            self._lent.append(container)
         try:
             yield from found
         finally:
@@ -180,22 +184,25 @@ class Input:
         return container
 
     def _take_fresh(self) -> InputContainer:
-        container, self._fresh = self._fresh, None
+        with self._lock:
+            container, self._fresh = self._fresh, None
         return container or self._open()
 
     def _take_idle(self) -> InputContainer:
-        container, self._idle = self._idle, None
+        with self._lock:
+            container, self._idle = self._idle, None
         return container or self._take_fresh()
 
     def _give_back(self, container: InputContainer) -> None:
         """Keep one that was read for later passes that seek."""
         if inherited(container):
             return
-        self._lent.remove(container)
-        if self._idle is None:
-            self._idle = container
-        else:
-            container.close()
+        with self._lock:
+            self._lent.remove(container)
+            spare = container if self._idle is not None else None
+            self._idle = self._idle or container
+        if spare is not None:
+            spare.close()
 
 
 def in_order(frames: Iterable[Decoded]) -> Iterator[Decoded]:

@@ -37,6 +37,11 @@ class ClipLoader(DataLoader[ClipBatch]):
             if batch is not None:  # every clip of it was skipped
                 yield batch
 
+    def set_epoch(self, epoch: int) -> None:
+        """Begin an epoch, as the sampler's method of this name does for a plain `DataLoader`."""
+        self._order.set_epoch(epoch)
+        self._state = self._order.state_dict()
+
     def state_dict(self) -> dict[str, Any]:
         """Where the training stands."""
         return dict(self._state)

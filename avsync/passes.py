@@ -37,6 +37,7 @@ class PassReport:
         if to_the_end:
             absent = self.picture_damage.absent()
             losses += ([absent] if absent else []) + self._missing(info)
+            heard += self._missing(audio_info) if apart else []
         losses += [
             f"stream {one.index} ({one.kind}) has no decoder and is left out"
             for one in info.streams

@@ -1,5 +1,6 @@
 """One decoded picture as an array: turned and stretched as a player shows it, in colour or grey."""
 
+import copy
 import sys
 from collections import deque
 from dataclasses import dataclass
@@ -131,6 +132,10 @@ class Converter:
         self._reformatter: VideoReformatter | None = None
         self._memory = Recycler()
         watch(self)
+
+    def twin(self) -> "Converter":
+        """Another that converts to the same size, for a pass or thread of its own."""
+        return copy.copy(self)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_reformatter": None, "_memory": Recycler()}

@@ -5,7 +5,7 @@ long before the other, each can stand where the next window needs it, and the so
 """
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
@@ -104,6 +104,8 @@ class Reader:
             raise
         if self.video is None and audio is not None:
             container.close()
+        if audio is not None:
+            self.audio_info = replace(self.audio_info, video=None, audio=self.audio)
         self.info = replace(self.info, video=self.video, audio=None if audio is not None else self.audio)
         self._converter: Converter | None = None
         self._start: float | None = None
@@ -169,8 +171,10 @@ class Reader:
         """The pictures with `start <= t < end` and the sound of that interval (seconds), found by seeking."""
         check_interval(start, end)
         begin, stop = Fraction(start), Fraction(end)
-        window = next(self._windows(start, begin, stop - begin, stop - begin, stop), None)
-        return window or self._clip((start, end), [], Stretch(start, np.zeros(0, np.float32)))
+        windows = list(self._windows(start, begin, stop - begin, stop - begin, stop))
+        return (
+            windows[0] if windows else self._clip((start, end), [], Stretch(start, np.zeros(0, np.float32)))
+        )
 
     def windows(
         self, *, seconds: float = 2.0, hop: float = 1.0, start: float | None = None, end: float | None = None
@@ -193,9 +197,18 @@ class Reader:
         self, start: float | None = None, report: PassReport | None = None
     ) -> Generator[tuple[float, Image]]:
         """Each picture with its time, from `start` seconds on."""
+        convert = self._convert()
+        for time, frame in self._decoded(start, report or PassReport()):
+            yield time, convert(frame)
+
+    def _decoded(self, start: float | None, report: PassReport) -> Generator[tuple[float, av.VideoFrame]]:
+        """As `pictures`, not converted yet."""
         if self._pictures is None:
             return
-        report = report or PassReport()
+        if start is not None and self._converter is None:
+            # The first picture decides the size of all, wherever reading begins.
+            with closing(self._decoded(None, PassReport())) as pictures:
+                next(pictures, None)
         clock = PictureClock(self._pictures.time_base, 1 / self._rate if self._rate else USUAL_GAP)
         report.clock = clock
         with closing(self._pictures.frames(start, report.picture_damage)) as frames:
@@ -205,7 +218,19 @@ class Reader:
                     self._converter = Converter(frame, self._pictures.pixel_aspect, self.form)
                 time = clock.place(frame.pts, frame.duration)
                 if start is None or time >= start:
-                    yield time, self._converter(frame)
+                    yield time, frame
+
+    def _convert(self) -> Callable[[av.VideoFrame], Image]:
+        """A conversion for one pass, which no other shares."""
+        own: list[Converter] = []
+
+        def convert(frame: av.VideoFrame) -> Image:
+            if not own:
+                assert self._converter is not None
+                own.append(self._converter.twin())
+            return own[0](frame)
+
+        return convert
 
     def sounds(self, start: float | None = None, report: PassReport | None = None) -> Generator[Stretch]:
         """The sound in stretches that follow each other without a gap, from some time before `start` on."""
@@ -257,30 +282,34 @@ class Reader:
         stop: Fraction | None,
     ) -> Iterator[Clip]:
         report = PassReport()
-        pictures = PictureSpool(self.pictures(start, report))
+        pictures = PictureSpool(self._decoded(start, report), self._convert())
         sounds = SoundSpool(self.sounds(start, report), self.sample_rate)
-        with closing(pictures), closing(sounds):
-            coming = math.inf
-            if begin is None:
-                self._start = min(pictures.after(-math.inf), sounds.after(-math.inf))
-                if self._start == math.inf:
-                    raise nothing_decodes(self.info)
-                begin = Fraction(self._start)
-            t0 = begin
-            while stop is None or t0 < stop:
-                t1 = t0 + seconds if stop is None else min(t0 + seconds, stop)
-                interval = float(t0), float(t1)
-                seen, heard = pictures.between(*interval), sounds.between(*interval)
-                if seen or len(heard.samples):
-                    yield self._clip(interval, seen, heard)
-                coming = min(pictures.after(interval[1]), sounds.after(interval[1]))
-                if coming == math.inf or t1 == stop:
-                    break
-                # What comes next may lie hours away where time stamps jump.
-                steps = (Fraction(coming) - seconds - t0) // hop + 1
-                t0 += max(steps, 1) * hop
-                pictures.drop(float(t0))
-                sounds.drop(float(t0))
+        try:
+            with closing(pictures), closing(sounds):
+                coming = math.inf
+                if begin is None:
+                    self._start = min(pictures.after(-math.inf), sounds.after(-math.inf))
+                    if self._start == math.inf:
+                        raise nothing_decodes(self.info)
+                    begin = Fraction(self._start)
+                t0 = begin
+                while stop is None or t0 < stop:
+                    t1 = t0 + seconds if stop is None else min(t0 + seconds, stop)
+                    interval = float(t0), float(t1)
+                    seen, heard = pictures.between(*interval), sounds.between(*interval)
+                    if seen or len(heard.samples):
+                        yield self._clip(interval, seen, heard)
+                    coming = min(pictures.after(interval[1]), sounds.after(interval[1]))
+                    if coming == math.inf or t1 == stop:
+                        break
+                    # What comes next may lie hours away where time stamps jump.
+                    steps = (Fraction(coming) - seconds - t0) // hop + 1
+                    t0 += max(steps, 1) * hop
+                    pictures.drop(float(t0))
+                    sounds.drop(float(t0))
+        except GeneratorExit:  # the caller has seen enough
+            report.warn(self.info, self.audio_info, to_the_end=False)
+            raise
         ended = stop is None or coming == math.inf
         report.warn(self.info, self.audio_info, to_the_end=ended and start is None)
 

@@ -2,9 +2,10 @@
 
 import math
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
+import av
 import numpy as np
 
 from avsync.pictures import Image
@@ -26,9 +27,14 @@ class Stretch:
 class PictureSpool:
     """Pictures of a pass, taken as far as they are asked for."""
 
-    def __init__(self, pictures: Generator[tuple[float, Image]]) -> None:
-        """`pictures`: with rising times."""
-        self._pictures = pictures
+    def __init__(
+        self,
+        pictures: Generator[tuple[float, av.VideoFrame]],
+        convert: Callable[[av.VideoFrame], Image],
+    ) -> None:
+        """`pictures`: with rising times; `convert`: makes arrays of those that are asked for."""
+        self._pictures, self._convert = pictures, convert
+        self._floor = -math.inf
         self._held: deque[tuple[float, Image]] = deque()
 
     def close(self) -> None:
@@ -47,6 +53,7 @@ class PictureSpool:
 
     def drop(self, time: float) -> None:
         """Pictures before `time` are not asked for any more."""
+        self._floor = time
         while self._held and self._held[0][0] < time:
             self._held.popleft()
 
@@ -56,7 +63,9 @@ class PictureSpool:
             picture = next(self._pictures, None)
             if picture is None:
                 return
-            self._held.append(picture)
+            time, frame = picture
+            if time >= self._floor:
+                self._held.append((time, self._convert(frame)))
 
 
 class SoundSpool:
@@ -70,6 +79,7 @@ class SoundSpool:
         # Seconds of sample 0 of the pass; the numbers of the first sample that is held and of that to come.
         self._origin = 0.0
         self._first = self._next = 0
+        self._floor = -math.inf
 
     def close(self) -> None:
         """End the pass."""
@@ -96,7 +106,12 @@ class SoundSpool:
 
     def drop(self, time: float) -> None:
         """Sound before `time` is not asked for any more."""
-        while self._held and self._first + len(self._held[0]) <= self._number(time):
+        self._floor = time
+        self._forget()
+
+    def _forget(self) -> None:
+        floor = self._number(self._floor)
+        while self._held and self._first + len(self._held[0]) <= floor:
             self._first += len(self._held.popleft())
 
     def _number(self, time: float) -> int:
@@ -115,3 +130,4 @@ class SoundSpool:
                 self._origin = stretch.time
             self._held.append(stretch.samples)
             self._next += len(stretch.samples)
+            self._forget()

@@ -151,6 +151,10 @@ def open_readable(source: Source) -> InputContainer:
             raise MediaError(f"{name} is a folder. Give a media file.")
         if not source.exists():
             raise MediaError(f"{name} does not exist. Check the name.")
+        if not (source.is_file() or source.is_block_device()):
+            raise MediaError(
+                f"{name} is a pipe or device, which cannot be read twice. Give a file, or its bytes."
+            )
     if source.stat().st_size == 0 if isinstance(source, Path) and source.is_file() else source == b"":
         raise MediaError(f"{name} is empty (0 bytes). Get a complete copy.")
     try:

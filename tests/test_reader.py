@@ -1,10 +1,13 @@
 """Windows and intervals are slices of the whole: the same pictures, times and samples."""
 
 import gc
+import os
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import av
+import av.logging
 import numpy as np
 import pytest
 from flashbeep import find_beeps, read_number, render, variable_times
@@ -12,6 +15,7 @@ from long_file import repeat
 
 from avsync import inputs, media
 from avsync.errors import ConfigError, MediaError
+from avsync.pictures import Converter
 
 NTSC = Fraction(30_000, 1001)
 FILES = [
@@ -251,6 +255,97 @@ def test_settings_out_of_range(flash_and_beep):
 
 
 # --- damage and ends ---
+
+
+def scratched(path):
+    """A film with noise over some of its pictures."""
+    path = render(path, seconds=4.0, video="mpeg2video", audio="mp2").path
+    data = bytearray(path.read_bytes())
+    random = np.random.default_rng(0)
+    for place in random.integers(len(data) // 3, 2 * len(data) // 3, 40):
+        data[place : place + 8] = random.bytes(8)
+    path.write_bytes(bytes(data))
+    return path
+
+
+def test_every_way_to_read_warns_of_damage(tmp_path):
+    path = scratched(tmp_path / "x.mkv")
+    with media.open(path) as reader:
+        for read in (
+            lambda: media.load(path),
+            lambda: list(reader.windows(seconds=1.0)),
+            lambda: reader.read(1.0, 3.5),
+            lambda: reader.read(-1.0, 3.5),
+        ):
+            with pytest.warns(UserWarning, match=r"x\.mkv is damaged or truncated: .* \d\.\d+"):
+                read()
+        windows = reader.windows(seconds=3.0)
+        next(windows)
+        with pytest.warns(UserWarning, match="is damaged or truncated"):
+            windows.close()
+
+
+def test_ffmpegs_log_is_left_as_it_was(tmp_path):
+    path = scratched(tmp_path / "x.mkv")
+    for level in (None, av.logging.ERROR):
+        av.logging.set_level(level)
+        av.logging.set_skip_repeated(True)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                media.load(path)
+                media.probe(path)
+            assert (av.logging.get_level(), av.logging.get_skip_repeated()) == (level, True)
+        finally:
+            av.logging.set_level(None)
+
+
+@pytest.mark.timeout(60)
+def test_one_reader_in_several_threads(flash_and_beep):
+    path = flash_and_beep("mp4", seconds=8.0).path
+    whole = media.load(path)
+    with media.open(path) as reader, ThreadPoolExecutor(4) as pool:
+        for part in pool.map(lambda k: reader.read(0.37 * k, 0.37 * k + 0.9), range(20)):
+            check_part(part, whole, 2e-4)
+
+
+def test_pictures_between_windows_are_not_kept(flash_and_beep, monkeypatch):
+    path = flash_and_beep("mp4", seconds=8.0).path
+    made = []
+    convert = Converter.__call__
+    monkeypatch.setattr(Converter, "__call__", lambda self, frame: made.append(1) or convert(self, frame))
+    with media.open(path) as reader:
+        windows = list(reader.windows(seconds=0.2, hop=3.0))
+    assert [len(w.frames) for w in windows] == [5, 5, 5]
+    assert len(made) <= 15 + 3  # one ahead of each window
+
+
+def test_the_first_picture_decides_the_size_wherever_reading_begins(tmp_path):
+    large = render(tmp_path / "a.ts", audio=None, size=(256, 128)).path
+    small = render(tmp_path / "b.ts", audio=None, clock=3).path
+    path = tmp_path / "both.ts"
+    path.write_bytes(large.read_bytes() + small.read_bytes())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the counters of the two parts do not fit
+        late_first, early = media.open(path), media.open(path)
+        start = early.start
+        sizes = [
+            part.frames[0].shape
+            for part in (
+                late_first.read(start + 3.2, start + 3.6),
+                late_first.read(start, start + 0.5),
+                early.read(start, start + 0.5),
+            )
+        ]
+    assert sizes == [(128, 256, 3)] * 3
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.timeout(30)
+def test_a_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(MediaError, match=r"pipe\.mp4 is a pipe or device"):
+        media.load(tmp_path / "pipe.mp4")
 
 
 def test_what_is_lost_is_said_with_its_place(tmp_path):
