@@ -5,6 +5,7 @@ of boxes and the few bodies that are needed are read, never the media. Nothing h
 what cannot be understood is left out.
 """
 
+import io
 import os
 import struct
 from collections.abc import Iterator
@@ -68,10 +69,13 @@ class Track:
     hidden_after: int = 0
 
 
-def read_tracks(path: str | os.PathLike[str]) -> tuple[Track, ...]:
-    """The tracks of an MP4 or MOV file in the order of the file; empty where it has none that can be read."""
+def read_tracks(source: str | os.PathLike[str] | bytes) -> tuple[Track, ...]:
+    """The tracks of an MP4 or MOV file (its name, or its content) in the order of the file.
+
+    Empty where it has none that can be read.
+    """
     try:
-        with Path(path).open("rb") as file:
+        with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file:
             return _read(file)
     except OSError:
         return ()

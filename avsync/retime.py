@@ -143,5 +143,7 @@ def retiming(
     (seconds, ms) on it is the step's, and drifts on from there.
     """
     drift = drift_ppm * 1e-6
-    starts = [(first_picture, offset_ms), *steps]
+    # A step at the first picture or before it leaves nothing for the offset to hold for.
+    starts = [] if steps and steps[0][0] <= first_picture else [(first_picture, offset_ms)]
+    starts += steps
     return Retiming(tuple(Piece(float(t), ms_to_seconds(ms), drift) for t, ms in starts))

@@ -116,14 +116,14 @@ class MediaInfo:
         return ", ".join(words) or "no streams"
 
 
-def probe(path: str | os.PathLike[str]) -> MediaInfo:
+def probe(path: str | os.PathLike[str] | bytes) -> MediaInfo:
     """What a file declares and what its packets show: times, rates, gaps, edit lists, priming, warnings.
 
     Reads the whole file once, but decodes only its first few pictures and sounds: about 2 s for an hour, in
     little memory. Raises `MediaError` when the file is missing, empty or no media; everything else that is
     wrong with it stands in `MediaInfo.warnings`.
     """
-    path = Path(path)
+    path = path if isinstance(path, bytes) else Path(path)
     with open_media(path) as container:
         declared = describe(container, path)
         tracks = {t.number: t for t in read_tracks(path)} if "mov" in declared.container else {}

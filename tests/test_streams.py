@@ -483,3 +483,10 @@ def test_real_clips(real_media, name):
     assert (facts.first, facts.last) == (clip.frame_times[0], clip.frame_times[-1])
     assert facts.variable == clip.variable_frame_rate
     assert info.streams[info.audio].sound.start == pytest.approx(clip.audio_start, abs=1.5e-3)
+
+
+def test_a_file_in_memory(flash_and_beep):
+    path = flash_and_beep("mp4").path
+    named, held = media.probe(path), media.probe(path.read_bytes())
+    assert held.source == "a file in memory"
+    assert held.streams == named.streams
