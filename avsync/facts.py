@@ -2,7 +2,7 @@
 
 Everything is computed from the packets, without decoding. Each picture is one packet, so the sorted time
 stamps of the packets are those of the decoded pictures, in AVI too, where the packets of pictures that refer
-to later ones carry each other's (see `frames.reordered`).
+to later ones carry each other's (see `pictureclock.reordered`).
 """
 
 import heapq

@@ -16,7 +16,7 @@ from avsync.damage import Damage
 from avsync.decode import Decoded, Source, ahead, decode, frame_time, use_threads
 from avsync.ffmpeg_log import heard
 from avsync.forks import inherited, watch
-from avsync.frames import reordered
+from avsync.pictureclock import reordered
 from avsync.streams import open_readable
 from avsync.timebase import pts_to_seconds, seconds_to_pts
 
@@ -114,7 +114,7 @@ class Input:
 
     @property
     def unordered(self) -> bool:
-        """Whether the pictures carry each other's time stamps (`frames.reordered`)."""
+        """Whether the pictures carry each other's time stamps (`pictureclock.reordered`)."""
         if self._unordered is None:
             self._unordered = self.kind == "video" and self.format in STORES_NO_ORDER and self._probe_order()
         return self._unordered
@@ -206,7 +206,7 @@ class Input:
 
 
 def in_order(frames: Iterable[Decoded]) -> Iterator[Decoded]:
-    """Frames in the order of presentation, each with the stamp that belongs there (`frames.reordered`)."""
+    """Frames in the order of presentation, each with the stamp that belongs there (`pictureclock.reordered`)."""
     waiting: deque[Decoded] = deque()
     stamps: list[int] = []
 

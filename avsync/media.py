@@ -19,12 +19,13 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from avsync.choice import nothing_decodes
 from avsync.clip import Clip, FrameStatistics, frame_statistics
 from avsync.frames import Frames
 from avsync.outputs import atomic_path
 from avsync.passes import PassReport
 from avsync.pictures import PictureFormat
-from avsync.reader import Reader, nothing_decodes
+from avsync.reader import Reader
 from avsync.streams import MediaInfo, StreamInfo, probe
 
 __all__ = [

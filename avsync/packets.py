@@ -14,7 +14,7 @@ from av.stream import Stream
 
 from avsync.damage import Damage, Packet
 from avsync.decode import decode, demux, use_threads
-from avsync.frames import PictureTrack
+from avsync.pictureclock import PictureTrack
 from avsync.streams import describe, open_media
 from avsync.timebase import FLICK, Times, pts_to_seconds, rescale
 

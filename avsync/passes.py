@@ -4,7 +4,7 @@ import warnings
 from dataclasses import dataclass, field
 
 from avsync.damage import Damage
-from avsync.frames import PictureClock
+from avsync.pictureclock import PictureClock
 from avsync.sound import SoundTrack
 from avsync.streams import MediaInfo
 

@@ -10,54 +10,24 @@ from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import av
 import numpy as np
 
+from avsync.choice import check_interval, choose, declared, nothing_decodes
 from avsync.clip import Clip
 from avsync.decode import Source
 from avsync.errors import ConfigError, MediaError
-from avsync.frames import USUAL_GAP, Frames, PictureClock, PictureTrack
+from avsync.frames import Frames
 from avsync.inputs import Input
 from avsync.passes import PassReport
+from avsync.pictureclock import USUAL_GAP, PictureClock, PictureTrack
 from avsync.pictures import Converter, Image, PictureFormat
 from avsync.sound import SoundTrack
 from avsync.spool import PictureSpool, SoundSpool, Stretch
-from avsync.streams import MediaInfo, describe, open_media, open_readable
+from avsync.streams import describe, open_readable
 from avsync.timebase import Times
-
-
-def choose(info: MediaInfo, kind: Literal["video", "audio"], index: int | None) -> int | None:
-    """The stream to read: `index`, which must be of that kind, or FFmpeg's choice."""
-    if index is None:
-        return info.video if kind == "video" else info.audio
-    fitting = [s.index for s in info.streams if s.kind == kind and s.codec != "unknown"]
-    if index not in fitting:
-        numbered = ", ".join(f"{s.index} {s.kind} {s.codec}" for s in info.streams) or "none"
-        choice = f"Choose one of {fitting}" if fitting else f"It has no {kind} at all"
-        raise MediaError(f"{info.source}: stream {index} is no {kind} (streams: {numbered}). {choice}.")
-    return index
-
-
-def declared(source: Source) -> MediaInfo:
-    """What a file declares."""
-    with open_media(source) as container:
-        return describe(container, source)
-
-
-def check_interval(start: float, end: float) -> None:
-    """Raise `ConfigError` unless `start` lies before `end`."""
-    if not (math.isfinite(start) and math.isfinite(end) and start < end):
-        raise ConfigError(f"the interval from {start} to {end} s is empty. Give a start before its end.")
-
-
-def nothing_decodes(info: MediaInfo) -> MediaError:
-    """The error of a file in which streams are declared and nothing of them is there."""
-    return MediaError(
-        f"{info.source}: nothing can be decoded (declared: {info.describe()}); the file is damaged or "
-        "truncated. Get a complete copy."
-    )
 
 
 class Reader:

@@ -76,7 +76,7 @@ def correction_json(file: str, correction: Correction | None, reason: str | None
         "after_ms": rounded(correction.after_ms, 1),
         "method": correction.method,
         "reencoded": correction.reencoded,
-        "measured_by": correction.measured_by,
+        "measured_by": None if correction.dry_run else correction.measured_by,
         "moved_ms": rounded(correction.moved_ms, 2),
         "residual_ms": rounded(correction.residual_ms, 2),
     }

@@ -13,7 +13,7 @@ from flashbeep import Truth, even_times, find_beeps, read_number, render, variab
 
 from avsync import media
 from avsync.errors import ConfigError, MediaError
-from avsync.frames import PictureTrack
+from avsync.pictureclock import PictureTrack
 
 NTSC = Fraction(30_000, 1001)
 
