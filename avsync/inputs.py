@@ -206,7 +206,7 @@ class Input:
 
 
 def in_order(frames: Iterable[Decoded]) -> Iterator[Decoded]:
-    """Frames in the order of presentation, each with the stamp that belongs there (`pictureclock.reordered`)."""
+    """Frames in the order of presentation, each with the stamp of its place (`pictureclock.reordered`)."""
     waiting: deque[Decoded] = deque()
     stamps: list[int] = []
 

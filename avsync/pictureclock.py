@@ -1,4 +1,4 @@
-"""When the pictures of a stream are shown: rising times from their time stamps, and what had to be changed."""
+"""When the pictures of a stream are shown: rising times from their stamps, and what had to be changed."""
 
 import math
 import warnings
