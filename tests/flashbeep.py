@@ -152,7 +152,11 @@ def render(
     if sound is None:
 
         def sound(at: np.ndarray) -> np.ndarray:
-            return sum((sweep(at - beep) for beep in beeps), np.zeros(len(at)))
+            heard = np.zeros(len(at))
+            for beep in beeps:
+                near = slice(*np.searchsorted(at, [beep - BEEP_SECONDS / 2, beep + BEEP_SECONDS / 2]))
+                heard[near] += sweep(at[near] - beep)
+            return heard
 
     sink = OneWay(path) if one_way else str(path)
     # A muxer cannot tell by an object, as it can by a name, what it shall write.

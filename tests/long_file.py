@@ -6,9 +6,11 @@ import av
 from flashbeep import render
 
 
-def repeat(path: Path, minutes: int, **how: object) -> Path:
-    """So many minutes of 128 x 64 pictures at 25 fps with AAC sound; `how` as for `render`."""
-    minute = render(path.with_name("minute.mkv"), seconds=60.0, audio="aac", b_frames=0, **how).path
+def repeat(path: Path, minutes: int) -> Path:
+    """So many minutes of 128 x 64 pictures at 25 fps with AAC sound."""
+    minute = path.with_name("minute.mkv")
+    if not minute.exists():
+        render(minute, seconds=60.0, audio="aac", b_frames=0)
     with av.open(str(minute)) as source, av.open(str(path), "w") as out:
         streams = [out.add_stream_from_template(stream) for stream in source.streams]
         first: dict[int, int] = {}
