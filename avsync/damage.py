@@ -1,5 +1,6 @@
 """What decoding lost of a damaged file: how many packets or pictures, and where."""
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -60,6 +61,8 @@ class Damage:
     """Places at which reading failed, and went on behind them."""
     told: dict[str, Loss] = field(default_factory=dict)
     """What FFmpeg's log said, and when it was said."""
+    since: float = -math.inf
+    """Seconds: what is lost before is not asked for, as pictures that refer to others before an entrance."""
     _expected: int = 0
     _given: int = 0
     _due: dict[int, float | None] = field(default_factory=dict)
@@ -83,11 +86,12 @@ class Damage:
             self._due.pop(frame.pts, None)
         if frame.is_corrupt:
             time = None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
-            self.pictures.add(None if time is None else float(time))
+            if self._counts(None if time is None else float(time)):
+                self.pictures.add(None if time is None else float(time))
 
     def hear(self, lines: list[str], time: float | None) -> None:
         """Note what FFmpeg said when it had come to `time`."""
-        for line in lines:
+        for line in lines if self._counts(time) else ():
             # Addresses and numbers differ from line to line of one kind.
             kind = NUMBERS.sub("..", line)
             if kind in self.told or len(self.told) < MAX_TOLD:
@@ -105,14 +109,22 @@ class Damage:
 
     def lost(self, packet: Packet) -> None:
         """Count a packet that cannot be decoded."""
-        self.undecoded.setdefault(packet.stream.type, Loss()).add(packet_time(packet))
+        time = packet_time(packet)
+        if self._counts(time):
+            self.undecoded.setdefault(packet.stream.type, Loss()).add(time)
 
     def mark(self, packet: Packet) -> None:
         """Count a packet that is marked as damaged."""
-        self.marked.setdefault(packet.stream.type, Loss()).add(packet_time(packet))
+        time = packet_time(packet)
+        if self._counts(time):
+            self.marked.setdefault(packet.stream.type, Loss()).add(time)
 
-    def forget(self) -> None:
-        """Begin anew."""
+    def _counts(self, time: float | None) -> bool:
+        return time is None or time >= self.since
+
+    def forget(self, since: float) -> None:
+        """Begin anew, at a time in seconds."""
+        self.since = since
         self.undecoded.clear()
         self.marked.clear()
         self.told.clear()

@@ -145,7 +145,7 @@ class Input:
                 continue
             found = decode(container, [stream], damage)
             first = next((frame for frame in found if self._can_enter(frame)), None)
-            damage.forget()  # what lacks the pictures before the entrance is not damaged
+            damage.forget(start)  # what lacks the pictures before the entrance is not damaged
             time = None if first is None else frame_time(first)
             if first is not None and time is not None and time <= start - self._settled:
                 return container, chain([first], found)

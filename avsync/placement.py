@@ -7,6 +7,7 @@ creeps where the recorder's sample clock is not the container's. Rounding is ave
 silence or a cut, creep is followed.
 """
 
+import math
 import warnings
 from collections import deque
 from dataclasses import dataclass, field
@@ -53,6 +54,8 @@ class ClockPlacer:
     """Names the file in warnings."""
     start: float | None = None
     """Seconds of the first sample; None until it is known."""
+    since: float = -math.inf
+    """Seconds: what is before is not asked for, and nothing is told of it."""
     overlap: int = 0
     """Samples left out because others were heard at their time."""
     silence: int = 0
@@ -186,7 +189,7 @@ class ClockPlacer:
                 f"{self.source}: the time stamps of the sound jump by {seconds:.0f} s at {time:.3f} s; "
                 "the file is damaged. Copy it into a new container with repaired time stamps first."
             )
-        if seconds > LONG_SILENCE_SECONDS:
+        if seconds > LONG_SILENCE_SECONDS and time >= self.since:
             warnings.warn(
                 f"{self.source}: {seconds:.1f} s without sound before {time:.3f} s; they are silence",
                 stacklevel=4,
@@ -211,7 +214,8 @@ class ClockPlacer:
         self._first = end
         dropped = min(self._skip, len(given))
         self._skip -= dropped
-        self.overlap += dropped
+        if self.start is not None and self.start + self.length / self.sample_rate >= self.since:
+            self.overlap += dropped
         self._put(given[dropped:])
 
     def _stretched(self, samples: Waveform, count: int, lag: float) -> Waveform:

@@ -209,6 +209,7 @@ class Reader:
         report = report or PassReport()
         grid = None if start is None else self._sound_start
         track = report.track = SoundTrack(self.sample_rate, self.audio_info.source, grid)
+        track.placer.since = -math.inf if start is None else start
         given = 0
         with closing(self._sound.frames(start, report.sound_damage)) as frames:
             for frame in frames:

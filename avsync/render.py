@@ -164,10 +164,7 @@ def _add_video(output: OutputContainer, clip: Clip, container: InputContainer) -
     stream.width, stream.height = width + width % 2, height + height % 2
     stream.pix_fmt = "yuv420p"
     stream.codec_context.time_base = clip.info.streams[clip.info.video].time_base
-    aspect = source.sample_aspect_ratio
-    if aspect:  # that of the stored picture: a quarter turn, already done to the frames, exchanges the sides
-        stored = (source.height, source.width) == (height, width)
-        stream.codec_context.sample_aspect_ratio = aspect if stored else 1 / aspect
+    stream.codec_context.sample_aspect_ratio = Fraction(1)  # the frames have square pixels already
     if source.colorspace in MATRICES:
         stream.codec_context.colorspace = source.colorspace
         stream.codec_context.color_primaries = source.color_primaries
