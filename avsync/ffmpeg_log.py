@@ -1,11 +1,13 @@
 """What FFmpeg says of damage: its demuxers and decoders tell most of it in their log and nowhere else."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import av.logging
 
+_SILENT = logging.NullHandler()
 _lock = threading.Lock()
 _before: list[tuple[int | None, bool]] = []
 """PyAV's settings before each block that is open now."""
@@ -17,6 +19,8 @@ def _listening() -> Iterator[None]:
 
     Left on, it would have the decoders of others wait for Python's lock when they log.
     """
+    # What other threads say meanwhile is for those who ask the logger `libav`, not for the terminal.
+    logging.getLogger("libav").addHandler(_SILENT)
     with _lock:
         _before.append((av.logging.get_level(), av.logging.get_skip_repeated()))
         if av.logging.get_level() is None:

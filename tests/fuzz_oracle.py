@@ -1,5 +1,6 @@
 """What a damaged file may give: the clip against the truth, what FFmpeg reports, and the verdict."""
 
+import logging
 import re
 import warnings
 from collections import Counter
@@ -20,6 +21,8 @@ TICK = 1.6e-3
 BLOCK = 0.05
 """Seconds of sound that are compared at a time."""
 CHECKS = {"err_detect": "crccheck+bitstream+buffer"}
+
+SILENT = logging.NullHandler()
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,7 @@ def signs(path: Path) -> tuple[list[str], list[float]]:
     """What FFmpeg reports of a file, with all its checks on, and the times of its pictures."""
     found: list[str] = []
     times: list[float] = []
+    logging.getLogger("libav").addHandler(SILENT)
     av.logging.set_level(av.logging.WARNING)
     av.logging.set_skip_repeated(False)
     with (
