@@ -50,9 +50,15 @@ REORDER_DEPTH = 16
 class Input:
     """The decoder of one stream. Any number of passes over it may go on side by side."""
 
-    def __init__(self, source: Source, index: int, opened: InputContainer | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        index: int,
+        opened: InputContainer | None = None,
+        opening: Iterable[str] = (),
+    ) -> None:
         """`index`: of the stream; `opened`: a container of `source` from which nothing was read, to be taken
-        over.
+        over, and what FFmpeg said when it was opened.
         """
         self.source, self.index = source, index
         self._idle: InputContainer | None = None
@@ -62,7 +68,7 @@ class Input:
         watch(self)
         with heard() as told:
             self._fresh: InputContainer | None = self._open(opened)
-        self.told = told
+        self.told = [*opening, *told]
         self.format = self._fresh.format.name
         stream = self._fresh.streams[index]
         self.kind = stream.type

@@ -19,6 +19,7 @@ from avsync.choice import check_interval, choose, declared, nothing_decodes
 from avsync.clip import Clip
 from avsync.decode import Source
 from avsync.errors import ConfigError, MediaError
+from avsync.ffmpeg_log import heard
 from avsync.frames import Frames
 from avsync.inputs import Input
 from avsync.passes import PassReport
@@ -57,7 +58,8 @@ class Reader:
         self.form = form or PictureFormat()
         self._pictures: Input | None = None
         self._sound: Input | None = None
-        container = open_readable(source)
+        with heard() as told:
+            container = open_readable(source)
         try:
             self.info = describe(container, source)
             self.audio_info = self.info if audio is None else declared(audio)
@@ -65,10 +67,12 @@ class Reader:
             self.audio = choose(self.audio_info, "audio", audio_stream)
             self._check_streams(apart=audio is not None)
             if self.video is not None:
-                self._pictures = Input(source, self.video, container)
+                self._pictures = Input(source, self.video, container, told)
             if self.audio is not None:
                 alone = self.video is None and audio is None
-                self._sound = Input(audio or source, self.audio, container if alone else None)
+                self._sound = Input(
+                    audio or source, self.audio, container if alone else None, told if alone else ()
+                )
         except BaseException:
             container.close()
             raise
