@@ -45,7 +45,7 @@ class Reader:
         *,
         video_stream: int | None = None,
         audio_stream: int | None = None,
-        sample_rate: int = 16_000,
+        sample_rate: int,
         form: PictureFormat | None = None,
     ) -> None:
         """As `media.open`; `form` says how pictures are delivered."""

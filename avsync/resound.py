@@ -1,7 +1,7 @@
 """Making sound anew: decoded samples laid where a retiming wants them, sample by sample, and encoded again.
 
 `plan` says which decoded samples become which output samples; `Renderer` carries that out on sound that
-arrives frame by frame; `Encoder` turns the result into packets. Memory does not grow with the length.
+arrives frame by frame; `Resounder` turns the result into packets. Memory does not grow with the length.
 """
 
 import math

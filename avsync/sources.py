@@ -14,7 +14,6 @@ import numpy as np
 from avsync.errors import MediaError
 from avsync.placement import Waveform
 from avsync.reader import Reader
-from avsync.streams import MediaInfo
 from avsync.timebase import Times
 
 LONG_S = 1e6
@@ -154,13 +153,3 @@ class Media:
     def close(self) -> None:
         """Close the file."""
         self._reader.close()
-
-
-def _declared_end(info: MediaInfo, stream: int | None) -> float | None:
-    """Seconds at which a stream ends by what its file declares; None where it says nothing."""
-    if stream is None:
-        return None
-    declared = info.streams[stream]
-    if declared.duration is not None:
-        return (declared.start_time or 0.0) + declared.duration
-    return None if info.duration is None else (info.start_time or 0.0) + info.duration
