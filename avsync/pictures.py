@@ -1,6 +1,7 @@
 """One decoded picture as an array: turned and stretched as a player shows it, in colour or grey."""
 
 import copy
+import math
 import sys
 from collections import deque
 from dataclasses import dataclass
@@ -160,7 +161,9 @@ class Converter:
         stored = self._reformatter.reformat(
             frame, width=width, height=height, format="gray" if grey else "rgb24"
         )
-        return orient(self._copied(stored, 1 if grey else 3), self._matrix)
+        channels = 1 if grey else 3
+        own = stored is not frame and stored.planes[0].line_size == width * channels
+        return orient((_rows if own else self._copied)(stored, channels), self._matrix)
 
     def _copied(self, frame: av.VideoFrame, channels: int) -> Image:
         """The first plane as an array."""
@@ -169,6 +172,13 @@ class Converter:
         buffer = self._memory.take((frame.height, frame.width * channels))
         np.copyto(buffer, rows[: frame.height, : frame.width * channels])
         return buffer.reshape(frame.height, frame.width, 3) if channels == 3 else buffer[:]
+
+
+def _rows(frame: av.VideoFrame, channels: int) -> Image:
+    """The first plane itself, without padding, as an array that keeps it."""
+    rows = np.frombuffer(cast(memoryview, frame.planes[0]), np.uint8)
+    shape = (frame.height, frame.width, 3) if channels == 3 else (frame.height, frame.width)
+    return rows[: math.prod(shape)].reshape(shape)
 
 
 def _is_grey(frame: av.VideoFrame) -> bool:

@@ -68,8 +68,8 @@ def picture(number: int, flash: bool, width: int = WIDTH, height: int = HEIGHT) 
 
 
 def block_levels(image: np.ndarray) -> np.ndarray:
-    """(9,) mean brightness inside the eight blocks and the upper half of a picture (H, W, 3) or (H, W)."""
-    grey = image.mean(axis=2) if image.ndim == 3 else image
+    """(9,) mean brightness inside the eight blocks and the upper half of a picture (H, W[, C])."""
+    grey = image[..., image.shape[2] // 2] if image.ndim == 3 else image
     height, width = grey.shape
     margin, rim = height // 8, width // 32
     lower = grey[height // 2 + margin : height - margin].mean(axis=0)

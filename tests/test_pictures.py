@@ -84,6 +84,18 @@ def test_a_frame_of_another_size_is_scaled_to_the_first():
     assert converter(ramp(80, 48)).shape == (96, 160, 3)
 
 
+@pytest.mark.parametrize("pixels", ["rgb", "gray"])
+@pytest.mark.parametrize("width", [160, 159])  # with and without padding at the end of a row
+def test_a_picture_can_be_written_on_and_harms_no_other(pixels, width):
+    frame = ramp(width)
+    converter = Converter(frame, None, PictureFormat(pixels))
+    first, second = converter(frame), converter(frame)
+    before = second.copy()
+    first[:] = 7
+    np.testing.assert_array_equal(second, before)
+    np.testing.assert_array_equal(converter(frame), before)
+
+
 def test_a_converter_can_be_sent_to_another_process():
     frame = ramp()
     converter = Converter(frame, None, PictureFormat("gray", 32))
