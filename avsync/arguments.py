@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from avsync import __version__
 from avsync.align import MODALITIES
-from avsync.offset import OffsetConfig
+from avsync.lagscores import OffsetConfig
 
 NUMBER_OPTIONS = ("--max-offset-ms", "--offset-ms", "--drift-ppm", "--fps")
 """Options whose value may be negative, or is refused with a reason when it is."""

@@ -53,7 +53,7 @@ class ModelConfig:
     spread_ms: float = 15.0
     """Half-width of the 95 % interval of what speakers differ by, ms; fitted on held-out speakers."""
     confidence: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
-    """Weights of `offset.evidence`, fitted on held-out speakers."""
+    """Weights of `lagscores.evidence`, fitted on held-out speakers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import tiny
 import torch
 from torch.nn import functional
 
-from avsync import features, offset, speech
+from avsync import features, lagscores, speech
 from avsync.model import Vectors
 
 EXACT = {"atol": 2e-6, "rtol": 1e-5}
@@ -115,8 +115,8 @@ def coded(offset_ms, start=0.0, seconds=4.0, heard_start=-1.0):
 
 
 def measured(seen, heard):
-    lags = offset.lag_grid(offset.OffsetConfig())
-    return offset.peak(offset.lag_scores(seen, heard, lags).mean(0), lags)
+    lags = lagscores.lag_grid(lagscores.OffsetConfig())
+    return lagscores.peak(lagscores.lag_scores(seen, heard, lags).mean(0), lags)
 
 
 @pytest.mark.parametrize("ms", [120.0, -340.0, 0.0, 3.7, -91.3, 655.0])

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tiny
 
-from avsync import offset
+from avsync import lagscores, offset
 from avsync.errors import MediaError
+from avsync.lagscores import OffsetConfig
 from avsync.model import ModelConfig, Vectors
-from avsync.offset import OffsetConfig, detect_offset
+from avsync.offset import detect_offset
 
 CODES = 250
 SPOKEN = np.arange(CODES) / 25
@@ -74,18 +75,18 @@ def world(monkeypatch):
 @pytest.mark.parametrize("top", [-23.0, 0.0, 3.9, 17.5, 44.0])
 def test_peak_is_exact_on_a_parabola(top):
     lags = np.arange(-10, 11) * 10.0
-    assert offset.peak(7 - 0.003 * (lags - top) ** 2, lags) == pytest.approx(top, abs=1e-9)
+    assert lagscores.peak(7 - 0.003 * (lags - top) ** 2, lags) == pytest.approx(top, abs=1e-9)
 
 
 def test_peak_at_the_border_is_the_border():
     lags = np.arange(-5, 6) * 10.0
-    assert offset.peak(lags, lags) == 50.0
-    assert offset.peak(-lags, lags) == -50.0
+    assert lagscores.peak(lags, lags) == 50.0
+    assert lagscores.peak(-lags, lags) == -50.0
 
 
 def test_peak_of_two_equal_tops_lies_between_them():
     lags = np.arange(-2, 3) * 10.0
-    assert offset.peak(np.array([0.0, 1.0, 2.0, 2.0, 1.0]), lags) == pytest.approx(5.0)
+    assert lagscores.peak(np.array([0.0, 1.0, 2.0, 2.0, 1.0]), lags) == pytest.approx(5.0)
 
 
 # The scores
@@ -98,7 +99,7 @@ def test_lag_scores_are_the_loop_over_steps_and_lags():
     heard_times = 1.5037 + np.arange(1000) / 100
     heard = Vectors(rng.normal(size=(1000, 4)).astype(np.float32), heard_times, np.ones(1000, bool))
     lags = np.arange(-8, 9) * 50.0
-    scores = offset.lag_scores(seen, heard, lags)
+    scores = lagscores.lag_scores(seen, heard, lags)
     assert scores.shape == (known.sum(), 17)
     checked = 0
     for row, step in enumerate(np.flatnonzero(known)):
@@ -126,17 +127,17 @@ def coded(offset_ms, seconds=4.0):
 
 
 def test_sound_that_is_120_ms_early_scores_highest_at_plus_120():
-    lags = offset.lag_grid(OffsetConfig())
-    scores = offset.lag_scores(*coded(120.0), lags)
+    lags = lagscores.lag_grid(OffsetConfig())
+    scores = lagscores.lag_scores(*coded(120.0), lags)
     assert scores.shape == (100, 201)
     assert set(lags[scores.argmax(1)]) == {120.0}  # every single step says so
 
 
 @pytest.mark.parametrize("ms", [-777.7, -44.4, 3.3, 118.4])
 def test_off_grid_offsets_are_found_between_the_lags(ms):
-    lags = offset.lag_grid(OffsetConfig())
-    curve = offset.lag_scores(*coded(ms), lags).mean(0)
-    assert offset.peak(curve, lags) == pytest.approx(ms, abs=0.1)
+    lags = lagscores.lag_grid(OffsetConfig())
+    curve = lagscores.lag_scores(*coded(ms), lags).mean(0)
+    assert lagscores.peak(curve, lags) == pytest.approx(ms, abs=0.1)
 
 
 def test_every_lag_is_scored_over_the_same_steps():
@@ -144,16 +145,19 @@ def test_every_lag_is_scored_over_the_same_steps():
     lips, heard = coded(80.0)
     late = heard.times >= 2.0
     cut = Vectors(heard.vectors[late], heard.times[late], heard.known[late])
-    lags = offset.lag_grid(OffsetConfig())
-    scores = offset.lag_scores(lips, cut, lags)
+    lags = lagscores.lag_grid(OffsetConfig())
+    scores = lagscores.lag_scores(lips, cut, lags)
     silent = lips.times < 2.0 - 1.0
     assert np.ptp(scores[silent], axis=1).max() == 0
-    assert abs(offset.peak(scores.sum(0), lags) - 80.0) < 20  # steps at the very edge hear half of an event
+    # steps at the very edge hear half of an event
+    assert (
+        abs(lagscores.peak(scores.sum(0), lags) - 80.0) < 20
+    )  # steps at the very edge hear half of an event
 
 
 @pytest.mark.parametrize(("reach", "count"), [(1000.0, 201), (20.0, 201), (1015.0, 203), (3330.0, 667)])
 def test_the_grid_of_lags_is_symmetric(reach, count):
-    lags = offset.lag_grid(OffsetConfig(max_offset_ms=reach))
+    lags = lagscores.lag_grid(OffsetConfig(max_offset_ms=reach))
     assert len(lags) == count
     np.testing.assert_array_equal(lags, -lags[::-1])
     np.testing.assert_allclose(np.diff(lags), 10.0)
@@ -204,11 +208,11 @@ def test_the_interval_holds_what_speakers_differ_by(world):
 
 def test_scatter_and_spread_add_as_independent_errors():
     samples = np.linspace(80.0, 140.0, 1001)  # 95 % of them from 81.5 to 138.5
-    assert offset.interval(100.0, samples, 0.0) == pytest.approx((81.5, 138.5))
-    low, high = offset.interval(100.0, samples, 24.0)
+    assert lagscores.interval(100.0, samples, 0.0) == pytest.approx((81.5, 138.5))
+    low, high = lagscores.interval(100.0, samples, 24.0)
     assert (low, high) == pytest.approx((100 - np.hypot(18.5, 24), 100 + np.hypot(38.5, 24)))
     # A peak outside the scatter of the bootstrap still stands within its own interval.
-    assert offset.interval(100.0, samples + 50, 5.0) == pytest.approx((95.0, 100 + np.hypot(88.5, 5)))
+    assert lagscores.interval(100.0, samples + 50, 5.0) == pytest.approx((95.0, 100 + np.hypot(88.5, 5)))
 
 
 def test_faces_that_were_tracked_before_are_not_looked_for(world):
@@ -346,7 +350,9 @@ def test_verdicts_follow_bt_1359(ms, expected):
     assert offset.verdict(ms) == expected
 
 
-@pytest.mark.parametrize("reach", [19.9, 0.0, -1000.0, float("nan"), offset.MAX_OFFSET_MS + 1, float("inf")])
+@pytest.mark.parametrize(
+    "reach", [19.9, 0.0, -1000.0, float("nan"), lagscores.MAX_OFFSET_MS + 1, float("inf")]
+)
 def test_a_range_without_three_lags_or_without_end_is_refused(reach):
     message = re.escape(f"max_offset_ms must be from 20 to 10000, got {reach:g}")
     with pytest.raises(ValueError, match=message):

@@ -19,8 +19,9 @@ from tqdm import tqdm
 
 from avsync import media, metrics, model, remux
 from avsync.errors import MediaError
+from avsync.lagscores import peak
 from avsync.media import Clip
-from avsync.offset import Offset, detect_offset, peak
+from avsync.offset import Offset, detect_offset
 
 FIXED_SHIFTS_MS = (-317.0, -61.0, 37.0, 211.0)
 """Shifts of the consistency test, off the 40 ms grid of the frames and the 10 ms grid of the lags."""

@@ -126,7 +126,7 @@ def _staged(path: Path, weights: Path | None) -> dict[str, float]:
     """What `detect_offset` does, stage by stage, with the seconds of each."""
     from with_weights import using
 
-    from avsync import features, lips, model, offset, speech
+    from avsync import features, lagscores, lips, model, offset, speech
 
     marks = [time.perf_counter()]
 
@@ -147,7 +147,7 @@ def _staged(path: Path, weights: Path | None) -> dict[str, float]:
         seconds["lip encoder"] = lap()
         network.embed_speech(speech.log_mel(clip))
         seconds["mel and speech encoder"] = lap()
-        offset.measure(clip, tracks, offset.OffsetConfig())
+        offset.measure(clip, tracks, lagscores.OffsetConfig())
         # `measure` embeds once more, now warm: what remains is the search and its interval.
         encoders = seconds["lip encoder"] + seconds["mel and speech encoder"]
         seconds["search and interval (at least)"] = max(lap() - encoders, 0.0)

@@ -4,7 +4,7 @@ r"""Measure bias and confidence on the validation speakers and write the weights
         --grid CACHE/grid --out avsync/weights
 
 The bias is the mean over the speakers of their median error on whole clips; the spread is what a new
-speaker's may differ by. The confidence is a logistic regression on `offset.evidence`: parts of 1 to 3
+speaker's may differ by. The confidence is a logistic regression on `lagscores.evidence`: parts of 1 to 3
 seconds with moved sound, clean and noisy, and the same parts with the sound of other clips or with noise
 alone (a third of all), where every answer is wrong. Written as avsync-<first 8 hex of its
 SHA-256>.safetensors.
@@ -22,7 +22,7 @@ from scipy.optimize import minimize
 from scipy.stats import t
 from split import VALIDATION
 
-from avsync import offset
+from avsync import lagscores
 from avsync.features import LipGrid
 from avsync.model import AVSync, ModelConfig, Vectors, read_model, save_model
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
@@ -52,13 +52,13 @@ def hear(waveform: np.ndarray, start: float, model: AVSync) -> Vectors:
 
 def measure(lips: LipGrid, heard: Vectors, true_ms: float, model: AVSync, genuine: bool) -> Trial:
     """Offset of a part against its truth."""
-    config = offset.OffsetConfig()
-    lags = offset.lag_grid(config)
-    scores = offset.lag_scores(model.embed_lips(lips), heard, lags)
+    config = lagscores.OffsetConfig()
+    lags = lagscores.lag_grid(config)
+    scores = lagscores.lag_scores(model.embed_lips(lips), heard, lags)
     curve = scores.mean(0)
-    raw = offset.peak(curve, lags)
-    peaks = offset.bootstrap(scores, lags, config)
-    facts = offset.evidence(curve, peaks, raw, lags, len(scores))
+    raw = lagscores.peak(curve, lags)
+    peaks = lagscores.bootstrap(scores, lags, config)
+    facts = lagscores.evidence(curve, peaks, raw, lags, len(scores))
     return Trial(facts, raw - true_ms, genuine)
 
 
@@ -118,7 +118,7 @@ def speaker_spread(medians: list[float]) -> float:
 
 def report(examples: list[Trial], config: ModelConfig) -> None:
     """Reliability by tenths, expected calibration error, and what the gate does."""
-    given = np.array([offset.probability(config.confidence, trial.evidence) for trial in examples])
+    given = np.array([lagscores.probability(config.confidence, trial.evidence) for trial in examples])
     right = np.array([trial.genuine and abs(trial.error_ms - config.bias_ms) <= 40 for trial in examples])
     genuine = np.array([trial.genuine for trial in examples])
     error = 0.0
@@ -128,7 +128,7 @@ def report(examples: list[Trial], config: ModelConfig) -> None:
             error += inside.mean() * abs(given[inside].mean() - right[inside].mean())
             said, true = given[inside].mean(), right[inside].mean()
             print(f"{low:.1f}  n {inside.sum():4d}  said {said:.2f}  right {true:.2f}")
-    gate = offset.OffsetConfig().min_confidence
+    gate = lagscores.OffsetConfig().min_confidence
     wrong, lost = (given[~genuine] < gate).mean(), (given[right] < gate).mean()
     print(
         f"calibration error {error:.3f} on {len(examples)} trials; gate {gate}: "

@@ -19,8 +19,8 @@ from split import part
 
 from avsync import targets
 from avsync.batches import WindowConfig
+from avsync.lagscores import OffsetConfig, lag_grid, lag_scores, peak
 from avsync.model import AVSync, ModelConfig, read_model, save_model
-from avsync.offset import OffsetConfig, lag_grid, lag_scores, peak
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.training import SyncData, SyncModule, TrainingConfig
 from avsync.utterances import Utterance

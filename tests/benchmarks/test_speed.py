@@ -6,8 +6,9 @@ from speech_scores import spoken
 
 from avsync import media, render, speech
 from avsync.align import Alignment, Word
+from avsync.lagscores import OffsetConfig, lag_grid, lag_scores
 from avsync.model import Vectors
-from avsync.offset import OffsetConfig, lag_grid, lag_scores, undetermined
+from avsync.offset import undetermined
 from avsync.words import align_posteriors
 
 pytest.importorskip("pytest_benchmark")
