@@ -149,10 +149,8 @@ def test_every_lag_is_scored_over_the_same_steps():
     scores = lagscores.lag_scores(lips, cut, lags)
     silent = lips.times < 2.0 - 1.0
     assert np.ptp(scores[silent], axis=1).max() == 0
-    # steps at the very edge hear half of an event
-    assert (
-        abs(lagscores.peak(scores.sum(0), lags) - 80.0) < 20
-    )  # steps at the very edge hear half of an event
+    # Steps at the very edge hear half of an event.
+    assert abs(lagscores.peak(scores.sum(0), lags) - 80.0) < 20
 
 
 @pytest.mark.parametrize(("reach", "count"), [(1000.0, 201), (20.0, 201), (1015.0, 203), (3330.0, 667)])
