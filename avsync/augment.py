@@ -51,6 +51,7 @@ def mouths(
     )
     grid = (
         functional.affine_grid(matrix, [batch, 1, CROP, CROP], align_corners=False)[:, None]
+        + _bend(batch, generator)[:, None]
         + tremble[:, :, None, None]
     )
     warped = functional.grid_sample(
@@ -64,6 +65,15 @@ def mouths(
     warped = _blur(warped, generator)
     noise = torch.randn(warped.shape, generator=generator) * uniform((batch, 1, 1, 1), 0, 6, generator)
     return standardise(warped + noise, found_BT)
+
+
+def _bend(batch: int, generator: torch.Generator) -> torch.Tensor:
+    """(B, H, W, 2) smooth displacement of the pixels, one a clip: another shape of lips and chin."""
+    coarse = torch.randn((batch, 2, 4, 4), generator=generator) * uniform(
+        (batch, 1, 1, 1), 0, 0.07, generator
+    )
+    fine = functional.interpolate(coarse, size=(CROP, CROP), mode="bicubic", align_corners=True)
+    return fine.permute(0, 2, 3, 1)
 
 
 def _light(picture_BTHW: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -109,6 +119,9 @@ def points(points_BTP2: torch.Tensor, flip_B: torch.Tensor, generator: torch.Gen
         torch.stack((torch.stack((cos, -sin + shear), 1), torch.stack((sin, cos), 1)), 1) * scale[:, None]
     )
     moved = torch.einsum("btpi,bji->btpj", moved, matrix)
+    # Lips differ in which of their points move much.
+    gain = torch.exp(torch.randn((batch, 1, points_BTP2.shape[2], 2), generator=generator) * 0.1)
+    moved = moved * gain
     shake = torch.randn(moved.shape, generator=generator) * uniform((batch, 1, 1, 1), 0.0, 0.1, generator)
     sway = torch.randn((batch, steps, 1, 2), generator=generator) * uniform(
         (batch, 1, 1, 1), 0.0, 0.08, generator
@@ -157,8 +170,8 @@ def _room(waveform_BN: torch.Tensor, generator: torch.Generator) -> torch.Tensor
 
 
 def mel(log_mel_BJM: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """(B, J, M) log-mel with a vocal-tract warp (0.88 to 1.14), an equaliser curve (about +-6 dB) and up to
-    11 masked bands, one draw a clip.
+    """(B, J, M) log-mel with a vocal-tract warp (0.88 to 1.14), an equaliser curve (about +-6 dB), up to
+    11 masked bands, and on a fifth of the clips no band above 1.8 to 7.6 kHz; one draw a clip.
     """
     batch, _, bins = log_mel_BJM.shape
     warp = torch.exp(uniform((batch, 1), math.log(0.88), math.log(1.14), generator))
@@ -174,6 +187,11 @@ def mel(log_mel_BJM: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         (batch, 1), -1.5, 1.5, generator
     ) * torch.linspace(-1, 1, bins)
     shaped = warped + curve[:, None]
+    # A telephone, a codec at a low rate: nothing above some band.
+    top = torch.randint(bins // 2, bins, (batch, 1), generator=generator)
+    narrow = torch.rand((batch, 1), generator=generator) < 0.2
+    floor = shaped.amin((1, 2), keepdim=True)
+    shaped = torch.where((narrow & (torch.arange(bins) >= top))[:, None], floor, shaped)
     start = torch.randint(0, bins, (batch, 1), generator=generator)
     masked = (torch.arange(bins) >= start) & (
         torch.arange(bins) < start + torch.randint(0, 12, (batch, 1), generator=generator)

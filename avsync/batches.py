@@ -38,6 +38,10 @@ class WindowConfig:
     speed: tuple[float, float] = (0.85, 1.18)
     """Range of tempo changes (picture and sound together; the sound's pitch and formants move with it), for
     half of the audio-visual and 70 % of the sound-only windows."""
+    other_shots: float = 0.3
+    """Share of the windows whose lip steps lie on the frames as with another camera or conversion."""
+    hidden: float = 0.25
+    """Share of the windows in which the mouth is lost for up to 5 steps (a hand, a turned head)."""
     speech_seconds: float = 4.0
     """Longest sound-only window in seconds; longer utterances whose times are known are cut to it."""
 
@@ -152,7 +156,7 @@ def make_batch(
         speed = float(rng.uniform(*config.speed)) if rng.random() < 0.5 else 1.0
         start = _window_start(utterance, steps, speed, rng)
         shift = float(rng.uniform(-config.shift_s, config.shift_s))
-        lips.append(_lip_window(utterance, start, steps, speed))
+        lips.append(_lip_window(utterance, start, steps, speed, config, rng))
         # Speech step `reach` is centred `shift` before `start`: the sound of `start` stands that much later.
         first = start - (shift + reach / SPEECH_RATE) * speed
         sounds.append(
@@ -187,18 +191,24 @@ def _window_start(utterance: Utterance, steps: int, speed: float, rng: np.random
 
 
 def _lip_window(
-    utterance: Utterance, start: float, steps: int, speed: float
+    utterance: Utterance,
+    start: float,
+    steps: int,
+    speed: float,
+    config: WindowConfig,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Mouths, points, found, speaking and frames of one window as in `Batch`, and its phones (L,)."""
     lips = utterance.lips
     assert lips is not None
     assert utterance.phones is not None
     position = (start - lips.times[0]) * LIP_RATE + np.arange(steps) * speed
+    position = _as_shot(position, config, rng)
     left = np.floor(position).astype(int).clip(0, len(lips.times) - 1)
     right = (left + 1).clip(0, len(lips.times) - 1)
     share = (position - left).clip(0, 1).astype(np.float32)
     outside = position > len(lips.times) - 0.5
-    found = lips.found[left] & lips.found[right] & ~outside
+    found = lips.found[left] & lips.found[right] & ~outside & _kept(steps, config, rng)
     weight = share[:, None, None]
     mouths = ((1 - weight) * lips.mouths[left] + weight * lips.mouths[right]).astype(np.uint8)
     points = (1 - weight) * lips.points[left] + weight * lips.points[right]
@@ -210,6 +220,27 @@ def _lip_window(
     frames[np.repeat(~found, 4)] = UNKNOWN
     phones = utterance.phones.within(fine[0], fine[-1])
     return mouths, points.astype(np.float32), found, speaking, frames, phones
+
+
+def _as_shot(position: np.ndarray, config: WindowConfig, rng: np.random.Generator) -> np.ndarray:
+    """Places of the lip steps on the frames, for some windows as another camera or conversion has them.
+
+    They are off by up to a quarter of a frame each (a variable rate), or on the nearest frame (repeats).
+    """
+    draw = rng.random() / max(config.other_shots, 1e-9)
+    if draw < 0.6:
+        return position + rng.uniform(-0.25, 0.25, len(position))
+    nearest: np.ndarray = np.floor(position + 0.5)
+    return nearest if draw < 1 else position
+
+
+def _kept(steps: int, config: WindowConfig, rng: np.random.Generator) -> np.ndarray:
+    """(T,) bool: False where the mouth of a window is lost."""
+    kept = np.ones(steps, bool)
+    if rng.random() < config.hidden:
+        first, count = rng.integers(0, steps), rng.integers(1, 6)
+        kept[first : first + count] = False
+    return kept
 
 
 def _cuts(utterance: Utterance, rng: np.random.Generator) -> tuple[float, float]:

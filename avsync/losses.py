@@ -66,16 +66,34 @@ def _pool(x_BTK: torch.Tensor, window: int) -> torch.Tensor:
     return total[:, window:] - total[:, :-window]
 
 
-def cross_clip_loss(lip_BTD: torch.Tensor, speech_BTD: torch.Tensor, weight_BT: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of each clip's own speech against that of the other clips, at the true lag: a scalar.
+def cross_lag_loss(
+    lip_BTD: torch.Tensor,
+    speech_BJD: torch.Tensor,
+    known_BJ: torch.Tensor,
+    found_BT: torch.Tensor,
+    speaking_BT: torch.Tensor,
+    target_B: torch.Tensor,
+    *,
+    others: int,
+    width: float,
+) -> torch.Tensor:
+    """Cross-entropy of the true lag of a clip's own speech against all lags of all clips: a scalar.
 
-    Inputs are already scaled and in step: speech_BTD is the speech vector at each lip step. weight_BT: 0
-    or 1, the lip steps whose products are averaged.
+    A wrong sound is met by the search with its best lag, so it is that which must stay below the truth.
+    lip_BTD is scaled. known_BJ: bool, where there is sound. found_BT, speaking_BT: 0 or 1; clips in which
+    nobody speaks ask for nothing. target_B: true lag as a fractional index into K. others: the speech of so
+    many clips that follow in the batch is wrong. width: standard deviation of the soft target, in lags.
     """
-    weighted = lip_BTD * weight_BT[..., None]
-    logits_BB = torch.einsum("atd,btd->ab", weighted, speech_BTD) / weight_BT.sum(1)[:, None].clamp(min=1.0)
-    own = torch.arange(len(logits_BB), device=logits_BB.device)
-    return functional.cross_entropy(logits_BB, own)
+    count_B = found_BT.sum(1).clamp(min=1.0)
+    logits = []
+    for turn in range(min(others, len(lip_BTD) - 1) + 1):
+        similarity_BTK, _ = lag_similarity(lip_BTD, speech_BJD.roll(turn, 0), known_BJ.roll(turn, 0))
+        logits.append((similarity_BTK * found_BT[..., None]).sum(1) / count_B.sqrt()[:, None])
+    lags = torch.arange(logits[0].shape[1], device=lip_BTD.device)
+    soft_BK = torch.softmax(-0.5 * ((lags - target_B[:, None]) / width) ** 2, dim=1)
+    own = functional.log_softmax(torch.cat(logits, 1), dim=1)[:, : len(lags)]
+    share_B = speaking_BT.mean(1)
+    return -((soft_BK * own).sum(1) * share_B).sum() / share_B.sum().clamp(min=1e-6)
 
 
 def ctc_with_priors(

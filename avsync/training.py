@@ -33,12 +33,16 @@ class TrainingConfig:
     """Peak learning rate of AdamW."""
     weight_decay: float = 0.02
     """Weight decay of AdamW."""
-    windows: tuple[int, ...] = (7, 15, 75)
+    windows: tuple[int, ...] = (5, 15, 75)
     """Lip steps whose similarities are pooled before the lags compete; the last is the whole window."""
     target_width: float = 1.5
     """Standard deviation of the soft target over lags, in lags of 10 ms."""
-    cross_clip: float = 0.1
-    """Weight of the contrast with other clips' speech, from half of the training on."""
+    cross_lag: float = 0.3
+    """Weight of the contrast with other clips' speech at all lags."""
+    others: int = 6
+    """Clips whose speech is wrong for a clip in that contrast."""
+    alone: float = 0.2
+    """Share of the training before that contrast begins: first a clip meets its own speech only."""
     ctc: float = 0.02
     """Weight of the CTC loss of the lips, and of that of the sound."""
     frames: float = 1.0
@@ -74,9 +78,9 @@ class SyncModule(lightning.LightningModule):
             for window, loss in self._sync_losses(batch, lip_vectors, speech_vectors).items()
         }
         total = torch.stack(list(parts.values())).mean()
-        if self.global_step * 2 > config.steps:
+        if self.global_step > config.alone * config.steps:
             parts["cross"] = self._cross_loss(batch, lip_vectors, speech_vectors)
-            total = total + config.cross_clip * parts["cross"]
+            total = total + config.cross_lag * parts["cross"]
         lip_scores = self.model.lip_phone_scores(lips)
         lengths = torch.full((len(lip_scores),), lip_scores.shape[1])
         prior = self._prior(1, lip_scores.flatten(0, 1))
@@ -130,13 +134,12 @@ class SyncModule(lightning.LightningModule):
         }  # fmt: skip
 
     def _cross_loss(self, batch: Batch, lips: torch.Tensor, speech: torch.Tensor) -> torch.Tensor:
-        """Contrast of each clip's lip vectors with every clip's speech vectors at the true lag."""
-        steps = torch.arange(lips.shape[1]) * losses.STEPS
-        index = (batch.lag.round().long()[:, None] + steps).clamp(0, speech.shape[1] - 1)
-        in_step = speech.gather(1, index[..., None].expand(-1, -1, speech.shape[2]))
-        return losses.cross_clip_loss(
-            lips * self.model.scale * math.sqrt(lips.shape[1]), in_step, batch.speaking
-        )
+        """Contrast of each clip's lip vectors (B, T, D) with the speech (B, J, D) of others at all lags."""
+        config = self.training_config
+        return losses.cross_lag_loss(
+            lips * self.model.scale, speech, batch.sound.valid, batch.found.float(), batch.speaking,
+            batch.lag, others=config.others, width=config.target_width,
+        )  # fmt: skip
 
     def _phone_losses(
         self, window: SpeechWindow, features: torch.Tensor

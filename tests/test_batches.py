@@ -14,7 +14,7 @@ from avsync.utterances import PhoneTimes, Utterance, load_utterance, save_uttera
 SECONDS = 3.0
 AUDIO_START = 0.02
 PICTURE_START = 0.01
-SMALL = WindowConfig(clips=6, speech_clips=3, steps=(30, 40), speech_seconds=1.5)
+SMALL = WindowConfig(clips=6, speech_clips=3, steps=(30, 40), speech_seconds=1.5, other_shots=0.0, hidden=0.0)
 
 
 def talking(name="a", speaker="s1", *, waveform=None, timed=True) -> Utterance:

@@ -226,20 +226,41 @@ def test_a_prior_makes_up_for_a_frequent_blank():
     assert loss.item() == pytest.approx(-math.log(paths))
 
 
-def test_cross_clip_loss_of_orthogonal_clips_is_analytic():
-    lips = torch.zeros(3, 4, 3, dtype=torch.float64)
-    lips[torch.arange(3), :, torch.arange(3)] = 2.0
-    weight = torch.ones(3, 4, dtype=torch.float64)
-    weight[1, 2:] = 0  # the mean is taken over the steps that count
-    loss = losses.cross_clip_loss(lips, lips / 2, weight)
-    assert loss.item() == pytest.approx(-2.0 + math.log(math.exp(2.0) + 2))
+def coded_clips(clips, steps, lags, true_lag):
+    """Lips and speech of clips whose step t fits only its own speech step, 4 t + true_lag, by 2."""
+    codes = torch.eye(clips * steps, dtype=torch.float64).reshape(clips, steps, -1)
+    speech = torch.zeros(clips, 4 * (steps - 1) + lags, clips * steps, dtype=torch.float64)
+    speech[:, true_lag : true_lag + 4 * steps : 4] = 2 * codes
+    return codes, speech
 
 
-def test_cross_clip_loss_prefers_the_own_speech():
-    lips, weight = random(4, 6, 5), torch.ones(4, 6, dtype=torch.float64)
-    own = losses.cross_clip_loss(lips, lips, weight)
-    other = losses.cross_clip_loss(lips, lips.roll(1, 0), weight)
-    assert own < math.log(4) < other
+def test_cross_lag_loss_counts_the_lags_of_the_own_and_of_other_clips():
+    lips, speech = coded_clips(3, 4, 9, 3)
+    whole, every = torch.ones(3, 4, dtype=torch.float64), torch.ones(speech.shape[:2], dtype=torch.bool)
+    target = torch.full((3,), 3.0, dtype=torch.float64)
+    sums = 2 * 4 / math.sqrt(4)  # all four steps fit, over the root of their number
+    for others in (0, 1, 2, 7):  # no more others than there are
+        loss = losses.cross_lag_loss(lips, speech, every, whole, whole, target, others=others, width=1e-3)
+        rivals = 9 * (min(others, 2) + 1) - 1
+        assert loss.item() == pytest.approx(math.log(math.exp(sums) + rivals) - sums)
+
+
+def test_cross_lag_loss_is_high_for_the_sound_of_another_clip_and_asks_nothing_of_silence():
+    lips, speech = coded_clips(3, 4, 9, 3)
+    every = torch.ones(speech.shape[:2], dtype=torch.bool)
+    whole = torch.ones(3, 4, dtype=torch.float64)
+    target = torch.full((3,), 3.0, dtype=torch.float64)
+
+    def loss(sound, speaking):
+        return losses.cross_lag_loss(lips, sound, every, whole, speaking, target, others=2, width=1e-3)
+
+    assert loss(speech, whole) < math.log(27) < loss(speech.roll(1, 0), whole)
+    wrong = speech.clone()
+    wrong[1] = 0
+    quiet = whole.clone()
+    quiet[1] = 0
+    assert loss(wrong, whole) > loss(wrong, quiet)
+    assert loss(wrong, 0 * whole) == 0
 
 
 def test_frame_loss_is_the_mean_over_known_frames():

@@ -78,13 +78,13 @@ def test_training_lowers_its_losses():
     module, history = train(40, learning_rate=1e-2)
     assert len(history.steps) == 40
     first, last = slice(0, 8), slice(32, 40)
-    for name in ("loss", "sync7", "sync75", "frames", "lip_frames"):
+    for name in ("loss", "sync5", "sync75", "frames", "lip_frames"):
         assert history.mean(name, last) < 0.97 * history.mean(name, first), name
     assert history.mean("frames", last) < 0.5 * math.log(len(UNITS))
     assert all(np.isfinite(value) for step in history.steps for value in step.values())
-    # Contrast with other clips begins in the second half.
-    assert not any("cross" in step for step in history.steps[:20])
-    assert "cross" in history.steps[-1]
+    # Contrast with other clips begins after a fifth.
+    assert not any("cross" in step for step in history.steps[:9])
+    assert all("cross" in step for step in history.steps[9:])
     # The running priors have left their even start towards silence and unit 1, and are probabilities.
     priors = module.log_priors[0].exp()
     assert priors[:2].sum() > 2 * 2 / len(UNITS)

@@ -1,5 +1,7 @@
 """Prepared utterances, one file each or packed in shards."""
 
+import csv
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -14,3 +16,17 @@ def read(folder: Path, pattern: str = "*") -> list[Utterance]:
     shards = ShardDataset(folder / "*.tar")
     records = (shards.record(index) for index in range(len(shards)))
     return [to_utterance(record) for record in records if fnmatch(record.key, pattern)]
+
+
+def zero_points() -> dict[str, float]:
+    """A speaker's own offset in ms by `recipes/benchmark/zero_point.py`, positive where the sound leads."""
+    with Path(__file__).with_name("zero.csv").open(newline="") as file:
+        return {row["speaker"]: float(row["offset_ms"]) for row in csv.DictReader(file)}
+
+
+def in_sync(utterance: Utterance, zeros: dict[str, float]) -> Utterance:
+    """The utterance with its sound, and the times on it, moved so that its offset is 0."""
+    later = zeros.get(utterance.speaker, 0.0) / 1000
+    return replace(
+        utterance, audio_start=utterance.audio_start + later, word_times=utterance.word_times + later
+    )
