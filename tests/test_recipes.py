@@ -97,3 +97,17 @@ def test_packed_utterances_are_those_of_the_cache(tmp_path, monkeypatch):
     for pattern, names in (("*", ["s1-a", "s1-b", "s4-c"]), ("s4-*", ["s4-c"])):
         for folder in (cache, tmp_path / "tar"):
             assert [utterance.name for utterance in read(folder, pattern)] == names
+
+
+def test_labels_are_moved_to_the_zero_of_the_speaker():
+    cache = recipe("cache")
+    zeros = cache.zero_points()
+    assert set(zeros) >= {"s1", "s4", "s30"}
+    assert max(abs(ms) for ms in zeros.values()) < 25
+    sound = np.zeros(160, np.float32)
+    early = Utterance("a", "s1", sound, 0.25, ("a",), np.array([[0.3, 0.4]]))
+    # A sound that leads by 8 ms is brought into sync by playing it 8 ms later.
+    moved = cache.in_sync(early, {"s1": 8.0})
+    assert moved.audio_start == pytest.approx(0.258)
+    np.testing.assert_allclose(moved.word_times, [[0.308, 0.408]])
+    assert cache.in_sync(early, {"s4": 8.0}).audio_start == 0.25
