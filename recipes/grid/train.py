@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from cache import in_sync, read, zero_points
 from split import part
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from avsync import targets
 from avsync.batches import WindowConfig
@@ -88,6 +88,12 @@ def summary(utterances: list[Utterance], model: AVSync) -> dict[str, float]:
     }
 
 
+def running(average: torch.Tensor, current: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
+    """The running average of a weight after `count` steps; the first ones soon forget where they began."""
+    kept = min(AVERAGE, (1 + int(count)) / (10 + int(count)))
+    return kept * average + (1 - kept) * current
+
+
 class Validate(lightning.Callback):
     """Validation, phone times and weights every `every` steps, all by the running average of the weights."""
 
@@ -112,9 +118,7 @@ class Validate(lightning.Callback):
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Begin the average."""
         assert isinstance(module, SyncModule)
-        self.average = AveragedModel(
-            module.model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE), use_buffers=True
-        )
+        self.average = AveragedModel(module.model, avg_fn=running, use_buffers=True)
         if self.resumed:
             self.average.load_state_dict(self.resumed)
 
