@@ -7,7 +7,7 @@
 
 import dataclasses
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ import numpy as np
 
 from avsync.errors import AVSyncError, FaceError, MediaError, UndeterminedError
 from avsync.text import normalise
-from avsync.timebase import frames_between, ms_to_seconds
+from avsync.timebase import Times, frames_between, ms_to_seconds
 from avsync.words import AlignConfig, Gap, Phone, Word, align_posteriors, find_gaps, is_speech, span
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
@@ -54,6 +54,8 @@ class Alignment:
     source: str
     span: tuple[float, float] = (0.0, 0.0)
     """Start and end of what was searched, seconds on the audio clock."""
+    frame_times: Times = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
+    """(F,) seconds of each decoded frame; empty without pictures."""
 
 
 def align(
@@ -101,6 +103,7 @@ def align(
         transcript=transcript,
         source=clip.source,
         span=span(scores),
+        frame_times=clip.frame_times,
     )
 
 

@@ -10,7 +10,9 @@ from typing import NoReturn
 
 from avsync import __version__
 from avsync.align import MODALITIES
+from avsync.export import SUFFIXES
 from avsync.lagscores import OffsetConfig
+from avsync.timeline import CLOCKS
 
 NUMBER_OPTIONS = ("--max-offset-ms", "--offset-ms", "--drift-ppm", "--fps")
 """Options whose value may be negative, or is refused with a reason when it is."""
@@ -140,7 +142,12 @@ def _add_align(parser: Parser) -> None:
         action="extend",
         default=[],
         metavar="OUT",
-        help="files to write: .json, .srt, .vtt or .TextGrid",
+        help=f"files to write: {', '.join(SUFFIXES)}",
+    )
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        help="what the times in files follow (default: the sound; the picture in .csv; .json has both)",
     )
     parser.add_argument(
         "--modality",

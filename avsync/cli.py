@@ -148,8 +148,9 @@ def _align(arguments: Namespace, file: str) -> Result:
         check_output(target, file, arguments.transcript, overwrite=arguments.overwrite)
         export.check_suffix(target)
     found = align(file, transcript, modality=arguments.modality)
-    for target in arguments.output:
-        export.write(found, Path(target), overwrite=arguments.overwrite)
+    files = {target: export.render(found, target, arguments.clock) for target in arguments.output}
+    for target, data in files.items():  # all can be made before the first is written
+        export.store(data, target, overwrite=arguments.overwrite)
     written = "".join(f"\nwrote {target}" for target in arguments.output)
     return Result({**export.to_json_dict(found), "file": file}, wording.alignment_text(found) + written)
 
