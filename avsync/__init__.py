@@ -25,6 +25,7 @@ from avsync.offset import Offset, Segment, detect_offset
 from avsync.remux import Correction, correct, shift_audio
 from avsync.render import annotate
 from avsync.sample import SampleTruth, render_sample
+from avsync.transcripts import Transcript, read_transcript
 
 __version__ = "0.1.0"
 
@@ -43,6 +44,7 @@ __all__ = [
     "SampleTruth",
     "Segment",
     "TextError",
+    "Transcript",
     "UndeterminedError",
     "Word",
     "align",
@@ -50,6 +52,7 @@ __all__ = [
     "correct",
     "detect_offset",
     "load",
+    "read_transcript",
     "render_sample",
     "shift_audio",
 ]

@@ -7,6 +7,7 @@
 
 import dataclasses
 import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avsync.anchors import find_words
 from avsync.errors import AVSyncError, FaceError, MediaError, UndeterminedError
-from avsync.text import normalise
+from avsync.pronunciations import as_lexicon
 from avsync.timebase import Times, frames_between, ms_to_seconds
+from avsync.transcripts import Transcript, as_transcript
 from avsync.words import AlignConfig, Gap, Phone, Word, align_posteriors, find_gaps, is_speech, span
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
@@ -60,27 +63,33 @@ class Alignment:
 
 def align(
     source: "str | PathLike[str] | Clip",
-    transcript: str,
+    transcript: str | Transcript,
     *,
     modality: str = MODALITIES[0],
     config: AlignConfig | None = None,
     tracks: "tuple[LipTrack, ...] | None" = None,
+    lexicon: "str | PathLike[str] | Mapping[str, str | Iterable[str]] | None" = None,
 ) -> Alignment:
     """Find the words of `transcript` in a clip.
 
     `modality`: `audio` listens, `video` reads the lips, `both` adds their scores, `auto` listens where there
     is speech to hear and reads the lips otherwise. An offset that cannot be determined counts as 0, with a
-    warning. `tracks`: what `lips.track` found in the clip, where that was asked before.
+    warning. `tracks`: what `lips.track` found in the clip, where that was asked before. `transcript`: the
+    words, or what `avsync.read_transcript` makes of a file, whose rough times then guide the search.
+    `lexicon`: your own pronunciations, a file or a mapping (`avsync.pronunciations`). Every token of the
+    transcript comes back, in order and as it was written.
 
-    Errors: TextError when the text is empty, not Latin, or too long for the clip; MediaError and FaceError
-    when what the modality needs is not there; UndeterminedError when nobody can be heard or seen speaking.
+    Errors: TextError when the text is empty, has letters that are neither Latin nor in the lexicon, or is too
+    long for the clip; MediaError and FaceError when what the modality needs is not there; UndeterminedError
+    when nobody can be heard or seen speaking.
     """
     from avsync import lips, media, offset
 
     if modality not in MODALITIES:
         raise AVSyncError(f"modality is {modality!r}: it must be one of {', '.join(MODALITIES)}.")
     settings = config or AlignConfig()
-    tokens = normalise(transcript)
+    text = as_transcript(transcript)
+    tokens = text.tokens(as_lexicon(lexicon))
     clip = media.load(Path(source)) if isinstance(source, str | PathLike) else source
     if tracks is None:
         tracks = lips.track(clip) if clip.has_video else ()
@@ -88,7 +97,7 @@ def align(
     measured = offset.detect_offset(clip, tracks=tracks) if both else None
     seen_later_s = ms_to_seconds(measured.ms) if measured is not None and measured.ms is not None else 0.0
     scores = _scores(clip, _speaker(tracks, measured), modality, seen_later_s, settings)
-    words = align_posteriors(scores, tokens, settings)
+    words = find_words(scores, text, tokens, settings)
     if measured is not None and measured.ms is None:
         warnings.warn(
             f"{clip.source}: the offset could not be determined ({measured.reason}): "
@@ -100,7 +109,7 @@ def align(
         words=[_on_picture(word, seen_later_s, clip.frame_times) for word in words],
         offset=measured,
         gaps=[_gap_on_picture(gap, seen_later_s) for gap in gaps],
-        transcript=transcript,
+        transcript=text.text,
         source=clip.source,
         span=span(scores),
         frame_times=clip.frame_times,

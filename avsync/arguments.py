@@ -182,7 +182,16 @@ def _add_info(parser: Parser) -> None:
 def _add_transcript(parser: Parser) -> None:
     words = parser.add_mutually_exclusive_group(required=True)
     words.add_argument("--text", metavar="T", help="the words that are spoken")
-    words.add_argument("--transcript", metavar="F", help="a UTF-8 text file that holds them")
+    words.add_argument(
+        "--transcript",
+        metavar="F",
+        help="a text file that holds them, or a .srt, .vtt, .ass or .TextGrid, whose times are used as hints",
+    )
+    parser.add_argument(
+        "--lexicon",
+        metavar="F",
+        help="your own pronunciations, a word and its ARPAbet phones a line: KYIV  K IY IH V",
+    )
 
 
 def _add_json(parser: Parser) -> None:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from avsync import export, report, wording
 from avsync.align import align
 from avsync.arguments import UsageError, parse
-from avsync.errors import AVSyncError, TextError, UndeterminedError
+from avsync.errors import AVSyncError, UndeterminedError
 from avsync.glance import glance
 from avsync.media import load, probe
 from avsync.offset import detect_offset
@@ -30,6 +30,7 @@ from avsync.remux import correct
 from avsync.render import annotate
 from avsync.sample import render_sample
 from avsync.threads import one_thread
+from avsync.transcripts import Transcript, read_transcript
 
 DONE, BAD, UNDETERMINED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 130, 141
 
@@ -145,9 +146,9 @@ def _align(arguments: Namespace, file: str) -> Result:
     transcript = _transcript(arguments)
     _check_different(arguments.output)
     for target in arguments.output:
-        check_output(target, file, arguments.transcript, overwrite=arguments.overwrite)
+        check_output(target, file, arguments.transcript, arguments.lexicon, overwrite=arguments.overwrite)
         export.check_suffix(target)
-    found = align(file, transcript, modality=arguments.modality)
+    found = align(file, transcript, modality=arguments.modality, lexicon=arguments.lexicon)
     files = {target: export.render(found, target, arguments.clock) for target in arguments.output}
     for target, data in files.items():  # all can be made before the first is written
         export.store(data, target, overwrite=arguments.overwrite)
@@ -157,8 +158,16 @@ def _align(arguments: Namespace, file: str) -> Result:
 
 def _annotate(arguments: Namespace, file: str) -> Result:
     transcript = _transcript(arguments)
-    check_output(arguments.output, file, arguments.transcript, overwrite=arguments.overwrite)
-    found = annotate(file, arguments.output, transcript=transcript, overwrite=arguments.overwrite)
+    check_output(
+        arguments.output, file, arguments.transcript, arguments.lexicon, overwrite=arguments.overwrite
+    )
+    found = annotate(
+        file,
+        arguments.output,
+        transcript=transcript,
+        lexicon=arguments.lexicon,
+        overwrite=arguments.overwrite,
+    )
     text = f"{wording.alignment_text(found)}\nwrote {arguments.output}"
     return Result({**export.to_json_dict(found), "file": file}, text)
 
@@ -234,17 +243,11 @@ def _check_different(outputs: Sequence[str]) -> None:
             raise UsageError(f"{target} is named twice as an output; name each once")
 
 
-def _transcript(arguments: Namespace) -> str:
-    """The words of --text, or of the UTF-8 file of --transcript."""
+def _transcript(arguments: Namespace) -> Transcript:
+    """The words of --text, or of the file of --transcript."""
     if arguments.text is not None:
-        return str(arguments.text)
-    path = Path(arguments.transcript)
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TextError(f"{path} is no UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
-    except OSError as error:
-        raise TextError(f"{path} cannot be read ({error.strerror}). Check the name.") from error
+        return Transcript(arguments.text)
+    return read_transcript(arguments.transcript)
 
 
 @contextmanager

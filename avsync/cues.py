@@ -1,10 +1,10 @@
 """Subtitles as words, lines and times, before they are written in a format.
 
 Words become subtitles (`Cue`) in two steps. `split` decides where one ends: at a pause, at a change of
-speaker and around a `[sound]` always; otherwise where it costs least, by the ends of sentences and clauses, by
-reading speed and so that none stands too short. `_timed` then gives the times: a subtitle comes with its
-first word, goes with its last, stays longer where it would be too short to read, and leaves a small gap before
-the next one. Subtitles never overlap.
+speaker and around a `[sound]` always; otherwise where it costs least, by the ends of sentences and clauses,
+by reading speed and so that none stands too short. `_timed` then gives the times: a subtitle comes with its
+first word, goes with its last, stays longer where it would be too short to read, and leaves a small gap
+before the next one. Subtitles never overlap.
 """
 
 from collections.abc import Sequence
@@ -58,56 +58,11 @@ def cues(line: Timeline, config: SubtitleConfig | None = None) -> list[Cue]:
 SENTENCE_ENDS = (".", "?", "!", "…")
 CLAUSE_ENDS = (",", ";", ":", "—", "–")
 CLOSING = "\"'”’»)]"
-LEANING = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "and",
-        "or",
-        "but",
-        "nor",
-        "of",
-        "to",
-        "in",
-        "on",
-        "at",
-        "by",
-        "for",
-        "from",
-        "with",
-        "as",
-        "than",
-        "that",
-        "which",
-        "who",
-        "if",
-        "when",
-        "because",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "my",
-        "your",
-        "his",
-        "her",
-        "its",
-        "our",
-        "their",
-        "this",
-        "these",
-        "those",
-        "mr.",
-        "mrs.",
-        "ms.",
-        "dr.",
-        "st.",
-        "prof.",
-    ]
-)
+SMALL_WORDS = """
+a an the and or but nor of to in on at by for from with as than that which who if when because is are was were
+be been my your his her its our their this these those mr. mrs. ms. dr. st. prof.
+"""
+LEANING = frozenset(SMALL_WORDS.split())
 """Words that lean on the next one: no subtitle or line ends with them where another place will do."""
 
 

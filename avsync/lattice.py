@@ -106,7 +106,7 @@ class _Builder:
                 opens = index if position == 0 else -1
                 here = [
                     self.chain([code[p] for p in phones], index, opens, before, 0.0)
-                    for phones in pronounce(word)
+                    for phones in token.own.get(word) or pronounce(word)
                 ]
             after += here
         return after

@@ -6,6 +6,8 @@ An aligner puts them in parallel, so a reading too many costs little and one too
 
 import re
 
+from avsync.symbols import UNITS_AFTER_DIGITS
+
 Reading = tuple[str, ...]
 
 SMALL = (
@@ -24,6 +26,10 @@ CURRENCIES = {
     "€": ("euro", "euros", "cent", "cents"),
     "¥": ("yen", "yen", "sen", "sen"),
     "₹": ("rupee", "rupees", "paisa", "paise"),
+    "₩": ("won", "won", "jeon", "jeon"),
+    "₽": ("ruble", "rubles", "kopek", "kopeks"),
+    "₺": ("lira", "lira", "kurus", "kurus"),
+    "₪": ("shekel", "shekels", "agora", "agorot"),
 }
 """Sign -> one, several, one hundredth, several hundredths."""
 MULTIPLES = {
@@ -34,15 +40,9 @@ MULTIPLES = {
     "bn": "billion",
     "t": "trillion",
 }
-UNITS_AFTER_DIGITS = {
-    "kg": "kilograms", "km": "kilometers", "cm": "centimeters", "mm": "millimeters", "ms": "milliseconds",
-    "hz": "hertz", "khz": "kilohertz", "mhz": "megahertz", "kb": "kilobytes", "mb": "megabytes",
-    "gb": "gigabytes",
-    "mph": "miles per hour", "fps": "frames per second", "ft": "feet", "lb": "pounds", "lbs": "pounds",
-    "am": "a. m.", "pm": "p. m.", "min": "minutes", "hr": "hours", "hrs": "hours", "sec": "seconds",
-    "g": "grams", "s": "seconds", "m": "meters", "h": "hours", "x": "times",
-}  # fmt: skip
-"""Short units and what they are said as, only where they follow digits directly: `5kg`, `30fps`."""
+"""Letters behind an amount."""
+NAMED_DIGITS = 18
+"""A whole number of more digits has no name here, and is read digit by digit."""
 
 
 def cardinal(number: int) -> Reading:
@@ -63,11 +63,15 @@ def cardinal(number: int) -> Reading:
 
 
 def with_and(reading: Reading) -> Reading:
-    """The British form: `and` after the last `hundred` or `thousand` that small numbers follow."""
-    for index in range(len(reading) - 2, -1, -1):
-        if reading[index] == "hundred" or (reading[index] == "thousand" and "hundred" not in reading[index:]):
-            return (*reading[: index + 1], "and", *reading[index + 1 :])
-    return reading
+    """The British form, with `and` as in `two hundred and one thousand and five`."""
+    said: list[str] = []
+    for index, word in enumerate(reading):
+        said.append(word)
+        rest = reading[index + 1 :]
+        last = word in SCALES[1:] and not {"hundred", *SCALES[1:]}.intersection(rest)
+        if rest and ((word == "hundred" and rest[0] not in SCALES) or last):
+            said.append("and")
+    return tuple(said)
 
 
 def ordinal(number: int) -> Reading:
@@ -96,6 +100,8 @@ def pairs(number: int) -> Reading | None:
 def integer(text: str) -> tuple[Reading, ...]:
     """Readings of a run of digits, with thousands commas or without."""
     plain = text.replace(",", "")
+    if len(plain) > NAMED_DIGITS:
+        return _distinct(digits(plain), digits(plain, "oh"))
     number = int(plain)
     if plain != str(number):  # leading zeros: a code, not a quantity
         return _distinct(digits(plain), digits(plain, "oh"), cardinal(number))
@@ -138,18 +144,30 @@ def money(sign: str, amount: str, multiple: str = "") -> tuple[Reading, ...]:
     return ((*main, "and", *part), (*main, *part), (*main, *small), (*main[:-1], *small))
 
 
-def clock(hours: str, minutes: str) -> tuple[Reading, ...]:
-    """Readings of `10:30`: as a time of day, or as a score."""
+def clock(hours: str, minutes: str, seconds: str = "", half: str = "") -> tuple[Reading, ...]:
+    """Readings of `10:30`: as a time of day, or as a score; of `1:02:03` and of `10:30am`."""
     hour, minute = cardinal(int(hours)), cardinal(int(minutes))
-    if minutes == "00":
-        return ((*hour, "o'clock"), hour, (*hour, "hundred"), (*hour, "hundred", "hours"))
+    tail: Reading = (f"{half[0].lower()}.", "m.") if half else ()
     said = ("oh", *minute) if minutes.startswith("0") else minute
-    return _distinct((*hour, *said), (*hour, "to", *minute), (*hour, *minute))
+    if seconds:
+        second = cardinal(int(seconds))
+        after = ("oh", *second) if seconds.startswith("0") else second
+        units = ("hours", *minute, "minutes", "and", *second, "seconds")
+        return _distinct(
+            (*hour, *said, *after, *tail), (*hour, *minute, *second, *tail), (*hour, *units, *tail)
+        )
+    if minutes == "00":
+        o_clock = ((*hour, "o'clock"), hour, (*hour, "hundred"), (*hour, "hundred", "hours"))
+        return tuple((*reading, *tail) for reading in (o_clock[1], o_clock[0]) if tail) or o_clock
+    found = _distinct((*hour, *said, *tail), (*hour, *minute, *tail))
+    return found if tail else _distinct(found[0], (*hour, "to", *minute), *found)
 
 
 def fraction(top: str, bottom: str) -> tuple[Reading, ...]:
     """Readings of `3/4`: as a fraction, as a ratio, or number after number (a date)."""
     above, below = cardinal(int(top)), cardinal(int(bottom))
+    if not int(bottom):
+        return ((*above, "over", *below), (*above, "slash", *below), (*above, *below))
     if int(bottom) == 2:
         named: Reading = (*above, "half" if int(top) == 1 else "halves")
     elif int(bottom) == 4:
@@ -178,40 +196,94 @@ def _distinct(*readings: Reading) -> tuple[Reading, ...]:
     return tuple(dict.fromkeys(readings))
 
 
-UNIT = "|".join(sorted(UNITS_AFTER_DIGITS, key=len, reverse=True))
+UNIT = "|".join(re.escape(unit) for unit in sorted(UNITS_AFTER_DIGITS, key=len, reverse=True))
+SIGN = f"[{''.join(CURRENCIES)}]"
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
-_FORMS = {
-    name: re.compile(pattern, re.IGNORECASE)
-    for name, pattern in {
-        "money": rf"(?P<sign>[$£€¥₹])(?P<amount>{NUMBER})(?P<multiple>k|mn|m|bn|b|t)?",
-        "ordinal": r"(?P<whole>\d+|\d{1,3}(?:,\d{3})+)(?:st|nd|rd|th)",
-        "tens": r"'?(?P<whole>\d*0)'?s",
-        "clock": r"(?P<hours>\d{1,2}):(?P<minutes>\d\d)",
-        "fraction": r"(?P<top>\d+)/(?P<bottom>\d*[1-9]\d*)",
-        "unit": rf"(?P<number>{NUMBER})(?P<unit>{UNIT})",
-        "number": rf"(?P<number>{NUMBER})",
-    }.items()
+MULTIPLE = "bn|mn|[kmbt]"
+_WHOLE = r"\d{1,3}(?:,\d{3}){1,5}|\d{1,18}"
+FORMS = {
+    "money": rf"(?P<sign>{SIGN})(?P<amount>{NUMBER})(?P<multiple>{MULTIPLE})?",
+    "clock": r"(?P<hours>\d{1,2}):(?P<minutes>\d\d)(?::(?P<seconds>\d\d))?(?P<half>[ap]\.?m\b\.?)?",
+    "version": r"(?P<groups>\d{1,18}(?:\.\d{1,18}){2,})",
+    "fraction": r"(?P<top>\d{1,9})/(?P<bottom>\d{1,9})",
+    "ordinal": rf"(?P<whole>{_WHOLE})(?:st|nd|rd|th)",
+    "tens": r"(?P<whole>\d{0,17}0)'?s",
+    "unit": rf"(?P<number>{NUMBER})(?P<unit>{UNIT})",
+    "multiplied": rf"(?P<number>{NUMBER})(?P<multiple>{MULTIPLE})",
+    "number": rf"(?P<number>{NUMBER})",
 }
+"""Numeric expressions; the first that fits is what is read."""
+_FORMS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in FORMS.items()}
 
 
 def readings(text: str) -> tuple[Reading, ...] | None:
     """Readings of a piece of text that is one numeric expression as a whole; None when it is not one."""
     for name, pattern in _FORMS.items():
         match = pattern.fullmatch(text)
-        if match is None:
-            continue
-        if name == "money":
-            return money(match["sign"], match["amount"], match["multiple"] or "")
-        if name == "ordinal":
-            return (ordinal(int(match["whole"].replace(",", ""))),)
-        if name == "tens":
-            return plural_of_tens(match["whole"])
-        if name == "clock":
-            return clock(match["hours"], match["minutes"])
-        if name == "fraction":
-            return fraction(match["top"], match["bottom"])
-        if name == "unit":
-            unit = UNITS_AFTER_DIGITS[match["unit"].lower()].split()
-            return tuple((*reading, *unit) for reading in decimal(match["number"]))
-        return decimal(match["number"])
+        if match is not None:
+            return _read(name, {key: value or "" for key, value in match.groupdict().items()})
     return None
+
+
+def _read(name: str, part: dict[str, str]) -> tuple[Reading, ...]:
+    match name:
+        case "money":
+            return money(part["sign"], part["amount"], part["multiple"])
+        case "clock":
+            return clock(part["hours"], part["minutes"], part["seconds"], part["half"])
+        case "version":
+            return version(part["groups"])
+        case "fraction":
+            return fraction(part["top"], part["bottom"])
+        case "ordinal":
+            named = ordinal(int(part["whole"].replace(",", "")))
+            return _distinct(named, (*with_and(named),))
+        case "tens":
+            return plural_of_tens(part["whole"])
+        case "unit":
+            return measured(part["number"], part["unit"])
+        case "multiplied":
+            return multiplied(part["number"], part["multiple"])
+    return decimal(part["number"])
+
+
+def measured(number: str, unit: str) -> tuple[Reading, ...]:
+    """Readings of `5kg`, `1m`, `9am`; `5m` may be five million too."""
+    names = said_units(unit, one=number == "1")
+    found = [(*reading, *name) for name in names for reading in decimal(number)[:3]]
+    if unit.lower() in MULTIPLES:
+        found += multiplied(number, unit)[:1]
+    return _distinct(*found)
+
+
+def said_units(unit: str, *, one: bool = False) -> tuple[Reading, ...]:
+    """What a short unit is said as: several of it first, or `one` of it first."""
+    several = tuple(UNITS_AFTER_DIGITS[unit.lower()].split())
+    head = {"feet": "foot", "hertz": "hertz"}.get(several[0], several[0].removesuffix("s"))
+    single = (head, *several[1:])
+    if several[0].endswith(".") or several == ("times",):
+        return (several,)
+    return _distinct(single, several) if one else _distinct(several, single)
+
+
+def multiplied(number: str, multiple: str) -> tuple[Reading, ...]:
+    """Readings of `10k` and `2.5bn`."""
+    letters = tuple(f"{letter}." for letter in multiple.lower())
+    return tuple(
+        (*reading, *tail)
+        for tail in ((MULTIPLES[multiple.lower()],), letters)
+        for reading in decimal(number)[:2]
+    )
+
+
+def version(groups: str) -> tuple[Reading, ...]:
+    """Readings of `2.0.1`, a version or a network address."""
+    numbers = groups.split(".")
+    named = [integer(number)[0] if len(number) < 3 else digits(number) for number in numbers]
+    spelt = [digits(number) for number in numbers]
+    paired = [pairs(int(number)) or cardinal(int(number)) for number in numbers]
+    joined = []
+    for parts in (named, spelt, paired):
+        for mark in ("point", "dot"):
+            joined.append(tuple(word for part in parts for word in (mark, *part))[1:])
+    return _distinct(*joined)

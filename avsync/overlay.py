@@ -151,7 +151,8 @@ class Words:
         self._height, self._width = height, width
         self._size = text_size(height, width)
         font = font_of(self._size)
-        self._lines = break_lines(words, lambda text: font.getlength(drawable(text)) <= 0.9 * width)
+        spoken = [word for word in words if word.status != "interpolated"]  # dashes, [music], labels
+        self._lines = break_lines(spoken, lambda text: font.getlength(drawable(text)) <= 0.9 * width)
         self._shown: tuple[tuple[int, ...], Overlay] | None = None
 
     def current(self, time: float) -> Word | None:

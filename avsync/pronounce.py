@@ -31,6 +31,11 @@ RULES = "rules.txt.xz"
 ALSO: dict[str, tuple[str, ...]] = {"z": ("z eh d",), "z.": ("z eh d",), "h.": ("hh ey ch",)}
 """British names of letters, beside the dictionary's American ones."""
 
+CONTRACTIONS: dict[str, Phones] = {
+    "n't": ("ah", "n", "t"), "'ve": ("ah", "v"), "'ll": ("ah", "l"), "'re": ("er",), "'d": ("d",),
+}  # fmt: skip
+"""Short forms that stand behind a word, and their phones: `what'll`, `I'd've`."""
+
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 VOWELS = frozenset("aeiouy")
 
@@ -121,7 +126,12 @@ def spell(text: str) -> tuple[str, ...]:
 
 
 def _with_ending(word: str) -> tuple[Phones, ...]:
-    """A regular form of a word that the dictionary knows: `vlogs'`, `zips`, `emailing`, `hashtagged`."""
+    """A regular form of a word that the dictionary knows: `vlogs'`, `emailing`, `hashtagged`, `that'd`."""
+    for ending, phones in CONTRACTIONS.items():
+        stem = word.removesuffix(ending)
+        if stem != word and stem.strip("'"):
+            joint = ("ih",) if ending == "'d" and pronounce(stem)[0][-1] in ("t", "d") else ()
+            return tuple((*said, *joint, *phones) for said in pronounce(stem))
     for ending in ("'s", "s'", "es", "s"):
         stem = word.removesuffix(ending)
         if stem != word and (ending == "'s" or len(stem) > 2) and (ending[0] == "'" or lookup(stem)):

@@ -6,7 +6,7 @@ import contextlib
 import io
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
@@ -25,8 +25,9 @@ from avsync.muxer import MUXER_OPTIONS
 from avsync.offset import Offset
 from avsync.outputs import check_output
 from avsync.pictures import Image
-from avsync.text import normalise
+from avsync.pronunciations import as_lexicon
 from avsync.timebase import frame_at, pts_to_seconds, seconds_to_pts
+from avsync.transcripts import Transcript, as_transcript
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov"}
 """Suffixes that can be written, and FFmpeg's names. Matroska is not among them: it has no times before zero,
@@ -62,8 +63,9 @@ def annotate(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
-    transcript: str | None = None,
+    transcript: str | Transcript | None = None,
     alignment: Alignment | None = None,
+    lexicon: str | os.PathLike[str] | Mapping[str, str | Iterable[str]] | None = None,
     overwrite: bool = False,
 ) -> Alignment:
     """Write `source` with its words, the speaker's mouth box and the offset meter drawn on the pictures.
@@ -80,7 +82,8 @@ def annotate(
             "nothing to write on the pictures: give a transcript, or an alignment made with avsync.align"
         )
     if alignment is None and transcript is not None:
-        normalise(transcript)  # a text that cannot be aligned is refused before the long work
+        # A text that cannot be aligned is refused before the long work.
+        as_transcript(transcript).tokens(as_lexicon(lexicon))
     clip = load(source)
     if not clip.has_video:
         raise MediaError(
@@ -89,7 +92,7 @@ def annotate(
     tracks = track(clip)
     if alignment is None:
         assert transcript is not None
-        alignment = align(clip, transcript, tracks=tracks)
+        alignment = align(clip, transcript, tracks=tracks, lexicon=lexicon)
     paint = painter(clip, alignment, tracks)
     with atomic_path(target, overwrite=overwrite) as temporary:
         try:

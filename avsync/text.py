@@ -2,62 +2,23 @@
 
     normalise("Dr. Smith paid $5.")  ->  "Dr." (doctor), "Smith" (smith), "paid" (paid), "$5." (five dollars)
 
-The tokens keep spelling, case and punctuation: joined by spaces they are the transcript again, but for the
-amount of white space. Spoken words are lower case; a letter that is spelt has a full stop after it (`f.`), as
-in the dictionary.
+Nothing is lost: the tokens keep spelling, case and punctuation, and joined by spaces they are the transcript
+again, but for the amount of white space. What is not spoken (dashes, `[music]`, `(laughs)`, the labels of
+speakers) are tokens without readings.
 """
 
-import itertools
 import re
-import unicodedata
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from avsync import numerals
 from avsync.errors import TextError
-from avsync.pronounce import UNITS, lookup, pronounce, spell
+from avsync.letters import fold, foreign, named
+from avsync.pronounce import UNITS, Phones, pronounce
+from avsync.pronunciations import Lexicon, key
+from avsync.readings import AROUND, MAX_READINGS, Place, Reading, is_number, readings
+from avsync.symbols import OPERATORS
 
-__all__ = ["UNITS", "Token", "normalise", "pronounce"]
-
-Reading = tuple[str, ...]
-
-MAX_READINGS = 8
-"""Alternatives kept for one token; the least usual are dropped."""
-
-ABBREVIATIONS: dict[str, tuple[str, ...]] = {
-    "approx": ("approximately",), "aug": ("august",), "ave": ("avenue",), "capt": ("captain",),
-    "col": ("colonel",), "dec": ("december",), "dept": ("department",), "dr": ("doctor", "drive"),
-    "etc": ("et cetera",), "feb": ("february",), "fig": ("figure", "fig"), "gen": ("general",),
-    "gov": ("governor", "gov"), "inc": ("incorporated", "ink"), "jan": ("january",), "jr": ("junior",),
-    "lt": ("lieutenant",), "ltd": ("limited",), "mr": ("mister",), "mrs": ("missus",),
-    "no": ("no", "number"), "nov": ("november",), "oct": ("october",), "prof": ("professor",),
-    "rev": ("reverend",), "sept": ("september",), "sgt": ("sergeant",), "sr": ("senior",),
-    "st": ("saint", "street"), "vs": ("versus",),
-}  # fmt: skip
-"""What stands before a full stop, and what is said for it."""
-
-SYMBOLS: dict[str, tuple[str, ...]] = {
-    "&": ("and",), "%": ("percent",), "@": ("at",), "+": ("plus", "and"), "=": ("equals", "is"),
-    "°": ("degrees",), "#": ("number", "hashtag", "hash", "pound"), "$": ("dollars",), "£": ("pounds",),
-    "€": ("euros",), "¥": ("yen",), "₹": ("rupees",), "×": ("times", "by"), "÷": ("divided by",),
-    "²": ("squared",), "³": ("cubed",), "½": ("a half", "one half"), "¼": ("a quarter", "one quarter"),
-    "¾": ("three quarters",), "§": ("section",), "/": ("", "slash"), "\\": ("", "backslash"),
-    "_": ("", "underscore"), "*": ("", "star", "times"), "|": ("",), "<": ("", "less than"),
-    ">": ("", "greater than"), "^": ("", "to the"), "~": ("", "about"), "™": ("",), "®": ("",), "©": ("",),
-}  # fmt: skip
-"""Signs and what is said for them; an empty entry is silence."""
-
-NAKED_LETTERS = dict(zip("ßøæœłđðþıħ", ("ss", "o", "ae", "oe", "l", "d", "th", "th", "i", "h"), strict=True))
-"""Latin letters that Unicode does not decompose; accents fall off the others."""
-
-QUOTES = str.maketrans({**dict.fromkeys("’‘‛ʼ′`´＇", "'"), **dict.fromkeys("‐‑‒–—―−", "-"), "…": "..."})
-SIGNS = re.escape("".join(SYMBOLS))
-PIECE = re.compile(
-    rf"(?P<money>[$£€¥₹]({numerals.NUMBER})(?:bn|mn|[kmbt])?(?![a-z\d]))|(?P<clock>\d{{1,2}}:\d\d(?!\d))"
-    rf"|(?P<fraction>\d+/\d+(?![/\d]))|(?P<ordinal>\d[\d,]*(?:st|nd|rd|th)\b)|(?P<tens>\d*0'?s\b)"
-    rf"|(?P<unit>(?:{numerals.NUMBER})(?:{numerals.UNIT})\b)"
-    rf"|(?P<number>{numerals.NUMBER})|(?P<initials>(?:[a-z]\.){{2,}}(?:[a-z]\b)?)|(?P<word>[a-z']+)|(?P<sign>[{SIGNS}])",
-    re.IGNORECASE,
-)
+__all__ = ["MAX_READINGS", "UNITS", "Token", "fold", "normalise", "pronounce"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,172 +26,135 @@ class Token:
     """One written token and its readings."""
 
     text: str
-    """As written, punctuation included; a token without anything to say is attached to its neighbour by a
-    space."""
+    """As written, punctuation included."""
     readings: tuple[Reading, ...]
-    """Alternatives, the most usual first, each at least one spoken word."""
+    """Alternatives, the most usual first, each at least one spoken word; none where nothing is spoken."""
+    span: tuple[int, int] = (0, 0)
+    """Where it stands in the transcript: its first character, and the one behind its last."""
+    own: Mapping[str, tuple[Phones, ...]] = field(default_factory=dict, hash=False)
+    """Pronunciations from the user's lexicon of words in the readings."""
 
 
-def normalise(transcript: str) -> tuple[Token, ...]:
+SOUNDS = (
+    "laugh(?:s|ter|ing|ed)?|chuckl(?:es?|ing)|giggl(?:es?|ing)|sigh(?:s|ing)?|cough(?:s|ing)?|sneez(?:es?|ing)|"
+    "gasp(?:s|ing)?|groan(?:s|ing)?|grunt(?:s|ing)?|sob(?:s|bing)?|cr(?:ies|ying)|scream(?:s|ing)?|sniff(?:s|les)?|"
+    "applau(?:se|ds|ding)|cheer(?:s|ing)|clap(?:s|ping)|music|singing|sings|humm?(?:s|ing)|whistl(?:es|ing)|"
+    "inaudible|unintelligible|indistinct|crosstalk|overlapping|pauses?|silence|noise|beep(?:s|ing)?|static|"
+    "clears throat|whispers?|whispering|shouts|shouting|yells|yelling|speaking \\w+|foreign language"
+)
+SPOKEN_ASIDE = r"(?!(?:the|a|an|my|your|his|her|our|their|no|with|and|or|of)\b)"
+SOUND = rf"{SPOKEN_ASIDE}(?:[\w'-]+ ){{0,2}}(?:{SOUNDS})(?: [\w'-]+)?"
+TOKEN = re.compile(
+    rf"(?:\[[^\[\]]{{0,120}}\]|\({SOUND}\)|\*{SOUND}\*|</?(?:v|lang|font|span|c)\s[^<>\n]{{0,60}}>|\S)+",
+    re.IGNORECASE,
+)
+UNSPOKEN = re.compile(rf"\[[^\[\]]*\]|\({SOUND}\)|\*{SOUND}\*", re.IGNORECASE)
+"""Notes on sounds: square brackets always, others where they name one."""
+
+LABEL = re.compile(
+    r"^[ \t]*(?:>+[ \t]*|[-–—][ \t]*)?(?P<label>(?P<name>[^\W\d_][^\s:\[\]()]*(?:[ \t]+[^\s:\[\]()]+){0,3})"
+    r"(?:[ \t]*[(\[][^()\[\]\n]{1,24}[)\]])?:)(?=\s)",
+    re.MULTILINE,
+)
+ROLES = re.compile(
+    r"(?:speaker|interviewer|interviewee|narrator|host|guest|moderator|man|woman|boy|girl|voice|announcer|reporter|"
+    r"person|participant|audience|all|both|child|caller|officer|judge|witness|"
+    r"(?:fe)?male(?: voice)?)"
+    r"(?: #?\w{1,2})?",
+    re.IGNORECASE,
+)
+
+
+def normalise(transcript: str, lexicon: Lexicon | None = None) -> tuple[Token, ...]:
     """The transcript's tokens with their readings.
 
-    Errors: TextError when there is nothing to say, or a letter is not of the Latin alphabet.
+    `lexicon`: the user's own pronunciations (`avsync.pronunciations`).
+    Errors: TextError when there is nothing to say, or a letter is not of the Latin alphabet and no word of
+    the lexicon has it.
     """
-    written = [match.group() for match in re.finditer(r"\[[^\[\]]*\]\S*|\S+", transcript)]
-    if not written:
+    spans = list(_spans(transcript))
+    if not spans:
         raise TextError("The transcript is empty. Give the words that are spoken.")
     shouted = transcript.upper() == transcript
+    own = lexicon or {}
+    written = [" ".join(transcript[begin:end].split()) for begin, end, _ in spans]
+    # Neighbours are looked up in the text as it stands, less the notes.
+    plain = [
+        "" if label else UNSPOKEN.sub("", text) for text, (_, _, label) in zip(written, spans, strict=True)
+    ]
     tokens: list[Token] = []
-    waiting: list[str] = []  # what is written before the first spoken token
-    for index, text in enumerate(written):
-        readings = _readings(text, _follows_money(written, index), _before_scale(written, index), shouted)
-        if readings:
-            tokens.append(Token(" ".join([*waiting, text]), readings))
-            waiting = []
-        elif tokens:
-            tokens[-1] = Token(f"{tokens[-1].text} {text}", tokens[-1].readings)
-        else:
-            waiting.append(text)
-    if not tokens:
-        shown = " ".join(waiting)[:60]
+    for index, (text, (begin, end, _)) in enumerate(zip(written, spans, strict=True)):
+        found = _readings(plain, index, shouted, own, _line(transcript, begin)) if plain[index] else ()
+        known = {word: own[word] for reading in found for word in reading if word in own}
+        tokens.append(Token(text, found, (begin, end), known))
+    if not any(token.readings for token in tokens):
+        shown = " ".join(written)[:60]
         raise TextError(
             f"The transcript {shown!r} has no word that can be spoken. Give the words that are spoken."
         )
     return tuple(tokens)
 
 
-def fold(text: str) -> str:
-    """`text` in the letters a to z (case kept), ASCII digits, apostrophes and signs: accents and Unicode
-    forms undone.
+def _line(transcript: str, position: int) -> int:
+    return transcript.count("\n", 0, position) + 1
 
-    Errors: TextError naming the first letter of another script.
+
+def _spans(transcript: str) -> Iterator[tuple[int, int, bool]]:
+    """Begin and end of each token, and whether it is a speaker's label."""
+    position = 0
+    for begin, end in _labels(transcript):
+        yield from ((*match.span(), False) for match in TOKEN.finditer(transcript, position, begin))
+        yield begin, end, True
+        position = end
+    yield from ((*match.span(), False) for match in TOKEN.finditer(transcript, position))
+
+
+def _labels(transcript: str) -> list[tuple[int, int]]:
+    """Where speakers are named: at the start of a line, before a colon, in capitals or by a role, or with a
+    capital where two lines at least begin so.
     """
-    plain: list[str] = []
-    for character in text.translate(QUOTES):
-        if character in SYMBOLS:
-            plain.append(character)
-            continue
-        for part in unicodedata.normalize("NFKD", character):
-            if unicodedata.combining(part) or unicodedata.category(part) == "Cf":
-                continue
-            if part.isascii():
-                plain.append(part)
-            elif part.lower() in NAKED_LETTERS:
-                naked = NAKED_LETTERS[part.lower()]
-                plain.append(naked if part.islower() else naked.upper())
-            elif part.isdecimal():
-                plain.append(str(unicodedata.decimal(part)))
-            elif part.isalpha():
-                name = unicodedata.name(character, "unnamed")
-                raise TextError(
-                    f"The transcript has {character!r} (U+{ord(character):04X} {name}) in {text!r}: "
-                    "only Latin letters can be pronounced. Write the word as it sounds in English letters."
-                )
-            else:
-                plain.append(" " if part in NOT_SAID_APART else part)
-    return "".join(plain).translate(QUOTES)
-
-
-NOT_SAID_APART = "⁄\u00a0"
-"""Characters that only join: the fraction slash and the fixed space."""
-
-
-def _follows_money(written: list[str], index: int) -> str:
-    """The currency's plural where token `index` is the scale word of `$5 million`, else nothing."""
-    if (
-        index
-        and _is_scale(written[index])
-        and (match := re.fullmatch(r"([$£€¥₹])[\d.,]*\d", written[index - 1]))
-    ):
-        return numerals.CURRENCIES[match[1]][1]
-    return ""
-
-
-def _before_scale(written: list[str], index: int) -> bool:
-    return index + 1 < len(written) and _is_scale(written[index + 1])
-
-
-def _is_scale(text: str) -> bool:
-    return text.strip(".,;:!?\"'()").lower() in numerals.SCALES[1:]
-
-
-def _readings(text: str, currency: str, before_scale: bool, shouted: bool) -> tuple[Reading, ...]:
-    """Readings of one token; none when there is nothing to say in it, as in a dash or `[music]`."""
-    if re.fullmatch(r"\[[^\[\]]*\]\W*", text):
-        return ()
-    plain = fold(text)
-    if before_scale:
-        plain = re.sub(r"^[$£€¥₹](?=[\d.])", "", plain)
-    if (match := re.fullmatch(r"\W*?([A-Za-z]+)\.\W*", plain)) and match[1].lower() in ABBREVIATIONS:
-        said = tuple(tuple(words.split()) for words in ABBREVIATIONS[match[1].lower()])
-        return said
-    parts = [options for options in _parts(plain, shouted) if options]
-    readings = [
-        tuple(itertools.chain(*choice))
-        for choice in itertools.islice(itertools.product(*parts), 4 * MAX_READINGS)
+    found = list(LABEL.finditer(transcript))
+    names = [match["name"] for match in found]
+    return [
+        match.span("label")
+        for match, name in zip(found, names, strict=True)
+        if name.upper() == name
+        or ROLES.fullmatch(name)
+        or (names.count(name) > 1 and all(part[0].isupper() or part[0].isdigit() for part in name.split()))
     ]
-    said = tuple(dict.fromkeys(reading for reading in readings if reading))[:MAX_READINGS]
-    return tuple((*reading, currency) for reading in said) if currency else said
 
 
-def _parts(plain: str, shouted: bool) -> list[tuple[Reading, ...]]:
-    """The readings of each piece of a token, in order: numbers, words, signs; what joins them is silent."""
-    whole = plain.strip('.,;:!?"()[]{}').lower()
-    if "-" in whole and lookup(whole):
-        return [((whole,), *_product(whole.split("-")))]
-    if whole.startswith("-") and whole[1:2].isdigit():
-        return [(("minus",), ("negative",)), *_parts(whole[1:], shouted)]
-    found: list[tuple[Reading, ...]] = []
-    end = 0
-    for match in PIECE.finditer(plain):
-        between = plain[end : match.start()]
-        inside = end > 0 and plain[end - 1].isalnum() and match.group()[0].isalnum()
-        if inside and between == ".":
-            found.append((("dot",), ("point",)) if match.group()[0].isalpha() else (("point",), ("dot",)))
-        elif inside and between == "-" and plain[end - 1].isdigit() and match.group()[0].isdigit():
-            found.append(((), ("to",)))
-        end = match.end()
-        found.append(_piece(match, shouted))
-    return found
+def _readings(plain: list[str], index: int, shouted: bool, own: Lexicon, line: int) -> tuple[Reading, ...]:
+    """Readings of token `index`: from the user's lexicon where it is there, else by the rules of English."""
+    text = plain[index]
+    bare = text.strip(AROUND + "-–—…’‘*")
+    if key(bare) in own:
+        return ((key(bare),),)
+    letter = foreign(text)
+    if letter is not None:
+        return _foreign_readings(text, letter, shouted, own, line)
+    before = plain[index - 1] if index else ""
+    operator = ""
+    sign = fold(before) if foreign(before) is None else ""
+    if index > 1 and sign in OPERATORS and is_number(plain[index - 2]) and is_number(text):
+        operator, before = sign, plain[index - 2]
+    after = plain[index + 1] if index + 1 < len(plain) else ""
+    neighbours = [other if foreign(other) is None else "" for other in (before, after)]
+    return readings(text, Place(neighbours[0], operator, neighbours[1], shouted))
 
 
-def _product(words: list[str]) -> tuple[Reading, ...]:
-    return (tuple(words),) if all(words) else ()
-
-
-def _piece(match: re.Match[str], shouted: bool) -> tuple[Reading, ...]:
-    """Readings of one piece of a token."""
-    text = match.group()
-    if match.lastgroup == "sign":
-        return tuple(tuple(words.split()) for words in SYMBOLS[text])
-    if match.lastgroup == "initials":
-        return (spell(text),)
-    if match.lastgroup == "word":
-        return _word(text, shouted)
-    return numerals.readings(text) or (spell(text),)
-
-
-def _word(text: str, shouted: bool) -> tuple[Reading, ...]:
-    """Readings of a run of letters and apostrophes: as a word, letter by letter, or both where the case
-    leaves it open.
-    """
-    bare = text.strip("'")
-    if not bare:
-        return ()
-    low = text.lower().rstrip("'")
-    spoken = low if lookup(low) else bare.lower()  # 'tis and 'em keep their apostrophe, quoted words do not
-    capitals = bare.removesuffix("'s").removesuffix("s") if not shouted else bare
-    if (
-        len(bare) < 2
-        or not capitals.isupper()
-        or not capitals.isalpha()
-        or len(capitals) > 6
-        or (shouted and lookup(spoken))
-    ):
-        return ((spoken,),)
-    letters = spell(capitals)
-    if bare != capitals:  # MPs, the BBC's: the ending belongs to the last letter
-        letters = (*letters[:-1], letters[-1] + "'s")
-    if lookup(spoken):
-        return ((spoken,), letters) if len(capitals) <= 3 else ((spoken,),)
-    return (letters, (spoken,)) if re.search("[AEIOUY]", capitals) else (letters,)
+def _foreign_readings(text: str, letter: str, shouted: bool, own: Lexicon, line: int) -> tuple[Reading, ...]:
+    """A token with letters of another script, each of whose words the lexicon must have or be Latin."""
+    words: list[str] = []
+    for part in re.findall(r"\w+(?:['’]\w+)*", text):
+        if key(part) in own:
+            words.append(key(part))
+        elif foreign(part) is None:
+            words += next(iter(readings(part, Place(shouted=shouted))), ())
+        else:
+            raise TextError(
+                f"Line {line} of the transcript has {named(letter)} in {text!r}: only Latin letters can be "
+                f"pronounced. Say how {part!r} sounds in a lexicon (--lexicon FILE, lexicon= in Python), "
+                f"in a line such as '{part}  P R IY V EH T', or write it as it sounds in English letters."
+            )
+    return (tuple(words),) if words else ()

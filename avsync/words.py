@@ -109,8 +109,8 @@ class Word:
     """Half the width of the interval that holds the start with the probability `AlignConfig.interval`."""
     status: str
     """`aligned`, `low` or `not_spoken`, by its confidence; the times of a word that is `not_spoken` are those
-    where it would fit best. `interpolated` is reserved for what has no sound to find: this version does not
-    give it, as such tokens (dashes, `[music]`) are joined to a neighbouring word."""
+    where it would fit best. `interpolated` is what has no sound to find (dashes, `[music]`, the labels of
+    speakers): it has the time between its neighbours, and the confidence 0."""
     phones: tuple[Phone, ...] = ()
 
 
@@ -129,10 +129,12 @@ def align_posteriors(
 ) -> list[Word]:
     """The words of a transcript on the clock of phone scores (`start` = `heard_start`, no frames).
 
+    Tokens that are not spoken are left out (`avsync.unspoken` puts them back).
     Errors: TextError when the transcript takes longer to say than there are scores, or cannot be spoken.
     """
     settings = config or AlignConfig()
-    tokens = normalise(transcript) if isinstance(transcript, str) else tuple(transcript)
+    written = normalise(transcript) if isinstance(transcript, str) else transcript
+    tokens = [token for token in written if token.readings]
     scored = posteriors.log_probs - np.float32(settings.silence_penalty) * (np.arange(len(UNITS)) == 0)
     log_probs = np.maximum(scored, np.float32(settings.floor)).astype(np.float32)
     graph = _lattice(tokens, posteriors.step, settings)
@@ -162,7 +164,8 @@ def find_gaps(
     """
     settings = config or AlignConfig()
     begin, end = span(posteriors)
-    edges = [begin, *(time for word in words for time in (word.heard_start, word.heard_end)), end]
+    spoken = [word for word in words if word.status != "interpolated"]
+    edges = [begin, *(time for word in spoken for time in (word.heard_start, word.heard_end)), end]
     speech, window = is_speech(posteriors), max(1, round(settings.unmatched_s / posteriors.step))
     gaps = []
     for start, stop in zip(edges[::2], edges[1::2], strict=True):

@@ -1,0 +1,115 @@
+"""The rough times of a transcript in use: each part of the text is searched for near its time only."""
+
+import dataclasses
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from avsync.errors import TextError
+from avsync.text import Token
+from avsync.transcripts import Transcript
+from avsync.unspoken import with_unspoken
+from avsync.words import AlignConfig, Word, align_posteriors, span
+
+if TYPE_CHECKING:  # torch is imported only when a model runs
+    from avsync.model import Posteriors
+
+MARGIN_S = 1.5
+"""How far, seconds, a word may lie outside the times of its subtitle."""
+SURE_SHARE = 0.5
+"""Where fewer of the words than this are found by the rough times, these are put to the test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Tokens on end, and where they are searched."""
+
+    first: int
+    last: int
+    """The token behind the last."""
+    start: float
+    """Seconds on the sound's clock."""
+    end: float
+
+
+def find_words(
+    posteriors: "Posteriors", transcript: Transcript, tokens: Sequence[Token], config: AlignConfig
+) -> list[Word]:
+    """The words of all tokens on the clock of phone scores, by `align_posteriors`.
+
+    Where the transcript has rough times, parts of it that are `MARGIN_S` twice apart are searched apart. When
+    that finds few words, or a part does not fit into its time, the whole text is searched in the whole
+    sound, and the times are dropped with a warning if that finds more. Errors: those of `align_posteriors`.
+    """
+    begin, end = span(posteriors) if len(posteriors.times) else (0.0, 0.0)
+    blocks = plan(transcript, tokens, begin, end)
+    if len(blocks) < 2:
+        return with_unspoken(align_posteriors(posteriors, tokens, config), tokens, begin, end)
+    by_times = _search(posteriors, tokens, blocks, config)
+    if by_times is not None and _sure(by_times) >= SURE_SHARE:
+        return with_unspoken(by_times, tokens, begin, end)
+    whole = align_posteriors(posteriors, tokens, config)
+    if by_times is not None and _mean_confidence(by_times) >= _mean_confidence(whole):
+        return with_unspoken(by_times, tokens, begin, end)
+    warnings.warn(
+        f"the times in {transcript.source or 'the transcript'} do not fit the sound: the words were searched "
+        "without them.",
+        stacklevel=3,
+    )
+    return with_unspoken(whole, tokens, begin, end)
+
+
+def plan(
+    transcript: Transcript, tokens: Sequence[Token], begin: float, end: float, margin: float = MARGIN_S
+) -> list[Block]:
+    """Blocks that hold all tokens, with time spans that neither overlap nor leave `begin` to `end`.
+
+    Empty where the transcript has no times, or a spoken token has none.
+    """
+    blocks: list[Block] = []
+    index = 0
+    for anchor in transcript.anchors:
+        first = index
+        while index < len(tokens) and tokens[index].span[0] < anchor.span[1]:
+            if tokens[index].span[0] < anchor.span[0] and tokens[index].readings:
+                return []
+            index += 1
+        if not any(token.readings for token in tokens[first:index]):
+            continue
+        first = blocks[-1].last if blocks else 0  # with what is not spoken before it
+        block = Block(first, index, max(begin, anchor.start - margin), min(end, anchor.end + margin))
+        while blocks and block.start < blocks[-1].end:
+            last = blocks.pop()
+            block = Block(last.first, block.last, min(last.start, block.start), max(last.end, block.end))
+        blocks.append(block)
+    if any(token.readings for token in tokens[index:]) or any(block.end <= block.start for block in blocks):
+        return []
+    return blocks
+
+
+def _search(
+    posteriors: "Posteriors", tokens: Sequence[Token], blocks: Sequence[Block], config: AlignConfig
+) -> list[Word] | None:
+    """The words of each block in its own time; None where one does not fit."""
+    words: list[Word] = []
+    for block in blocks:
+        inside = slice(*np.searchsorted(posteriors.times, [block.start, block.end]))
+        part = dataclasses.replace(
+            posteriors, log_probs=posteriors.log_probs[inside], times=posteriors.times[inside]
+        )
+        try:
+            words += align_posteriors(part, tokens[block.first : block.last], config)
+        except TextError:
+            return None
+    return words
+
+
+def _sure(words: Sequence[Word]) -> float:
+    return sum(word.status == "aligned" for word in words) / len(words)
+
+
+def _mean_confidence(words: Sequence[Word]) -> float:
+    return sum(word.confidence for word in words) / len(words)

@@ -1,0 +1,270 @@
+"""The ways in which one written token may be spoken.
+
+`readings("$5.", Place())` is `five dollars`. A reader is free to say much of what is not a plain word in
+several ways: all usual ones are given, the most usual first, and the aligner finds the one that was said.
+Spoken words are lower case; a letter that is spelt has a full stop after it (`f.`), as in the dictionary.
+"""
+
+import itertools
+import re
+from dataclasses import dataclass
+
+from avsync import dates, numerals
+from avsync.letters import fold
+from avsync.pronounce import lookup, spell
+from avsync.symbols import (
+    ABBREVIATIONS,
+    NUMBERED,
+    OPERATORS,
+    SPECIAL,
+    SYMBOLS,
+    TITLES,
+    UNITS_AFTER_DIGITS,
+    WEB,
+)
+
+Reading = tuple[str, ...]
+
+MAX_READINGS = 8
+"""Alternatives kept for one token; the least usual are dropped."""
+
+AROUND = ".,;:!?\"'()[]{}«»„“”¡¿"
+"""Punctuation that may stand around a token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What stands around a token, as it was written."""
+
+    before: str = ""
+    """The token before; that before the operator, where one stands between."""
+    operator: str = ""
+    """A lone sign between this number and the one before: `5 - 3`."""
+    after: str = ""
+    shouted: bool = False
+    """Whether the whole transcript is in capitals, so that capitals mean nothing."""
+
+
+_SIGNS = re.escape("".join(SYMBOLS))
+_FORMS = {name: re.sub(r"\?P<\w+>", "?:", pattern) for name, pattern in numerals.FORMS.items()}
+_DATE = re.sub(r"\?P<(?!mark)\w+>", "?:", dates.DATE.pattern)
+PIECE = re.compile(
+    rf"(?P<date>{_DATE})(?![\d/])"
+    rf"|(?P<phone>(?<!\d)(?:{dates.PHONE.pattern})(?!\d|[-.]\d))"
+    rf"|(?P<money>{_FORMS['money']}(?![a-z\d]))|(?P<clock>{_FORMS['clock']}(?!\d))"
+    rf"|(?P<version>{_FORMS['version']})|(?P<fraction>{_FORMS['fraction']}(?![/\d]))"
+    rf"|(?P<ordinal>(?:{_FORMS['ordinal']})\b)|(?P<tens>{_FORMS['tens']}\b)"
+    rf"|(?P<unit>(?:{_FORMS['unit']})(?![a-z]))|(?P<multiplied>(?:{_FORMS['multiplied']})(?![a-z]))"
+    rf"|(?P<number>{_FORMS['number']})|(?P<degrees>°[CFK](?![a-z]))"
+    rf"|(?P<initials>(?:[a-z]\.){{2,}}(?:[a-z]\b)?)|(?P<word>[a-z']+)|(?P<sign>[{_SIGNS}])",
+    re.IGNORECASE,
+)
+ADDRESS = re.compile(
+    r"(?:https?://|www\.)\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu)\b\S*", re.I
+)
+TAGS = re.compile(r"</?(?:[bisu]|em|strong|br)\s*/?>|</?(?:c|v|lang|font|span)(?:[.\s][^<>\n]*)?>", re.I)
+SCALES = frozenset(numerals.SCALES[1:])
+
+
+def readings(text: str, place: Place = Place()) -> tuple[Reading, ...]:
+    """Readings of one token, at most `MAX_READINGS`, each at least one word; none where nothing is said.
+
+    Errors: TextError where a letter is not Latin.
+    """
+    plain = fold(TAGS.sub("", text))
+    bare = plain.strip(AROUND)
+    found = [reading for reading in _anywhere(plain, bare, place) if reading]
+    found = [*_in_place(plain, bare, place, found), *found]
+    if place.operator in OPERATORS and found:
+        said = [tuple(words.split()) for words in OPERATORS[place.operator]]
+        found = [found[0], *((*words, *found[0]) for words in said), *found[1:]]
+    return tuple(dict.fromkeys(found))[:MAX_READINGS]
+
+
+def is_number(text: str) -> bool:
+    """Whether a token is a number, perhaps with signs around it."""
+    return (
+        re.fullmatch(rf"[\s{re.escape(AROUND)}$£€¥+-]*\d[\d.,:/½¼¾%°]*[\s{re.escape(AROUND)}]*", text)
+        is not None
+    )
+
+
+def _anywhere(plain: str, bare: str, place: Place) -> list[Reading]:
+    """Readings that need no neighbour, or only that of money."""
+    low = bare.lower()
+    for whole in (plain.lower().rstrip(AROUND), low):  # .NET has its point
+        if whole in SPECIAL:
+            return _split(SPECIAL[whole])
+    if re.fullmatch(rf"\W*?{re.escape(bare)}\.\W*", plain) and low in ABBREVIATIONS:
+        return _split(ABBREVIATIONS[low])
+    if ADDRESS.fullmatch(bare):
+        return _address(bare)
+    if _is_scale(place.after):
+        plain = re.sub(rf"^(\W*?){numerals.SIGN}(?=[\d.])", r"\1", plain)
+    found = _spoken(plain, place.shouted)
+    money = re.fullmatch(rf"\W*({numerals.SIGN})[\d.,]*\d", fold(place.before)) if _is_scale(bare) else None
+    if money:
+        return [(*reading, numerals.CURRENCIES[money[1]][1]) for reading in found]
+    if low in TITLES and bare[0].isupper():
+        found += _split(ABBREVIATIONS[low])
+    return found
+
+
+def _in_place(plain: str, bare: str, place: Place, found: list[Reading]) -> list[Reading]:
+    """Readings that come first because of the neighbours."""
+    if bare.lower() == "x" and is_number(place.before) and is_number(place.after):
+        return [("by",), ("times",)]
+    if (
+        place.before
+        and is_number(place.before)
+        and bare.lower() in UNITS_AFTER_DIGITS
+        and "." not in plain[:-1]
+    ):
+        names = list(numerals.said_units(bare, one=place.before == "1"))
+        return [*found[:1], *names] if bare in ("am", "us", "min", "mi", "x", "ha") else names
+    if dated := dates.day(plain, place.before, place.after):
+        return list(dated)
+    if _is_capitalised(place.before) and (number := dates.roman(bare)) is not None:
+        named, plainly = ("the", *numerals.ordinal(number)), numerals.cardinal(number)
+        numbered = place.before.lower() in NUMBERED
+        if len(bare) > 1 or numbered:
+            return [plainly, named] if numbered else [named, plainly, numerals.ordinal(number)]
+    return []
+
+
+def _is_capitalised(text: str) -> bool:
+    return text[:1].isupper() and text[-1:].isalpha()
+
+
+def _is_scale(text: str) -> bool:
+    return text.strip(AROUND).lower() in SCALES
+
+
+def _split(options: tuple[str, ...]) -> list[Reading]:
+    return [tuple(words.split()) for words in options]
+
+
+def _address(bare: str) -> list[Reading]:
+    """An e-mail or web address; its scheme is seldom said."""
+    scheme = re.match(r"https?://", bare, re.IGNORECASE)
+    rest = bare[scheme.end() :] if scheme else bare
+    said = _product(_pieces(rest, shouted=False, web=True))
+    if not scheme:
+        return said
+    spelt = (*spell(scheme[0].removesuffix("://")), "colon", "slash", "slash")
+    return [*said[: MAX_READINGS - 1], *((*spelt, *reading) for reading in said[:1])]
+
+
+def _spoken(plain: str, shouted: bool) -> list[Reading]:
+    whole = plain.strip(AROUND).lower()
+    if "-" in whole and lookup(whole):
+        parts = tuple(whole.split("-"))
+        return [(whole,), parts] if all(parts) else [(whole,)]
+    return _product(_pieces(plain, shouted, web=False))
+
+
+def _product(pieces: list[list[Reading]]) -> list[Reading]:
+    """Each choice of one reading a piece; those that differ in the last pieces come first."""
+    options = [piece for piece in pieces if piece]
+    if all(piece[0] == () for piece in options):  # only signs that are usually silent, as `>>`
+        return []
+    choices = itertools.islice(itertools.product(*options), 8 * MAX_READINGS)
+    return list(dict.fromkeys(tuple(itertools.chain(*choice)) for choice in choices))
+
+
+def _pieces(plain: str, shouted: bool, web: bool) -> list[list[Reading]]:
+    """The readings of each piece of a token, in order: numbers, words, signs, and what joins them."""
+    found: list[list[Reading]] = []
+    minus = re.match(rf"\W*?-(?=\.?\d|{numerals.SIGN}\d)", plain)
+    if minus and not web and not any(letter.isalnum() for letter in minus[0]):
+        found.append([("minus",), ("negative",)])
+    end = minus.end() if minus else 0
+    for match in PIECE.finditer(plain, end):
+        found.append(_between(plain[end : match.start()], plain[:end], match, web))
+        if web and match.lastgroup == "sign":
+            found.append(_split(WEB.get(match[0], SYMBOLS[match[0]])))
+        elif web and match.lastgroup == "word" and len(match[0]) < 4:
+            found.append(list(dict.fromkeys([*_word(match[0], shouted, match), spell(match[0])])))
+        else:
+            found.append(_piece(match, shouted))
+        end = match.end()
+    return [piece for piece in found if piece]
+
+
+def _between(between: str, before: str, match: re.Match[str], web: bool) -> list[Reading]:
+    """What is said for the punctuation between two pieces."""
+    if not before or not between:
+        mixed = before[-1:].isdigit() and match[0] in "½¼¾"
+        return [("and",)] if mixed else []
+    left, right = before[-1], match[0][0]
+    if between == " " and left.isdigit() and match.lastgroup == "fraction":
+        return [("and",)]
+    if between == "." and left.isalnum() and right.isalnum():
+        return [("dot",), ("point",)] if right.isalpha() else [("point",), ("dot",)]
+    if web:
+        return list(itertools.chain(*(_split(WEB[sign]) for sign in between if sign in WEB)))[:3]
+    numbers = (left.isdigit() or left in "%¢°") and (right.isdigit() or right in numerals.CURRENCIES)
+    return [(), ("to",)] if between == "-" and numbers else []
+
+
+def _piece(match: re.Match[str], shouted: bool) -> list[Reading]:
+    """Readings of one piece of a token."""
+    text, kind = match.group(), match.lastgroup
+    if kind == "sign":
+        return _split(SYMBOLS[text])
+    if kind == "degrees":
+        name = {"c": ("celsius", "centigrade"), "f": ("fahrenheit",), "k": ("kelvin",)}[text[1].lower()]
+        return [*(("degrees", scale) for scale in name), ("degrees",), ("degrees", f"{text[1].lower()}.")]
+    if kind == "initials":
+        return [spell(text)]
+    if kind == "word":
+        return _word(text, shouted, match)
+    if kind == "date":
+        return list(dates.date(text) or ())
+    if kind == "phone":
+        return list(dates.phone(text) or ())
+    return list(numerals.readings(text) or ())
+
+
+def _word(text: str, shouted: bool, match: re.Match[str]) -> list[Reading]:
+    """Readings of a run of letters and apostrophes: as a word, letter by letter, in parts, or several of
+    these where its form leaves it open.
+    """
+    bare = text.strip("'")
+    if not bare:
+        return []
+    low = text.lower().rstrip("'")
+    spoken = low if lookup(low) else bare.lower()  # 'tis and 'em keep their apostrophe, quoted words do not
+    word: Reading = (spoken,)
+    capitals = bare.removesuffix("'s").removesuffix("s") if not shouted else bare
+    if (
+        len(bare) < 2
+        or not capitals.isupper()
+        or not capitals.isalpha()
+        or len(capitals) > 6
+        or (shouted and lookup(spoken))
+    ):
+        return [*_in_parts(bare, spoken), word]
+    letters = spell(capitals)
+    if bare != capitals:  # MPs, the BBC's: the ending belongs to the last letter
+        letters = (*letters[:-1], letters[-1] + "'s")
+    if _beside_digit(match) and len(capitals) <= 3:  # CO2, PS5
+        return [letters, word]
+    if lookup(spoken):
+        return [word, letters] if len(capitals) <= 3 else [word]
+    return [letters, word] if re.search("[AEIOUY]", capitals) else [letters]
+
+
+def _beside_digit(match: re.Match[str]) -> bool:
+    return match.string[match.end() :][:1].isdigit() or match.string[: match.start()][-1:].isdigit()
+
+
+def _in_parts(bare: str, spoken: str) -> list[Reading]:
+    """`YouTube`, `rock'n'roll`: words that are written as one and known apart."""
+    if lookup(spoken):
+        return []
+    parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", bare) if "'" not in bare else spoken.split("'")
+    if len(parts) < 2 or not all(len(part) > 1 or part == "n" for part in parts):
+        return []
+    words = tuple("and" if part == "n" else part.lower() for part in parts)
+    return [words] if all(lookup(word) for word in words) else []
