@@ -20,7 +20,8 @@ if TYPE_CHECKING:  # torch is imported only when a model runs
 MARGIN_S = 1.5
 """How far, seconds, a word may lie outside the times of its subtitle."""
 SURE_SHARE = 0.5
-"""Where fewer of the words than this are found by the rough times, these are put to the test."""
+"""Where fewer of the words of some part than this are `aligned` by the rough times, these are put to the
+test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,9 @@ def find_words(
     blocks = plan(transcript, tokens, begin, end)
     if len(blocks) < 2:
         return with_unspoken(align_posteriors(posteriors, tokens, config), tokens, begin, end)
-    by_times = _search(posteriors, tokens, blocks, config)
-    if by_times is not None and _sure(by_times) >= SURE_SHARE:
+    parts = _search(posteriors, tokens, blocks, config)
+    by_times = None if parts is None else [word for part in parts for word in part]
+    if by_times is not None and parts is not None and min(map(_sure, parts)) >= SURE_SHARE:
         return with_unspoken(by_times, tokens, begin, end)
     whole = align_posteriors(posteriors, tokens, config)
     if by_times is not None and _mean_confidence(by_times) >= _mean_confidence(whole):
@@ -92,19 +94,19 @@ def plan(
 
 def _search(
     posteriors: "Posteriors", tokens: Sequence[Token], blocks: Sequence[Block], config: AlignConfig
-) -> list[Word] | None:
+) -> list[list[Word]] | None:
     """The words of each block in its own time; None where one does not fit."""
-    words: list[Word] = []
+    parts: list[list[Word]] = []
     for block in blocks:
         inside = slice(*np.searchsorted(posteriors.times, [block.start, block.end]))
         part = dataclasses.replace(
             posteriors, log_probs=posteriors.log_probs[inside], times=posteriors.times[inside]
         )
         try:
-            words += align_posteriors(part, tokens[block.first : block.last], config)
+            parts.append(align_posteriors(part, tokens[block.first : block.last], config))
         except TextError:
             return None
-    return words
+    return parts
 
 
 def _sure(words: Sequence[Word]) -> float:

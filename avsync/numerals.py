@@ -64,11 +64,13 @@ def cardinal(number: int) -> Reading:
 
 def with_and(reading: Reading) -> Reading:
     """The British form, with `and` as in `two hundred and one thousand and five`."""
+    big = ("hundred", *SCALES[1:])
+    plain = [word.removesuffix("th") if word.removesuffix("th") in big else word for word in reading]
     said: list[str] = []
     for index, word in enumerate(reading):
         said.append(word)
-        rest = reading[index + 1 :]
-        last = word in SCALES[1:] and not {"hundred", *SCALES[1:]}.intersection(rest)
+        rest = plain[index + 1 :]
+        last = word in SCALES[1:] and not set(big).intersection(rest)
         if rest and ((word == "hundred" and rest[0] not in SCALES) or last):
             said.append("and")
     return tuple(said)

@@ -135,7 +135,7 @@ def _with_ending(word: str) -> tuple[Phones, ...]:
     for ending in ("'s", "s'", "es", "s"):
         stem = word.removesuffix(ending)
         if stem != word and (ending == "'s" or len(stem) > 2) and (ending[0] == "'" or lookup(stem)):
-            return tuple((*phones, *_plural(phones[-1])) for phones in pronounce(stem))
+            return tuple((*phones, *plural(phones[-1])) for phones in pronounce(stem))
     for ending in ("ing", "ed"):
         stem = word.removesuffix(ending)
         undoubled = stem[:-1] if len(stem) > 3 and stem[-1:] == stem[-2:-1] else stem
@@ -155,7 +155,8 @@ def _with_ending(word: str) -> tuple[Phones, ...]:
     return ()
 
 
-def _plural(last: str) -> Phones:
+def plural(last: str) -> Phones:
+    """The phones of `s` and `'s` behind a word that ends in the phone `last`."""
     if last in ("s", "z", "sh", "zh", "ch", "jh"):
         return ("ih", "z")
     return ("s",) if last in ("p", "t", "k", "f", "th") else ("z",)

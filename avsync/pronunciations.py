@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from avsync.errors import TextError
-from avsync.pronounce import UNITS, Phones
+from avsync.pronounce import UNITS, Phones, plural
 
 Lexicon = Mapping[str, tuple[Phones, ...]]
 """Word, as `key` makes it -> its pronunciations, the most usual first."""
@@ -69,6 +69,12 @@ def as_lexicon(given: "str | os.PathLike[str] | Mapping[str, str | Iterable[str]
             raise TextError(f"lexicon: {word!r} is not one word with its phones. Write 'Kyiv': 'K IY IH V'.")
         found[key(word)] = tuple(_phones(variant.split(), word, "lexicon") for variant in variants)
     return found
+
+
+def find(lexicon: Lexicon, word: str) -> tuple[Phones, ...]:
+    """The pronunciations of a word (as `key` makes it), or of its possessive; none where it is not there."""
+    stem = word.removesuffix("'s")
+    return lexicon.get(word) or tuple((*said, *plural(said[-1])) for said in lexicon.get(stem, ()))
 
 
 def _phones(names: list[str], word: str, where: str) -> Phones:

@@ -248,7 +248,7 @@ def _word(text: str, shouted: bool, match: re.Match[str]) -> list[Reading]:
     letters = spell(capitals)
     if bare != capitals:  # MPs, the BBC's: the ending belongs to the last letter
         letters = (*letters[:-1], letters[-1] + "'s")
-    if _beside_digit(match) and len(capitals) <= 3:  # CO2, PS5
+    if _beside_digit(match) and len(capitals) <= 3 and re.search("[AEIOUY]", capitals):  # CO2, not MP3
         return [letters, word]
     if lookup(spoken):
         return [word, letters] if len(capitals) <= 3 else [word]

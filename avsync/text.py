@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from avsync.errors import TextError
 from avsync.letters import fold, foreign, named
 from avsync.pronounce import UNITS, Phones, pronounce
-from avsync.pronunciations import Lexicon, key
+from avsync.pronunciations import Lexicon, find, key
 from avsync.readings import AROUND, MAX_READINGS, Place, Reading, is_number, readings
 from avsync.symbols import OPERATORS
 
@@ -85,7 +85,7 @@ def normalise(transcript: str, lexicon: Lexicon | None = None) -> tuple[Token, .
     tokens: list[Token] = []
     for index, (text, (begin, end, _)) in enumerate(zip(written, spans, strict=True)):
         found = _readings(plain, index, shouted, own, _line(transcript, begin)) if plain[index] else ()
-        known = {word: own[word] for reading in found for word in reading if word in own}
+        known = {word: said for reading in found for word in reading if (said := find(own, word))}
         tokens.append(Token(text, found, (begin, end), known))
     if not any(token.readings for token in tokens):
         shown = " ".join(written)[:60]
@@ -128,7 +128,7 @@ def _readings(plain: list[str], index: int, shouted: bool, own: Lexicon, line: i
     """Readings of token `index`: from the user's lexicon where it is there, else by the rules of English."""
     text = plain[index]
     bare = text.strip(AROUND + "-–—…’‘*")
-    if key(bare) in own:
+    if find(own, key(bare)):
         return ((key(bare),),)
     letter = foreign(text)
     if letter is not None:
@@ -147,7 +147,7 @@ def _foreign_readings(text: str, letter: str, shouted: bool, own: Lexicon, line:
     """A token with letters of another script, each of whose words the lexicon must have or be Latin."""
     words: list[str] = []
     for part in re.findall(r"\w+(?:['’]\w+)*", text):
-        if key(part) in own:
+        if find(own, key(part)):
             words.append(key(part))
         elif foreign(part) is None:
             words += next(iter(readings(part, Place(shouted=shouted))), ())

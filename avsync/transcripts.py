@@ -112,7 +112,8 @@ def _subtitles(text: str, suffix: str, path: str | os.PathLike[str]) -> Iterator
         text = re.sub(r"<(?:\d+:)?\d\d:\d\d\.\d{3}>", "", text)
         text = re.sub(r"^(?:NOTE|STYLE|REGION)\b(?:.*\n)+?(?=\n|\Z)", "", text, flags=re.MULTILINE)
     try:
-        read = pysubs2.SSAFile.from_string(text, format_=SUBTITLES[suffix])
+        options = {"keep_html_tags": True} if suffix in (".srt", ".vtt") else {}
+        read = pysubs2.SSAFile.from_string(text, format_=SUBTITLES[suffix], **options)
     except (pysubs2.exceptions.Pysubs2Error, ValueError, KeyError, IndexError) as error:
         raise TextError(f"{path} cannot be read as {suffix} ({error}). Save it again, or as text.") from error
     for event in sorted(read, key=lambda event: event.start):

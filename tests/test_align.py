@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from avsync import features, lips, model, offset, speech
 from avsync.align import align, fuse
 from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
 from avsync.timebase import pts_to_seconds
+from avsync.transcripts import Anchor, Transcript
 
 TEXT = "place blue at F two now"
 PAUSES = {0: 0.5, 2: 0.25, 6: 0.4}
@@ -100,6 +102,38 @@ def test_frames_of_a_variable_rate_clip_and_words_between_frames(clip: Clip) -> 
     found = align(talk, TEXT)
     assert (found.words[0].first_frame, found.words[0].last_frame) == (2, 2)
     assert (found.words[1].first_frame, found.words[1].last_frame) == (None, None)
+
+
+def test_every_token_comes_back_as_it_was_written_with_times_and_frames(clip: Clip) -> None:
+    written = "ANNA: «Place» – blue, at [door slams] F 2 … ¡now!"
+    talk = clip(offset_ms=80.0)
+    found = align(talk, written)
+    assert [word.text for word in found.words] == [
+        "ANNA:", "«Place»", "–", "blue,", "at", "[door slams]", "F", "2", "…", "¡now!",
+    ]  # fmt: skip
+    assert found.transcript == written
+    statuses = ["interpolated" if word.text in ("ANNA:", "–", "[door slams]", "…") else "aligned"
+                for word in found.words]  # fmt: skip
+    assert [word.status for word in found.words] == statuses
+    assert all(word.start < word.end and word.heard_start < word.heard_end for word in found.words)
+    assert all(here.end <= there.start for here, there in pairwise(found.words))
+    plain = align(talk, TEXT)
+    assert found.gaps == plain.gaps
+    spoken_words = [word for word in found.words if word.status != "interpolated"]
+    for word, (start, _) in zip(spoken_words, talk.truth, strict=True):
+        assert word.heard_start == pytest.approx(start)
+    assert [word.confidence for word in spoken_words] == [word.confidence for word in plain.words]
+    np.testing.assert_array_equal(found.frame_times, talk.frame_times)
+
+
+def test_own_pronunciations_and_transcripts_with_times(clip: Clip) -> None:
+    talk = clip()
+    text = Transcript("place blue at F\n二 now", (Anchor(0.4, 1.2, (0, 15)), Anchor(1.2, 2.4, (16, 21))))
+    found = align(talk, text, lexicon={"二": "T UW"})
+    assert [word.text for word in found.words] == ["place", "blue", "at", "F", "二", "now"]
+    assert [word.heard_start for word in found.words] == [pytest.approx(start) for start, _ in talk.truth]
+    with pytest.raises(TextError, match="Line 2 of the transcript has '二'"):
+        align(talk, text)
 
 
 def test_gaps_meet_the_words_on_the_picture_clock(clip: Clip) -> None:

@@ -22,6 +22,7 @@ from avsync.media import atomic_path
 from avsync.offset import Offset, Segment, undetermined
 from avsync.remux import Correction
 from avsync.sample import SampleTruth, SampleWord
+from avsync.transcripts import Anchor
 
 LAGS = np.arange(-1000.0, 1001.0, 10.0)
 LEADING = Offset(
@@ -271,7 +272,7 @@ def test_what_looks_like_an_option_may_be_a_file():
 
 
 def test_align_as_json(clip, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "align", lambda file, text, modality: ALIGNED)
+    monkeypatch.setattr(cli, "align", lambda file, text, **how: ALIGNED)
     code, (line,) = run_json(capsys, "align", clip, "--text", "place blue", "--json")
     assert code == 0
     assert line["file"] == "clip.mp4"
@@ -285,21 +286,65 @@ def test_align_as_json(clip, monkeypatch, capsys):
 
 
 def test_align_in_words_and_files(clip, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "align", lambda file, text, modality: ALIGNED)
-    outputs = ["a.srt", "a.json", "a.vtt", "a.TextGrid"]
+    monkeypatch.setattr(cli, "align", lambda file, text, **how: ALIGNED)
+    outputs = ["a.srt", "a.json", "a.vtt", "a.ass", "a.TextGrid", "a.ctm", "a.eaf"]
     assert main(["align", clip, "--text", "place blue", "-o", *outputs]) == 0
     out = capsys.readouterr().out
     assert "    0.520      0.810        13-20     14  0.98  aligned       place" in out
-    assert out.endswith("wrote a.srt\nwrote a.json\nwrote a.vtt\nwrote a.TextGrid\n")
+    assert out.endswith("".join(f"wrote {name}\n" for name in outputs))
     assert all(Path(name).stat().st_size for name in outputs)
+
+
+def test_the_clock_of_files_can_be_chosen(clip, monkeypatch):
+    monkeypatch.setattr(cli, "align", lambda file, text, **how: ALIGNED)
+    for clock, start in ((["--clock", "picture"], "520"), (["--clock", "sound"], "400"), ([], "400")):
+        assert main(["align", clip, "--text", "place blue", "-o", "a.srt", "--overwrite", *clock]) == 0
+        assert f"00:00:00,{start} -->" in Path("a.srt").read_text()
+
+
+def test_nothing_is_written_where_one_of_the_files_cannot_be_made(clip, monkeypatch, capsys):
+    """The alignment has no frames, so there is no table of them."""
+    monkeypatch.setattr(cli, "align", lambda file, text, **how: ALIGNED)
+    assert main(["align", clip, "--text", "place blue", "-o", "a.srt", "a.csv"]) == 2
+    assert "no frames for a .csv file" in capsys.readouterr().err
+    assert not Path("a.srt").exists()
+
+
+def test_a_lexicon_and_a_transcript_with_times(clip, monkeypatch, capsys):
+    said = []
+    monkeypatch.setattr(cli, "align", lambda file, text, **how: said.append((text, how)) or ALIGNED)
+    Path("talk.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nplace blue\n")
+    assert main(["align", clip, "--transcript", "talk.srt", "--lexicon", "own.txt"]) == 0
+    ((text, how),) = said
+    assert (text.text, text.anchors) == ("place blue", (Anchor(1.0, 2.0, (0, 10)),))
+    assert how["lexicon"] == "own.txt"
+    Path("own.txt").write_text("KYIV  K IY IH V")
+    assert main(["align", clip, "--text", "a", "--lexicon", "own.txt", "-o", "own.txt", "--overwrite"]) == 2
+
+
+def test_other_scripts_and_lexicons_that_cannot_be_read_are_one_line(clip, capsys):
+    Path("words.txt").write_text("hello\nsay привет", encoding="utf-8")
+    assert main(["align", clip, "--transcript", "words.txt"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "avsync: error: words.txt: Line 2 of the transcript has 'п' (U+043F CYRILLIC SMALL"
+    )
+    assert "--lexicon FILE" in line
+    Path("own.txt").write_text("привет  P R IX V", encoding="utf-8")
+    assert main(["align", clip, "--transcript", "words.txt", "--lexicon", "own.txt"]) == 2
+    assert "own.txt line 1: 'IX' in 'привет' is no phone" in capsys.readouterr().err
+    assert main(["align", clip, "--transcript", "words.txt", "--lexicon", "none.txt"]) == 2
+    assert "none.txt cannot be read" in capsys.readouterr().err
 
 
 def test_transcript_files(clip, monkeypatch, capsys):
     said = []
-    monkeypatch.setattr(cli, "align", lambda file, text, modality: said.append((text, modality)) or ALIGNED)
+    monkeypatch.setattr(cli, "align", lambda file, text, **how: said.append((text, how)) or ALIGNED)
     Path("words.txt").write_bytes(b"\xef\xbb\xbfplace blue\n")
     assert main(["align", clip, "--transcript", "words.txt", "--modality", "video"]) == 0
-    assert said == [("place blue\n", "video")]
+    assert said == [
+        (avsync.Transcript("place blue\n", source="words.txt"), {"modality": "video", "lexicon": None})
+    ]
     Path("words.txt").write_bytes(b"caf\xe9")
     assert main(["align", clip, "--transcript", "words.txt"]) == 2
     assert "no UTF-8 text (byte 3)" in capsys.readouterr().err
@@ -345,7 +390,7 @@ def test_annotate(clip, monkeypatch, capsys):
     asked = {}
     monkeypatch.setattr(cli, "annotate", lambda source, target, **how: asked.update(how) or ALIGNED)
     assert main(["annotate", clip, "-o", "out.mp4", "--text", "place blue", "--overwrite"]) == 0
-    assert asked == {"transcript": "place blue", "overwrite": True}
+    assert asked == {"transcript": avsync.Transcript("place blue"), "lexicon": None, "overwrite": True}
     assert capsys.readouterr().out.endswith("wrote out.mp4\n")
 
 
@@ -353,7 +398,7 @@ def test_faces_are_tracked_once(clip, monkeypatch):
     asked = []
     monkeypatch.setattr(render, "track", lambda clip: asked.append("track") or ())
     monkeypatch.setattr(lips, "track", lambda clip: pytest.fail("tracked again"))
-    monkeypatch.setattr(render, "align", lambda clip, text, tracks: asked.append(tracks) or ALIGNED)
+    monkeypatch.setattr(render, "align", lambda clip, text, tracks, **how: asked.append(tracks) or ALIGNED)
     assert main(["annotate", clip, "-o", "out.mp4", "--text", "place blue"]) == 0
     assert asked == ["track", ()]
     assert avsync.detect_offset(avsync.load(clip), tracks=()).reason == "no_face"

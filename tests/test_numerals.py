@@ -1,5 +1,8 @@
 """Numbers in words."""
 
+import random
+import re
+
 import pytest
 
 from avsync import numerals
@@ -62,6 +65,23 @@ def test_ordinal(number: int, words: str) -> None:
         ("1990s", "nineteen nineties", []),
         ("50kg", "fifty kilograms", []),
         ("30fps", "thirty frames per second", []),
+        ("5m", "five meters", ["five million", "five meter"]),
+        ("9am", "nine a. m.", []),
+        ("10k", "ten thousand", ["ten k."]),
+        ("1:02:03", "one oh two oh three", ["one two three"]),
+        ("10:30pm", "ten thirty p. m.", []),
+        ("10:00a.m.", "ten a. m.", ["ten o'clock a. m."]),
+        ("1/0", "one over zero", ["one zero"]),
+        ("2.0.1", "two point zero point one", ["two dot zero dot one"]),
+        (
+            "192.168.0.1",
+            "one nine two point one six eight point zero point one",
+            ["one ninety two dot one sixty eight dot zero dot one"],
+        ),
+        ("100,000,005", "one hundred million five", ["one hundred million and five"]),
+        ("₩5", "five won", []),
+        ("₽1.50", "one ruble and fifty kopeks", []),
+        ("101st", "one hundred first", ["one hundred and first"]),
     ],
 )
 def test_readings(text: str, first: str, others: list[str]) -> None:
@@ -73,6 +93,35 @@ def test_readings(text: str, first: str, others: list[str]) -> None:
 def test_what_is_not_a_number_has_no_reading() -> None:
     assert numerals.readings("b2b") is None
     assert numerals.readings("") is None
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (101, "one hundred and one"),
+        (2005, "two thousand and five"),
+        (2105, "two thousand one hundred and five"),
+        (201_005, "two hundred and one thousand and five"),
+        (100_000, "one hundred thousand"),
+        (100_000_001, "one hundred million and one"),
+        (21, "twenty one"),
+    ],
+)
+def test_british_and(number: int, words: str) -> None:
+    assert " ".join(numerals.with_and(numerals.cardinal(number))) == words
+
+
+def test_names_of_numbers_are_those_of_num2words() -> None:
+    num2words = pytest.importorskip("num2words").num2words
+    draw = random.Random(0)
+    numbers = [*range(2000), *(draw.randrange(10 ** draw.randrange(4, 15)) for _ in range(2000))]
+    for number in numbers:
+        theirs = re.sub(r"[-,]", " ", num2words(number)).split()
+        assert list(numerals.with_and(numerals.cardinal(number))) == theirs
+        assert (
+            list(numerals.with_and(numerals.ordinal(number)))
+            == re.sub(r"[-,]", " ", num2words(number, to="ordinal")).split()
+        )
 
 
 def test_numbers_without_a_name_are_read_digit_by_digit() -> None:

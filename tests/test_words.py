@@ -9,6 +9,8 @@ from speech_scores import Scores, spoken
 
 from avsync import words
 from avsync.errors import TextError
+from avsync.pronunciations import as_lexicon
+from avsync.text import normalise
 from avsync.words import AlignConfig, align_posteriors, find_gaps, word_confidence
 
 TEXT = "place blue at F two now"
@@ -28,6 +30,23 @@ def test_words_stand_where_they_are_spoken() -> None:
         assert word.phones[0].start == word.start
         assert word.phones[-1].end == word.end
         assert all(a.end == b.start for a, b in pairwise(word.phones))
+
+
+def test_tokens_that_are_not_spoken_have_no_words_and_change_none() -> None:
+    posteriors, _ = spoken(TEXT, PAUSES, clearness=8.0)
+    found = align_posteriors(posteriors, "[music] place – blue at F (laughs) two now …")
+    assert found == align_posteriors(posteriors, TEXT)
+
+
+def test_own_pronunciations_are_what_is_searched() -> None:
+    """The sound says "two"; the transcript writes it in another script."""
+    posteriors, truth = spoken(TEXT, PAUSES, clearness=8.0)
+    found = align_posteriors(posteriors, normalise("place blue at F 二 now", as_lexicon({"二": "T UW"})))
+    assert [word.text for word in found] == ["place", "blue", "at", "F", "二", "now"]
+    assert (found[4].start, found[4].end) == (pytest.approx(truth[4][0]), pytest.approx(truth[4][1]))
+    assert found[4].status == "aligned"
+    wrong = align_posteriors(posteriors, normalise("place blue at F two now", as_lexicon({"two": "M OY"})))
+    assert wrong[4].confidence < 0.1
 
 
 def test_noisy_scores_move_words_little_and_say_so() -> None:
