@@ -1,10 +1,10 @@
 """Subtitles as words, lines and times, before they are written in a format.
 
 Words become subtitles (`Cue`) in two steps. `split` decides where one ends: at a pause, at a change of
-speaker and around a `[sound]` always; otherwise where it costs least, by the ends of sentences and clauses,
-by reading speed and so that none stands too short. `_timed` then gives the times: a subtitle comes with its
-first word, goes with its last, stays longer where it would be too short to read, and leaves a small gap
-before the next one. Subtitles never overlap.
+speaker and around a `[sound]` in a pause always; otherwise where it costs least, by the ends of sentences and
+clauses, by reading speed and so that none stands too short. `_timed` then gives the times: a subtitle comes
+with its first word, goes with its last, stays longer where it would be too short to read, and leaves a small
+gap before the next one. Subtitles never overlap.
 """
 
 from collections.abc import Sequence
@@ -70,9 +70,9 @@ def split(words: Sequence[Said], config: SubtitleConfig) -> list[list[Said]]:
     """Words grouped into subtitles."""
     groups: list[list[Said]] = []
     run: list[list[Said]] = []  # words with what stands beside them, between two forced ends
-    for unit in _units(words):
+    for unit in _units(words, config.pause_s):
         if run and (
-            _is_label(unit[0]) or _alone(unit) or _alone(run[-1])
+            _is_label(unit[0]) or _alone(unit, config.pause_s) or _alone(run[-1], config.pause_s)
             or _span(unit)[0] - _span(run[-1])[1] >= config.pause_s
         ):  # fmt: skip
             groups += _best_split(run, config)
@@ -81,8 +81,8 @@ def split(words: Sequence[Said], config: SubtitleConfig) -> list[list[Said]]:
     return groups + (_best_split(run, config) if run else [])
 
 
-def _units(words: Sequence[Said]) -> list[list[Said]]:
-    """Each spoken word with the unspoken signs beside it; a `[sound]` is a unit of its own.
+def _units(words: Sequence[Said], pause_s: float) -> list[list[Said]]:
+    """Each spoken word with the unspoken signs beside it; a `[sound]` in a pause is a unit of its own.
 
     A speaker's label, and what precedes the first word, belongs to the word behind it; a dash to the word
     before.
@@ -95,13 +95,13 @@ def _units(words: Sequence[Said]) -> list[list[Said]]:
             waiting = []
         elif _is_label(word) or waiting or not units:
             waiting.append(word)
-        elif _alone([word]):
+        elif _alone([word], pause_s):
             units.append([word])
-        elif _alone(units[-1]):
+        elif _alone(units[-1], pause_s):
             waiting.append(word)
         else:
             units[-1].append(word)
-        if waiting and _alone([waiting[-1]]):  # nothing was spoken before it
+        if waiting and _alone([waiting[-1]], pause_s):  # nothing was spoken before it
             units.append(waiting)
             waiting = []
     if waiting and units:
@@ -113,11 +113,10 @@ def _is_label(word: Said) -> bool:
     return not word.spoken and word.text.endswith(":")
 
 
-def _alone(unit: Sequence[Said]) -> bool:
-    """Whether nothing is spoken in it and there is something to read, as in `[music]`."""
-    return not any(word.spoken for word in unit) and any(
-        letter.isalnum() for word in unit if not _is_label(word) for letter in word.text
-    )
+def _alone(unit: Sequence[Said], pause_s: float) -> bool:
+    """Whether nothing is spoken in it, and there is something to read (`[music]`) and time for it."""
+    notes = [word for word in unit if not _is_label(word) and any(map(str.isalnum, word.text))]
+    return bool(notes) and not any(word.spoken for word in unit) and unit[-1].end - unit[0].start >= pause_s
 
 
 def _best_split(run: Sequence[list[Said]], config: SubtitleConfig) -> list[list[Said]]:

@@ -1,7 +1,8 @@
 """English numbers in words: how a reader may say what is written in digits.
 
 Functions that return readings give alternatives, the most usual first; each is a tuple of lower-case words.
-An aligner puts them in parallel, so a reading too many costs little and one too few costs a word.
+An aligner puts them in parallel, so a reading too many costs little and one too few costs a word. That is
+why no library is used: num2words and its like give one reading. Tests hold the names of numbers against it.
 """
 
 import re

@@ -78,6 +78,13 @@ def test_a_label_begins_a_subtitle_and_a_sound_has_its_own() -> None:
     assert found[3].start == 23000
 
 
+def test_a_sound_without_a_pause_stands_with_the_words() -> None:
+    """Between two words that touch it has a millisecond, in which nobody can read it."""
+    words = [*speech("so it"), unspoken("[music]", 0.599, 0.6), *speech("goes on", start=0.6)]
+    assert texts(subtitles(*words)) == ["so it [music] goes on"]
+    assert texts(subtitles(unspoken("[music]", 0.0, 0.1), *speech("so it", start=0.1))) == ["[music] so it"]
+
+
 @pytest.mark.parametrize("marks", [["ANNA:", "[music]", "–"], ["–", "ANNA:"], ["[music]"], ["–"]])
 def test_signs_before_the_first_word_and_behind_the_last_are_kept(marks: list[str]) -> None:
     before = [unspoken(mark, n * 0.1, n * 0.1 + 0.1) for n, mark in enumerate(marks)]
