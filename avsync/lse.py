@@ -122,7 +122,7 @@ def _heard_at(times: np.ndarray, heard: Vectors) -> np.ndarray:
     if len(heard.times) < 2:
         return np.full((len(times), heard.vectors.shape[1]), np.nan)
     position = (times - heard.times[0]) / (heard.times[1] - heard.times[0])
-    known = (position >= -0.5) & (position <= len(heard.times) - 0.5)
+    known = (position > -0.6) & (position < len(heard.times) - 0.4)  # half a step and rounding
     left = position.astype(int).clip(0, len(heard.times) - 2)
     share = (position - left).clip(0, 1)[:, None]
     between = (1 - share) * heard.vectors[left] + share * heard.vectors[left + 1]

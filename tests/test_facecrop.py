@@ -103,7 +103,7 @@ def test_pictures_are_blue_green_red():
 
 
 def test_a_picture_twice_as_large_is_halved_between_its_pixels():
-    rows = np.repeat(np.arange(448, dtype=np.uint8)[:, None] // 2 * 1, 448, axis=1)
+    rows = np.repeat((np.arange(448) // 2).astype(np.uint8)[:, None], 448, axis=1)
     made = clip([0.0], np.stack([rows] * 3, axis=-1))
     (shown,) = facecrop.pictures(made, facecrop.whole_pictures(made))
     np.testing.assert_array_equal(shown[:, 0, 0], np.arange(224))

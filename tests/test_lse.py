@@ -2,6 +2,7 @@
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,15 @@ import avsync
 from avsync import lse
 from avsync.errors import ConfigError, FaceError, MediaError
 from avsync.model import Vectors
+from avsync.threads import one_thread
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_threads():
+    """As the program computes: on a busy machine, threads that wait for each other cost tens of seconds."""
+    with one_thread():
+        yield
+
 
 TIMES = np.arange(100) / 25
 
@@ -59,15 +69,9 @@ def test_the_offset_has_avsyncs_sign(turning):
 
 def test_the_backbone_has_a_name_of_its_own(turning):
     name = lse.measure(tiny.clip(4.0), tracks=(a_track(),)).backbone
-    weights = [path.stem for path in (avsync_weights()).glob("avsync-*.safetensors")]
+    weights = [path.stem for path in (Path(avsync.__file__).parent / "weights").glob("avsync-*.safetensors")]
     assert re.fullmatch(r"avsync-[0-9a-f]{8}", name)
     assert weights == [name]
-
-
-def avsync_weights():
-    from pathlib import Path
-
-    return Path(avsync.__file__).parent / "weights"
 
 
 def test_mouths_that_are_not_found_count_for_nothing(turning):

@@ -12,6 +12,15 @@ from avsync import metrics, syncnet
 from avsync.errors import AVSyncError, FaceError, MediaError, ModelError
 from avsync.media import Clip
 from avsync.syncnet import SyncNet
+from avsync.threads import one_thread
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_threads():
+    """As the program computes: on a busy machine, threads that wait for each other cost tens of seconds."""
+    with one_thread():
+        yield
+
 
 # The published state dict: module, place in its Sequential, shape of the weight. A convolution is followed
 # by its batch norm.
@@ -199,7 +208,7 @@ def test_the_offset_has_the_sign_of_avsync_and_syncnet(levels, offset_ms, outsid
     "how",
     [
         {"fps": 50.0}, {"start": 1.4, "audio_start": 1.4}, {"start": 0.2}, {"audio_start": 0.2},
-        {"start": 1.4, "audio_start": 0.6, "seconds": 8.0}, {"fps": 12.5},
+        {"start": 1.4, "audio_start": 0.6, "seconds": 8.0},
     ],
 )  # fmt: skip
 def test_both_streams_stand_on_the_container_clock(levels, how):
@@ -223,7 +232,7 @@ def test_the_numbers_are_those_of_the_embeddings(levels):
     ]
     np.testing.assert_allclose(found.distances, curve)
     assert (found.lse_d, found.lse_c) == pytest.approx((min(curve), np.median(curve) - min(curve)))
-    assert (found.lse_d, found.lse_c) == metrics.lse([curve])
+    assert (found.lse_d, found.lse_c) == pytest.approx(metrics.lse([curve]))
 
 
 def test_the_face_is_cut_out(levels):
