@@ -12,10 +12,24 @@ from avsync import __version__
 from avsync.align import MODALITIES
 from avsync.export import SUFFIXES
 from avsync.lagscores import OffsetConfig
+from avsync.standards import BT1359, STANDARDS
 from avsync.timeline import CLOCKS
 
 NUMBER_OPTIONS = ("--max-offset-ms", "--offset-ms", "--drift-ppm", "--fps")
 """Options whose value may be negative, or is refused with a reason when it is."""
+
+
+SIGN = "Sign: a positive offset means that the audio leads (is heard before it is seen)."
+
+OFFSET_CODES = (
+    f"{SIGN} Exit codes: 0 measured; 1 measured and out of sync (with --fail-on only); 2 bad input or usage; "
+    "3 undetermined. With several files: 2 if any was bad, else 3 if any was undetermined, else 1 if any was "
+    "out of sync, else 0."
+)
+"""Stands below `avsync offset --help`."""
+
+FAILURES = ("out-of-sync", "possibly-out-of-sync")
+"""What `--fail-on` knows: the estimate, or any of its 95 % interval, beyond the limits."""
 
 
 class UsageError(Exception):
@@ -35,16 +49,17 @@ def build_parser() -> Parser:
     parser = Parser(
         prog="avsync",
         description="Puts picture, sound and text of a speaking person on one clock.",
-        epilog="Sign: a positive offset means that the audio leads (is heard before it is seen).",
+        epilog=f"{SIGN} Exit codes: 0 done; 2 bad input or usage; 3 undetermined; 1 only where --fail-on "
+        "asks for it.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"avsync {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def command(name: str, help: str) -> Parser:
-        return commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+    def command(name: str, help: str, epilog: str | None = None) -> Parser:
+        return commands.add_parser(name, help=help, description=help, epilog=epilog, allow_abbrev=False)
 
-    _add_offset(command("offset", "measure by how much sound and picture disagree"))
+    _add_offset(command("offset", "measure by how much sound and picture disagree", OFFSET_CODES))
     _add_correct(command("correct", "write a corrected file, measure it again, print the residual"))
     _add_align(command("align", "find the times and the frames of each word"))
     _add_annotate(command("annotate", "draw the words, the mouth box and an offset meter on the video"))
@@ -99,8 +114,26 @@ def _add_offset(parser: Parser) -> None:
         help="search from -MS to +MS (default: %(default)g)",
     )
     parser.add_argument("--plot", metavar="PNG", type=_suffix(".png"), help="draw the score of every offset")
+    parser.add_argument(
+        "--standard",
+        choices=[standard.name for standard in STANDARDS],
+        default=BT1359.name,
+        metavar="NAME",
+        help=f"limits of the verdict (default: %(default)s): {_limits()}",
+    )
+    parser.add_argument(
+        "--fail-on",
+        choices=FAILURES,
+        metavar="WHAT",
+        help="exit with 1 where the measured offset is beyond the limits (out-of-sync), or where any of its "
+        "95 %% interval is (possibly-out-of-sync)",
+    )
     _add_json(parser)
     _add_overwrite(parser)
+
+
+def _limits() -> str:
+    return ", ".join(f"{one.name} {one.lag_ms:+g} to {one.lead_ms:+g} ms" for one in STANDARDS)
 
 
 def _add_correct(parser: Parser) -> None:

@@ -1,6 +1,7 @@
 """The program `avsync`: results on stdout; progress, warnings and errors, one line each, on stderr.
 
-Exit codes: 0 done; 2 bad input or usage, nothing written; 3 undetermined: the tool abstains and says why.
+Exit codes: 0 done; 2 bad input or usage, nothing written; 3 undetermined: the tool abstains and says why;
+1 measured and out of sync, where `avsync offset --fail-on` asks for it.
 """
 
 from __future__ import annotations
@@ -23,16 +24,17 @@ from avsync.arguments import UsageError, parse
 from avsync.errors import AVSyncError, UndeterminedError
 from avsync.glance import glance
 from avsync.media import load, probe
-from avsync.offset import detect_offset
+from avsync.offset import Offset, detect_offset, judged
 from avsync.outputs import check_output, same_file
 from avsync.plot import plot_scores, require_matplotlib
 from avsync.remux import correct
 from avsync.render import annotate
 from avsync.sample import render_sample
+from avsync.standards import find as find_standard
 from avsync.threads import one_thread
 from avsync.transcripts import Transcript, read_transcript
 
-DONE, BAD, UNDETERMINED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 130, 141
+DONE, OUT_OF_SYNC, BAD, UNDETERMINED, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 130, 141
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def offset_command(arguments: Namespace) -> int:
         raise UsageError(f"--plot draws one file, not {len(arguments.file)}; run it for each file")
     files = tqdm(arguments.file, unit="file", disable=None if len(arguments.file) > 1 else True, leave=False)
     codes = [_attempt(arguments, file, _measure) for file in files]
-    return next((code for code in (BAD, UNDETERMINED) if code in codes), DONE)
+    return next((code for code in (BAD, UNDETERMINED, OUT_OF_SYNC) if code in codes), DONE)
 
 
 def correct_command(arguments: Namespace) -> int:
@@ -116,11 +118,27 @@ def _measure(arguments: Namespace, file: str) -> Result:
         require_matplotlib()
         check_output(arguments.plot, file, overwrite=arguments.overwrite)
     clip = load(file)
-    found = detect_offset(clip, max_offset_ms=arguments.max_offset_ms)
+    found = judged(
+        detect_offset(clip, max_offset_ms=arguments.max_offset_ms), find_standard(arguments.standard)
+    )
     if arguments.plot is not None:
         plot_scores(found, Path(arguments.plot), title=Path(file).name, overwrite=arguments.overwrite)
-    code = UNDETERMINED if found.ms is None else DONE
-    return Result(report.offset_json(file, found, clip), wording.offset_text(file, found), code)
+    return Result(
+        report.offset_json(file, found, clip),
+        wording.offset_text(file, found),
+        _offset_code(found, arguments.fail_on),
+    )
+
+
+def _offset_code(found: Offset, fail_on: str | None) -> int:
+    """The exit code of one offset: that of a part beyond the limits counts like that of the whole."""
+    if found.ms is None:
+        return UNDETERMINED
+    stated = [found.ms, *(segment.offset_ms for segment in found.segments)]
+    if fail_on == "possibly-out-of-sync" and found.ci_ms is not None:
+        stated += found.ci_ms
+    good = all(found.standard.verdict(ms) == "in_sync" for ms in stated)
+    return DONE if good or fail_on is None else OUT_OF_SYNC
 
 
 def _correct(arguments: Namespace, file: str) -> Result:

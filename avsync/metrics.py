@@ -2,7 +2,13 @@
 
 errors: any shape and unit; limits and results are in the same unit. Shares are 0 to 1. Nothing to count
 gives NaN.
+
+Lip-sync error (LSE) compares pictures and sound by the distances of their embeddings. Shapes: T positions in
+time, K shifts between them, D embedding.
 """
+
+import warnings
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -51,6 +57,54 @@ def share_interval(share: float, count: int) -> tuple[float, float]:
     middle = (share + square / 2) / (1 + square)
     half = np.sqrt(square * (share * (1 - share) + square / 4)) / (1 + square)
     return max(float(middle - half), 0.0), min(float(middle + half), 1.0)
+
+
+def shift_distances(
+    seen_TD: ArrayLike, heard_TD: ArrayLike, reach: int, *, outside: Literal["masked", "zeros"] = "masked"
+) -> np.ndarray:
+    """(T, K) Euclidean distances of the lips at position i to the sound at i + k - reach, K = 2 reach + 1.
+
+    Where that position lies outside the sound, or an embedding is not finite, the entry is NaN and counts
+    for nothing; `outside="zeros"` takes a vector of zeros for the sound there, as SyncNet's own evaluation
+    does, so that the ends of a clip speak against large shifts. Raises ValueError for unequal shapes.
+    """
+    seen, heard = np.asarray(seen_TD, np.float64), np.asarray(heard_TD, np.float64)
+    if seen.ndim != 2 or seen.shape != heard.shape:
+        raise ValueError(
+            f"embeddings of shapes {seen.shape} and {heard.shape}: both must be the same (T, D)."
+        )
+    if reach < 0 or outside not in ("masked", "zeros"):
+        raise ValueError(f"reach {reach}, outside {outside!r}: give a reach from 0 on, 'masked' or 'zeros'.")
+    fill = 0.0 if outside == "zeros" else np.nan
+    padded = np.pad(heard, ((reach, reach), (0, 0)), constant_values=fill)
+    columns = [np.linalg.norm(seen - padded[k : k + len(seen)], axis=1) for k in range(2 * reach + 1)]
+    return np.stack(columns, axis=1)
+
+
+def mean_distances(distances_TK: ArrayLike) -> np.ndarray:
+    """(K,) mean distance of each shift over the positions that are known; NaN where none is."""
+    distances = np.asarray(distances_TK, np.float64)
+    if distances.ndim != 2:
+        raise ValueError(f"distances of shape {distances.shape}: they must be (T, K).")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is NaN, as wanted
+        means: np.ndarray = np.nanmean(np.where(np.isfinite(distances), distances, np.nan), axis=0)
+    return means
+
+
+def lse(distances_TK: ArrayLike) -> tuple[float, float]:
+    """LSE-D and LSE-C of a clip (Prajwal et al. 2020, after SyncNet, Chung & Zisserman 2016).
+
+    Of the mean distance of each shift, LSE-D is the lowest (lower is better) and LSE-C the median over the
+    shifts less the lowest (higher is better). Entries that are not finite count for nothing. The numbers mean
+    something only beside the name of the network that made the embeddings.
+    """
+    curve = mean_distances(distances_TK)
+    curve = curve[np.isfinite(curve)]
+    if not len(curve):
+        return float("nan"), float("nan")
+    lowest = float(curve.min())
+    return lowest, float(np.median(curve)) - lowest
 
 
 def _flat(errors: ArrayLike) -> np.ndarray:

@@ -5,13 +5,13 @@ Shapes: T lip steps (40 ms), K lags (10 ms). `lagscores` scores the lags and say
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from avsync import features, lips, media, speech
+from avsync import features, lips, media, speech, standards
 from avsync.lagscores import (
     CALIBRATED_MS,
     OffsetConfig,
@@ -25,11 +25,7 @@ from avsync.lagscores import (
 )
 from avsync.media import Clip
 from avsync.model import AVSync, Vectors, load_model
-
-LEAD_LIMIT_MS = 45.0
-"""Sound this early is noticed (ITU-R BT.1359-1, detectability)."""
-LAG_LIMIT_MS = -125.0
-"""Sound this late is noticed (ITU-R BT.1359-1, detectability)."""
+from avsync.standards import BT1359, Standard
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +68,8 @@ class Offset:
     """(K,) score of each lag; bias of the model not removed."""
     segments: tuple[Segment, ...]
     """Where the offset was measured."""
+    standard: Standard = BT1359
+    """Whose limits `verdict` keeps to."""
 
 
 def detect_offset(
@@ -79,20 +77,23 @@ def detect_offset(
     *,
     max_offset_ms: float = CALIBRATED_MS,
     tracks: tuple[lips.LipTrack, ...] | None = None,
+    standard: str | Standard = BT1359,
 ) -> Offset:
     """Measure the offset of a file or a loaded clip.
 
+    `standard`: whose limits the verdict keeps to, one of `standards.STANDARDS` or its name, or your own.
     `tracks`: what `lips.track` found in the clip, where that was asked before; it is most of the work.
     Never raises for content that cannot be measured: such a clip is `undetermined`, with a reason. Raises
-    MediaError for a file that cannot be read, and ConfigError for a search range under 20 ms or over 10 s
-    and for a clip that was loaded at another sample rate than 16 kHz.
+    MediaError for a file that cannot be read, and ConfigError for a search range under 20 ms or over 10 s,
+    for an unknown standard and for a clip that was loaded at another sample rate than 16 kHz.
     """
     config = OffsetConfig(max_offset_ms=max_offset_ms)
+    limits = standards.find(standard)
     clip = media.load(Path(source)) if isinstance(source, str | PathLike) else source
     reason = unusable(clip, config)
     if reason:
-        return undetermined(reason)
-    return measure(clip, lips.track(clip) if tracks is None else tracks, config)
+        return judged(undetermined(reason), limits)
+    return judged(measure(clip, lips.track(clip) if tracks is None else tracks, config), limits)
 
 
 def unusable(clip: Clip, config: OffsetConfig) -> str | None:
@@ -146,9 +147,13 @@ def _measure_track(track: lips.LipTrack, heard: Vectors, model: AVSync, config: 
 
 def verdict(ms: float) -> str:
     """`in_sync`, `audio_leads` or `audio_lags` by the detectability limits of ITU-R BT.1359-1."""
-    if ms > LEAD_LIMIT_MS:
-        return "audio_leads"
-    return "audio_lags" if ms < LAG_LIMIT_MS else "in_sync"
+    return BT1359.verdict(ms)
+
+
+def judged(offset: Offset, standard: Standard) -> Offset:
+    """The same offset with the verdict of `standard`."""
+    words = "undetermined" if offset.ms is None else standard.verdict(offset.ms)
+    return replace(offset, verdict=words, standard=standard)
 
 
 def undetermined(

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from avsync.errors import TextError
-from avsync.offset import LAG_LIMIT_MS, LEAD_LIMIT_MS, Offset
+from avsync.offset import Offset
+from avsync.standards import BT1359
 from avsync.text import fold
 from avsync.wording import badge
 
@@ -237,7 +238,8 @@ def draw_meter(offset: Offset | None, height: int, width: int) -> Overlay:
 
     top = pad + ascent + descent + bar
     pen.rectangle((x(-reach), top, x(reach), top + bar), fill=UPCOMING)
-    pen.rectangle((x(LAG_LIMIT_MS), top, x(LEAD_LIMIT_MS), top + bar), fill=GOOD)
+    limits = offset.standard if offset is not None else BT1359
+    pen.rectangle((x(limits.lag_ms), top, x(limits.lead_ms), top + bar), fill=GOOD)
     pen.line((x(0), top - bar // 2, x(0), top + bar + bar // 2), fill=SPOKEN, width=1)
     if offset is not None and offset.ms is not None:
         if offset.ci_ms is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from avsync.errors import MediaError
 from avsync.media import atomic_path
-from avsync.offset import LAG_LIMIT_MS, LEAD_LIMIT_MS, Offset
+from avsync.offset import Offset
 from avsync.wording import badge
 
 
@@ -18,7 +18,7 @@ def require_matplotlib() -> None:
 
 
 def plot_scores(offset: Offset, target: Path, *, title: str, overwrite: bool = False) -> None:
-    """Write the score curve of `offset` as a PNG: the peak, its 95 % interval and the limits of BT.1359."""
+    """Write the score curve of `offset` as a PNG: the peak, its 95 % interval, its standard's limits."""
     require_matplotlib()
     # Not pyplot: it keeps global state and may look for a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -27,7 +27,9 @@ def plot_scores(offset: Offset, target: Path, *, title: str, overwrite: bool = F
     figure = Figure(figsize=(8, 4), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.axvspan(LAG_LIMIT_MS, LEAD_LIMIT_MS, color="tab:green", alpha=0.12, label="in sync (ITU-R BT.1359)")
+    limits = offset.standard
+    label = f"in sync ({limits.title})"
+    axes.axvspan(limits.lag_ms, limits.lead_ms, color="tab:green", alpha=0.12, label=label)
     if len(offset.lags_ms):
         axes.plot(offset.lags_ms, offset.scores, color="tab:blue", label="score")
     if offset.ms is not None:

@@ -37,6 +37,9 @@ def offset_json(file: str, offset: Offset, clip: Clip) -> JsonObject:
         "confidence": rounded(offset.confidence, 3),
         "verdict": offset.verdict,
         "reason": offset.reason,
+        "standard": offset.standard.name,
+        "limits_ms": [offset.standard.lag_ms, offset.standard.lead_ms],
+        "verdict_sure": None if interval is None else offset.standard.same_for_all_of(interval),
         "drift_ppm": rounded(offset.drift_ppm, 1),
         "segments": [
             {

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from avsync.offset import LAG_LIMIT_MS, LEAD_LIMIT_MS, Offset
+from avsync.offset import Offset
 
 if TYPE_CHECKING:
     from avsync.align import Alignment
@@ -28,13 +28,6 @@ REASONS: Mapping[str, str] = {
 }
 """Words for each `Offset.reason`."""
 
-VERDICTS: Mapping[str, str] = {
-    "in_sync": f"within the limits of ITU-R BT.1359, {LAG_LIMIT_MS:+g} to {LEAD_LIMIT_MS:+g} ms",
-    "audio_leads": f"over the limit of ITU-R BT.1359, {LEAD_LIMIT_MS:+g} ms",
-    "audio_lags": f"over the limit of ITU-R BT.1359, {LAG_LIMIT_MS:+g} ms",
-}
-"""Words for each `Offset.verdict` but `undetermined`."""
-
 
 def describe_reason(reason: str | None) -> str:
     """A sentence for the reason code of an undetermined offset."""
@@ -46,7 +39,7 @@ def offset_text(file: str, offset: Offset) -> str:
     if offset.ms is None:
         return f"{file}: undetermined: {describe_reason(offset.reason)}"
     lines = [f"{file}: {lead_or_lag(offset.ms)}{_interval(offset)}, confidence {offset.confidence:.2f}"]
-    lines.append(f"  {offset.verdict}: {VERDICTS[offset.verdict]}")
+    lines.append(f"  {offset.verdict}: {describe_verdict(offset)}")
     if offset.verdict != "in_sync":
         lines.append(f"  cure: {cure(offset.ms)}, e.g. with: avsync correct IN OUT")
     if offset.drift_ppm is not None and abs(offset.drift_ppm) >= 50:
@@ -57,6 +50,19 @@ def offset_text(file: str, offset: Offset) -> str:
             for part in offset.segments
         )
     return "\n".join(lines)
+
+
+def describe_verdict(offset: Offset) -> str:
+    """The verdict of a determined offset in words: which limits it keeps or not, and whether that is sure."""
+    limits = offset.standard
+    words = {
+        "in_sync": f"within the limits of {limits.title}, {limits.lag_ms:+g} to {limits.lead_ms:+g} ms",
+        "audio_leads": f"over the limit of {limits.title}, {limits.lead_ms:+g} ms",
+        "audio_lags": f"over the limit of {limits.title}, {limits.lag_ms:+g} ms",
+    }[offset.verdict]
+    if offset.ci_ms is None or limits.same_for_all_of(offset.ci_ms):
+        return words
+    return f"{words}; not sure, as a limit lies within the 95 % interval"
 
 
 def lead_or_lag(offset_ms: float) -> str:

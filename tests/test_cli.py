@@ -78,6 +78,9 @@ def test_offset_as_json(clip, measured, capsys):
         "confidence": 0.971,
         "verdict": "audio_leads",
         "reason": None,
+        "standard": "bt1359",
+        "limits_ms": [-125.0, 45.0],
+        "verdict_sure": True,
         "drift_ppm": 3.1,
         "segments": [{"start": 0.0, "end": 12.0, "offset_ms": 118.4, "face": 0}],
     }
@@ -125,6 +128,71 @@ def test_the_exit_code_of_several_files(clip, monkeypatch):
     assert main(["offset", clip, clip, clip]) == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "verdict", "words"),
+    [
+        ("bt1359", "audio_leads", "over the limit of ITU-R BT.1359, +45 ms"),
+        ("bt1359-acceptability", "audio_leads", "over the limit of ITU-R BT.1359 (acceptability), +90 ms"),
+        ("is191", "audio_leads", "over the limit of ATSC IS-191, +15 ms"),
+    ],
+)
+def test_the_verdict_of_a_standard(clip, measured, capsys, name, verdict, words):
+    measured(LEADING)
+    assert main(["offset", clip, "--standard", name]) == 0
+    assert f"  {verdict}: {words}\n" in capsys.readouterr().out
+    code, (line,) = run_json(capsys, "offset", clip, "--standard", name, "--json")
+    assert (code, line["standard"], line["verdict"], line["verdict_sure"]) == (0, name, verdict, True)
+
+
+def test_a_limit_within_the_interval_is_said(clip, measured, capsys):
+    measured(dataclasses.replace(LEADING, ms=50.0, ci_ms=(38.0, 62.0)))
+    assert main(["offset", clip, "--standard", "r37"]) == 0
+    unsure = "not sure, as a limit lies within the 95 % interval"
+    assert f"audio_leads: over the limit of EBU R37, +40 ms; {unsure}\n" in capsys.readouterr().out
+    _, (line,) = run_json(capsys, "offset", clip, "--standard", "r37", "--json")
+    assert (line["verdict"], line["verdict_sure"]) == ("audio_leads", False)
+
+
+@pytest.mark.parametrize(
+    ("ms", "ci_ms", "options", "code"),
+    [
+        (50.0, (46.0, 54.0), [], 0),
+        (50.0, (46.0, 54.0), ["--fail-on", "out-of-sync"], 1),
+        (50.0, (40.0, 60.0), ["--fail-on", "out-of-sync"], 1),
+        (44.0, (40.0, 60.0), ["--fail-on", "out-of-sync"], 0),
+        (44.0, (40.0, 60.0), ["--fail-on", "possibly-out-of-sync"], 1),
+        (20.0, (10.0, 30.0), ["--fail-on", "possibly-out-of-sync"], 0),
+        (20.0, (16.0, 24.0), ["--fail-on", "out-of-sync", "--standard", "is191"], 1),
+        (120.0, (110.0, 130.0), ["--fail-on", "out-of-sync", "--standard", "bt1359-acceptability"], 1),
+    ],
+)
+def test_failing_out_of_sync(clip, measured, ms, ci_ms, options, code):
+    measured(dataclasses.replace(LEADING, ms=ms, ci_ms=ci_ms, segments=()))
+    assert main(["offset", clip, *options]) == code
+
+
+def test_a_part_out_of_sync_fails_the_file(clip, measured):
+    parts = (Segment(0.0, 6.0, 0.0, 0), Segment(6.0, 12.0, 300.0, 0))
+    measured(dataclasses.replace(IN_SYNC, segments=parts))
+    assert main(["offset", clip, "--fail-on", "out-of-sync"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "files", "code"),
+    [
+        ([LEADING, IN_SYNC], [], 1),
+        ([IN_SYNC, IN_SYNC], [], 0),
+        ([LEADING, undetermined("no_face")], [], 3),
+        ([undetermined("no_face"), LEADING], [], 3),
+        ([LEADING, undetermined("no_face")], ["missing.mp4"], 2),
+    ],
+)
+def test_the_exit_code_of_several_files_that_may_fail(clip, monkeypatch, found, files, code):
+    given = iter([dataclasses.replace(one, segments=()) for one in found])
+    monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms: next(given))
+    assert main(["offset", *files, *[clip] * len(found), "--fail-on", "out-of-sync"]) == code
+
+
 def test_files_on_both_sides_of_the_options(clip, measured, capsys):
     measured(IN_SYNC)
     odd = "-ü x.mp4"
@@ -161,6 +229,14 @@ def test_plot(clip, measured, capsys):
     measured(undetermined("no_face"))
     assert main(["offset", clip, "--plot", "score.png", "--overwrite"]) == 3
     assert Path("score.png").read_bytes() != first
+
+
+def test_the_plot_shows_the_limits_of_the_standard(clip, measured):
+    pytest.importorskip("matplotlib")
+    measured(LEADING)
+    for name in ("bt1359", "r37"):
+        assert main(["offset", clip, "--plot", f"{name}.png", "--standard", name]) == 0
+    assert Path("bt1359.png").read_bytes() != Path("r37.png").read_bytes()
 
 
 def test_plot_without_matplotlib(clip, measured, capsys, monkeypatch):
@@ -496,6 +572,8 @@ def test_info_looks_for_faces_in_windows_of_a_long_video(clip, monkeypatch, caps
         ["offset", "a.mp4", "--max-offset-ms", "nan"],
         ["offset", "a.mp4", "b.mp4", "--plot", "p.png"],
         ["offset", "a.mp4", "--plot", "p.jpg"],
+        ["offset", "a.mp4", "--standard", "nab"],
+        ["offset", "a.mp4", "--fail-on", "drift"],
         ["correct", "a.mp4"],
         ["correct", "a.mp4", "b.mp4", "--offset-ms", "inf"],
         ["correct", "a.mp4", "b.mp4", "--offset-ms", "much"],

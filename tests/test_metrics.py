@@ -67,3 +67,72 @@ def test_interval_of_a_share():
 
 def test_interval_of_nothing():
     assert all(math.isnan(edge) for edge in metrics.share_interval(0.5, 0))
+
+
+# Lip-sync error
+
+SEEN = [[3.0, 4.0], [0.0, 0.0]]
+HEARD = [[0.0, 0.0], [3.0, 0.0]]
+
+
+def test_distances_of_shifted_embeddings():
+    masked = metrics.shift_distances(SEEN, HEARD, 1)
+    np.testing.assert_array_equal(masked, [[NAN, 5.0, 4.0], [0.0, 3.0, NAN]])
+    zeros = metrics.shift_distances(SEEN, HEARD, 1, outside="zeros")
+    np.testing.assert_array_equal(zeros, [[5.0, 5.0, 4.0], [0.0, 3.0, 0.0]])
+    np.testing.assert_array_equal(metrics.shift_distances(SEEN, HEARD, 0), [[5.0], [3.0]])
+
+
+def test_a_shift_beyond_the_clip_is_unknown():
+    assert np.isnan(metrics.shift_distances(SEEN, HEARD, 3)[:, [0, 1, 5, 6]]).sum() == 8
+    assert metrics.lse(metrics.shift_distances(SEEN, HEARD, 3)) == metrics.lse(
+        metrics.shift_distances(SEEN, HEARD, 1)
+    )
+
+
+def test_sound_that_comes_later_stands_at_a_later_shift():
+    steps = np.eye(9)
+    late = np.roll(steps, 2, axis=0)  # what is seen at i is heard at i + 2
+    assert np.nanargmin(metrics.mean_distances(metrics.shift_distances(steps, late, 3))) == 3 + 2
+
+
+def test_embeddings_that_are_missing_count_for_nothing():
+    holes = metrics.shift_distances([[NAN, 4.0], [0.0, 0.0]], HEARD, 1)
+    np.testing.assert_array_equal(holes, [[NAN, NAN, NAN], [0.0, 3.0, NAN]])
+    np.testing.assert_array_equal(metrics.mean_distances(holes), [0.0, 3.0, NAN])
+
+
+def test_lse_by_hand():
+    # means 4, 2, 6: lowest 2, median 4
+    assert metrics.lse([[3.0, 1.0, 5.0], [5.0, 3.0, 7.0]]) == (2.0, 2.0)
+    # means 5, 2, 5 of what is known
+    assert metrics.lse([[NAN, 1.0, 5.0], [5.0, 3.0, NAN]]) == (2.0, 3.0)
+    # a flat curve: no confidence
+    assert metrics.lse(np.full((4, 31), 7.5)) == (7.5, 0.0)
+
+
+def test_lse_is_of_the_mean_curve_not_of_each_position():
+    assert metrics.lse([[0.0, 10.0, 10.0], [10.0, 0.0, 10.0]]) == (5.0, 0.0)
+
+
+@pytest.mark.parametrize("nothing", [np.zeros((0, 31)), np.zeros((5, 0)), np.full((3, 31), NAN)])
+def test_lse_of_nothing_is_nan(nothing):
+    assert all(math.isnan(value) for value in metrics.lse(nothing))
+
+
+def test_zeros_at_the_ends_change_the_numbers():
+    rng = np.random.default_rng(0)
+    both = 10 + rng.normal(size=(30, 8))  # far from the origin, as SyncNet's embeddings are
+    masked = metrics.lse(metrics.shift_distances(both, both, 15))
+    zeros = metrics.lse(metrics.shift_distances(both, both, 15, outside="zeros"))
+    assert masked[0] == zeros[0] == 0.0
+    assert zeros[1] > masked[1] + 2
+
+
+def test_embeddings_of_unequal_shapes_are_refused():
+    with pytest.raises(ValueError, match=r"\(2, 2\) and \(1, 2\)"):
+        metrics.shift_distances(SEEN, HEARD[:1], 1)
+    with pytest.raises(ValueError, match="reach -1"):
+        metrics.shift_distances(SEEN, HEARD, -1)
+    with pytest.raises(ValueError, match=r"\(T, K\)"):
+        metrics.lse([1.0, 2.0])
