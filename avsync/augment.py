@@ -27,7 +27,7 @@ def uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Ge
 def mouths(
     mouth_BTHW: torch.Tensor, found_BT: torch.Tensor, flip_B: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """(B, T, 96, 96) uint8 crops -> standardised (B, T, 48, 48) with one warp, light and sharpness a clip.
+    """(B, T, 96, 96) uint8 crops -> standardised (B, T, 48, 48); one warp, bend, light and sharpness a clip.
 
     flip_B: bool, clips that are mirrored; the same as for `points`.
     """
@@ -107,7 +107,10 @@ def _blur(picture_BTHW: torch.Tensor, generator: torch.Generator) -> torch.Tenso
 
 
 def points(points_BTP2: torch.Tensor, flip_B: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """(B, T, P, 2) lip points, turned, scaled, sheared and shaken; mirrored where `flip_B` (B,) bool."""
+    """(B, T, P, 2) lip points, turned, scaled, sheared, each with a gain of its own, and shaken.
+
+    Mirrored where `flip_B` (B,) bool.
+    """
     batch, steps = points_BTP2.shape[:2]
     mirrored = points_BTP2[:, :, list(MIRROR)] * torch.tensor([-1.0, 1.0])
     moved = torch.where(flip_B[:, None, None, None], mirrored, points_BTP2)

@@ -143,3 +143,32 @@ def test_mel_bends_a_spectrum_the_same_way_at_all_times():
     peak[:, :, 40] = 30.0
     found = augment.mel(peak, generator(3))[:, 0].argmax(1)
     assert ((found >= 40 / 1.14 - 1) & (found <= 40 / 0.88 + 1)).float().mean() > 0.8  # the rest is masked
+
+
+def test_a_fifth_of_the_sounds_end_at_some_band():
+    log_mel = torch.rand(400, 6, 80, generator=generator(1)) + 5.0
+    shaped = augment.mel(log_mel, generator(2))
+    flat = shaped[:, :, -1].std(1) < 1e-6  # the highest band is at the floor of the clip, which does not move
+    assert 0.13 < flat.double().mean() < 0.3  # with those whose highest bands were masked or warped away
+    narrow = shaped[(shaped[:, :, -1] == shaped.amin((1, 2))[:, None]).all(1)]
+    assert len(narrow) > 50
+    count = (narrow == narrow.amin((1, 2), keepdim=True)).all(1).sum(1)
+    assert count.min() >= 1
+    assert count.max() <= 40
+
+
+def test_a_bend_is_smooth_small_and_another_for_each_clip():
+    bent = augment._bend(200, generator())
+    assert bent.shape == (200, 48, 48, 2)
+    assert bent.abs().mean() < 0.1  # a twentieth of the picture
+    pixel = 2 / 47
+    for way in (1, 2):  # no pixel overtakes its neighbour
+        assert bent.diff(dim=way).abs().amax() < pixel
+    assert not torch.allclose(bent[0], bent[1])
+
+
+def test_points_move_by_gains_of_their_own_that_do_not_change_within_a_clip():
+    still = torch.ones(64, 5, 40, 2)
+    moved = augment.points(still, torch.zeros(64, dtype=torch.bool), generator())
+    spread = moved.mean(1).std(1)  # over the points of a clip
+    assert 0.05 < spread.mean() < 0.4

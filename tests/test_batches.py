@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from avsync import batches, speech
-from avsync.batches import WindowConfig, make_batch
+from avsync.batches import UNKNOWN, WindowConfig, make_batch
 from avsync.features import LIP_POINTS, LipGrid
 from avsync.utterances import PhoneTimes, Utterance, load_utterance, save_utterance
 
@@ -173,6 +173,31 @@ def test_speaking_is_the_spoken_part():
     assert batch.speaking.dtype == torch.float32
     assert 0.5 < inside.double().mean() < 1
     torch.testing.assert_close(batch.speaking, inside.float())
+
+
+def test_other_cameras_move_the_pictures_by_at_most_half_a_frame_and_on_average_by_nothing():
+    steady = dataclasses.replace(SMALL, steps=(70,), speed=(1.0, 1.0), clips=60)
+    shaken = batch_of(dataclasses.replace(steady, other_shots=1.0)).points[:, :, 0, 0].double()
+    times = np.arange(70) / 25
+    off, kinds = [], set()
+    for seen in shaken.numpy():
+        inside = (seen > 0.1) & (seen < 2.8)  # away from the ends of the recording
+        apart = (seen - times - np.median(seen - times))[inside]
+        off.append(apart.mean())
+        # On the nearest frame each step is a time stamp; otherwise it lies between them.
+        stamps = (seen[inside] - PICTURE_START) * 25
+        kinds.add(bool(np.abs(stamps - np.rint(stamps)).max() < 1e-3))
+        assert np.abs(apart).max() <= 0.51 / 25
+    assert kinds == {True, False}
+    assert abs(np.mean(off)) < 0.003
+
+
+def test_mouths_are_hidden_for_some_steps_and_nothing_is_asked_of_them():
+    batch = batch_of(dataclasses.replace(SMALL, steps=(36,), speed=(1.0, 1.0), clips=40, hidden=1.0))
+    lost = (~batch.found).sum(1)
+    assert {1, 2, 3, 4, 5} <= set(lost.tolist())
+    assert (batch.speaking[~batch.found] == 0).all()
+    assert (batch.frames[(~batch.found).repeat_interleave(4, 1)] == UNKNOWN).all()
 
 
 def test_lost_mouths_are_unknown():

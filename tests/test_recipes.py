@@ -1,26 +1,16 @@
 """What the recipes read and how they split, without training anything."""
 
-import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
+from recipe_files import RECIPES, recipe
 
 from avsync.utterances import Utterance, save_utterance
 
-GRID = Path(__file__).parents[1] / "recipes" / "grid"
-
-
-def recipe(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"grid_{name}", GRID / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+GRID = RECIPES / "grid"
 
 
 def touch(path: Path, text: str = "") -> None:
@@ -40,7 +30,7 @@ def test_the_official_layouts_of_grid_are_read(tmp_path, video, align):
     touch(tmp_path / video)
     touch(tmp_path / align)
     touch(tmp_path / "s2" / "bbaf2n.mpg")  # the same sentence of a speaker without word times
-    (entry,) = recipe("prepare").entries(tmp_path)
+    (entry,) = recipe("grid", "prepare").entries(tmp_path)
     assert (entry.speaker, entry.name) == ("s1", "bbaf2n")
     assert (entry.video, entry.align) == (tmp_path / video, tmp_path / align)
 
@@ -52,19 +42,19 @@ def test_a_pack_with_a_manifest_is_read(tmp_path):
         "s3,sbia1a,s3/sbia1a.mkv,s3/sbia1a.align,set blue in a one again\n"
         "s10,nocode1,s10/nocode1.mkv,,\n",
     )
-    (entry,) = recipe("prepare").entries(tmp_path)
+    (entry,) = recipe("grid", "prepare").entries(tmp_path)
     assert (entry.speaker, entry.name, entry.video) == ("s3", "sbia1a", tmp_path / "s3" / "sbia1a.mkv")
 
 
 def test_word_times_are_read_in_seconds_without_silences(tmp_path):
     touch(tmp_path / "a.align", "0 23750 sil\n23750 29500 bin\n29500 30000 sp\n30000 74500 blue\n")
-    words, times = recipe("prepare").read_align(tmp_path / "a.align")
+    words, times = recipe("grid", "prepare").read_align(tmp_path / "a.align")
     assert words == ("bin", "blue")
     np.testing.assert_allclose(times, [[0.95, 1.18], [1.2, 2.98]])
 
 
 def test_no_speaker_is_in_two_parts_and_the_reserved_ones_are_in_none():
-    split = recipe("split")
+    split = recipe("grid", "split")
     parts = {speaker: split.part(speaker) for speaker in (f"s{n}" for n in range(1, 35))}
     assert {speaker for speaker, part in parts.items() if part == "reserved"} == {
         "s2",
@@ -88,19 +78,19 @@ def test_packed_utterances_are_those_of_the_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(
         sys, "argv", ["pack.py", str(cache), "--out", str(tmp_path / "tar"), "--per-shard", "2"]
     )
-    recipe("pack").main()
+    recipe("grid", "pack").main()
     assert sorted(path.name for path in (tmp_path / "tar").iterdir()) == [
         "grid-000000.tar",
         "grid-000001.tar",
     ]
-    read = recipe("cache").read
+    read = recipe("grid", "cache").read
     for pattern, names in (("*", ["s1-a", "s1-b", "s4-c"]), ("s4-*", ["s4-c"])):
         for folder in (cache, tmp_path / "tar"):
             assert [utterance.name for utterance in read(folder, pattern)] == names
 
 
 def test_labels_are_moved_to_the_zero_of_the_speaker():
-    cache = recipe("cache")
+    cache = recipe("grid", "cache")
     zeros = cache.zero_points()
     assert set(zeros) >= {"s1", "s4", "s30"}
     assert max(abs(ms) for ms in zeros.values()) < 25
@@ -111,3 +101,15 @@ def test_labels_are_moved_to_the_zero_of_the_speaker():
     assert moved.audio_start == pytest.approx(0.258)
     np.testing.assert_allclose(moved.word_times, [[0.308, 0.408]])
     assert cache.in_sync(early, {"s4": 8.0}).audio_start == 0.25
+
+
+def test_the_average_of_the_weights_forgets_its_beginning_and_then_moves_slowly(monkeypatch):
+    pytest.importorskip("lightning", reason="training needs the extra `train`")
+    monkeypatch.syspath_prepend(GRID)
+    train = recipe("grid", "train")
+    average = torch.tensor(100.0)
+    for count in range(200):
+        average = train.running(average, torch.tensor(1.0), count)
+    assert average == pytest.approx(1.0, abs=0.01)
+    late = train.running(torch.tensor(0.0), torch.tensor(1.0), 10**6)
+    assert late == pytest.approx(1 - train.AVERAGE, rel=1e-4)

@@ -1,28 +1,18 @@
 """The zero point of a recording: lips whose opening is known, and bursts whose place is known."""
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from recipe_files import recipe
 
 from avsync.features import INNER_LIP, LIP_POINTS, LipGrid
 from avsync.utterances import Utterance
 
-FILE = Path(__file__).parents[1] / "recipes" / "benchmark" / "zero_point.py"
-
 
 @pytest.fixture(scope="module")
 def zero_point() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("zero_point", FILE)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return recipe("benchmark", "zero_point")
 
 
 def opening(times, at, speed=12.0):

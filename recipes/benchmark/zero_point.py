@@ -36,6 +36,8 @@ LIDS = ((82, 87), (13, 14), (312, 317))
 BAND_HZ = (1500.0, 7000.0)
 STEP = 96
 """Samples (6 ms) over which the rise of the burst is taken."""
+EDGE, BESIDE = 32, 352
+"""Samples (2, 22 ms): the levels before and after a burst are taken between these distances from it."""
 SEARCH_S = (-0.06, 0.14)
 """Where the burst is looked for, from the word's start in `.align` on."""
 MIN_RISE_DB, MIN_JUMP_DB = 25.0, 15.0
@@ -44,8 +46,10 @@ CLOSED_S = (-0.09, -0.02)
 """Before the burst the lips are closed: their gap here is the floor."""
 FIT_S = (-0.08, 0.04)
 """Times around the burst that the hinge is fitted to."""
+LAID_S = (-0.09, 0.08)
+"""Times around the burst over which a speaker's releases are laid on the reference's curves."""
 HALF_FRAME_MS = 20.0
-"""A picture is shown from its time stamp on for 40 ms: it counts for the middle of that."""
+"""A convention: a picture is shown from its time stamp on for 40 ms and counts for the middle of that."""
 RESAMPLES = 100
 MOST_DRAWN = 200
 """Releases in a resample at most; the error of more is scaled."""
@@ -88,7 +92,7 @@ def burst(utterance: Utterance, start: float, end: float) -> float | None:
         return None
     rise = part[STEP:] - part[:-STEP]
     at = first + int(rise.argmax()) + STEP // 2
-    before, after = level[max(at - 352, 0) : at - 32], level[at + 32 : at + 352]
+    before, after = level[max(at - BESIDE, 0) : at - EDGE], level[at + EDGE : at + BESIDE]
     if rise.max() < MIN_RISE_DB or not len(before) or np.median(after) - np.median(before) < MIN_JUMP_DB:
         return None
     return utterance.audio_start + at / SAMPLE_RATE
@@ -157,7 +161,7 @@ def lateness(chosen: Sequence[Release], templates: dict[str, np.ndarray], grid: 
         error = 0.0
         for word in {r.word for r in chosen}:
             times, gaps = together([r for r in chosen if r.word == word])
-            inside = (times > -0.09) & (times < 0.08)
+            inside = (times > LAID_S[0]) & (times < LAID_S[1])
             x, y = np.interp(times[inside] - later, grid, templates[word]), gaps[inside]
             error += float(np.sum((y - (x @ y) / max(x @ x, 1e-9) * x) ** 2))
         return error
@@ -226,7 +230,10 @@ def main() -> None:
     parser.add_argument("--reference", default="s1", help="speaker with many clips (default: s1)")
     parser.add_argument("--out", type=Path, help="write the speakers' offsets to this CSV file")
     options = parser.parse_args()
-    found = [release for utterance in read(options.grid) for release in releases(utterance)]
+    utterances = read(options.grid)
+    found = [release for utterance in utterances for release in releases(utterance)]
+    words = sum(word in WORDS for utterance in utterances for word in utterance.words)
+    print(f"{len(found)} releases are clear, of {words} words with b or p")
     measured, hinges = zeros(found, options.reference)
     mean, between, best = pooled(measured)
     shared = 1.96 * float(np.std(list(hinges.values()), ddof=1)) / np.sqrt(len(hinges))
