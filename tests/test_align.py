@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from types import SimpleNamespace
@@ -39,7 +40,7 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
         faces: int = 1,
         silent: bool = False,
         hum: float = 0.0,
-        segments: tuple[SimpleNamespace, ...] = (),
+        segments: tuple[offset.Segment, ...] = (),
     ) -> SimpleNamespace:
         log_probs = heard.log_probs
         if silent:
@@ -53,7 +54,7 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
             lip_posteriors=lambda grid: Scores(heard.log_probs, seen_times, 0.01),
         )
         reason = None if offset_ms is not None else "ambiguous"
-        measured = SimpleNamespace(ms=offset_ms, reason=reason, segments=segments)
+        measured = replace(offset.undetermined(reason or ""), ms=offset_ms, reason=reason, segments=segments)
         monkeypatch.setattr(model, "load_model", lambda: net)
         monkeypatch.setattr(speech, "log_mel", lambda clip: None)
         monkeypatch.setattr(features, "on_grid", lambda track: None)
@@ -187,7 +188,7 @@ def test_both_listens_and_reads_lips(clip: Clip) -> None:
 def test_the_lips_of_the_face_that_speaks_are_read(
     clip: Clip, monkeypatch: pytest.MonkeyPatch, segments: tuple[int, ...], read: int, modality: str
 ) -> None:
-    talk = clip(faces=3, segments=tuple(SimpleNamespace(face=face) for face in segments))
+    talk = clip(faces=3, segments=tuple(offset.Segment(0.0, 4.0, 0.0, face) for face in segments))
     seen: list[int] = []
     monkeypatch.setattr(features, "on_grid", lambda track: seen.append(track.face))
     align(talk, TEXT, modality=modality)
