@@ -137,10 +137,10 @@ def test_an_abstention_is_a_miss_and_trials_of_one_clip_count_as_one(benchmark_m
     trials = benchmark_module("trials")
     nan = float("nan")
     made = [
-        trials.Trial("a", 10.0, 10.0, True, 0.9),
+        trials.Trial("a", 10.0, 10.0, (-5.0, 25.0), 0.9),
         trials.Trial("a", nan, 5.0, None, 0.3),
-        trials.Trial("b", -100.0, -100.0, False, 0.8),
-        trials.Trial("b", 50.0, 50.0, True, 0.7),
+        trials.Trial("b", -100.0, -100.0, (-120.0, -80.0), 0.8),
+        trials.Trial("b", 50.0, 50.0, (0.0, 100.0), 0.7),
     ]
     rows = {row.name.split(": ")[1]: row for row in trials.accuracy_rows("x", made, ("s", "p"), {"40": 0.96})}
     assert rows["within 40 ms"].value == 1 / 4
@@ -154,6 +154,8 @@ def test_an_abstention_is_a_miss_and_trials_of_one_clip_count_as_one(benchmark_m
     low, high = rows["within 40 ms"].low_high
     assert high - low > 0.6  # Wilson of two clips, not of four trials
     assert [one.right for one in made] == [True, True, False, False]
+    later = trials.against(made[0], 30.0)  # the truth is 30 ms higher, the answer now 20 too low
+    assert (later.error_ms, later.covered) == (-20.0, False)
 
 
 def test_a_warped_voice_stands_in_its_middle_and_runs_by_what_was_asked(benchmark_module):
@@ -219,7 +221,7 @@ def test_a_cut_clip_keeps_its_clock(benchmark_module):
 
 def test_failures_count_as_much_as_genuine_clips(benchmark_module):
     calibration, trials = benchmark_module("calibration"), benchmark_module("trials")
-    good = [trials.Trial("a", 0.0, 0.0, True, 1.0, "clean")] * 30
+    good = [trials.Trial("a", 0.0, 0.0, (-1.0, 1.0), 1.0, "clean")] * 30
     bad = [trials.Trial("a", 0.0, float("nan"), None, 0.0, kind) for kind in ("x", "y", "y")]
     mixed = calibration.weighed(good, bad)
     kinds = [one.kind for one in mixed]

@@ -6,7 +6,6 @@ GRID's own offset counts as 0; rows that say so take the zero measured for each 
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from corpus import Spoken, Wild, zero_points
 from delays import drawn_shifts, later_and_cut, later_by_samples, later_on_disk
 from table import Row
 from tqdm import tqdm
-from trials import Trial, accuracy_rows, move_rows, raw_ms, share_row, stated_ms, trial
+from trials import Trial, accuracy_rows, against, move_rows, raw_ms, share_row, stated_ms, trial
 
 from avsync import lips, media
 from avsync.media import Clip
@@ -70,13 +69,6 @@ def measure(clips: Sequence[Spoken], wild: Sequence[Wild], split: str) -> list[R
     for way, trials in moved.items():
         rows += move_rows(f"drawn shift ({way})", trials, where)
     return rows + _wild_moves(wild)
-
-
-def against(one: Trial, zero_ms: float) -> Trial:
-    """The trial with a truth `zero_ms` higher. Its interval is not kept: what it covers is not known."""
-    return replace(
-        one, error_ms=one.error_ms - zero_ms, peak_error_ms=one.peak_error_ms - zero_ms, covered=None
-    )
 
 
 def shifted(

@@ -6,7 +6,7 @@ the number of clips, of anything else by a bootstrap over clips.
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from table import Row
@@ -28,16 +28,32 @@ class Trial:
     """What was stated less the truth, NaN when undetermined."""
     peak_error_ms: float
     """The highest peak, stated or not, less the truth; NaN when nothing was scored or no truth exists."""
-    covered: bool | None
-    """Whether the interval held the truth, None when undetermined."""
+    ci_error_ms: tuple[float, float] | None
+    """Ends of the interval less the truth, None when undetermined."""
     confidence: float
     kind: str = ""
     """What was done to the clip."""
 
     @property
+    def covered(self) -> bool:
+        """Whether an interval was stated that holds the truth."""
+        return self.ci_error_ms is not None and self.ci_error_ms[0] <= 0 <= self.ci_error_ms[1]
+
+    @property
     def right(self) -> bool:
         """What `confidence` is the probability of: the peak is at most 40 ms from the truth."""
         return abs(self.peak_error_ms) <= 40
+
+
+def against(one: Trial, zero_ms: float) -> Trial:
+    """The trial with a truth that is higher by `zero_ms`."""
+    ends = one.ci_error_ms
+    return replace(
+        one,
+        error_ms=one.error_ms - zero_ms,
+        peak_error_ms=one.peak_error_ms - zero_ms,
+        ci_error_ms=None if ends is None else (ends[0] - zero_ms, ends[1] - zero_ms),
+    )
 
 
 def stated_ms(found: Offset) -> float:
@@ -52,9 +68,9 @@ def raw_ms(found: Offset) -> float:
 
 def trial(clip: str, found: Offset, truth_ms: float, kind: str = "") -> Trial:
     """A measurement of a clip whose offset is `truth_ms`, NaN where the clip has none."""
-    held = None if found.ci_ms is None else found.ci_ms[0] <= truth_ms <= found.ci_ms[1]
+    ends = None if found.ci_ms is None else (found.ci_ms[0] - truth_ms, found.ci_ms[1] - truth_ms)
     nearest = stated_ms(found) if found.ms is not None else raw_ms(found)
-    return Trial(clip, stated_ms(found) - truth_ms, nearest - truth_ms, held, found.confidence, kind)
+    return Trial(clip, stated_ms(found) - truth_ms, nearest - truth_ms, ends, found.confidence, kind)
 
 
 def share_row(
@@ -105,7 +121,7 @@ def accuracy_rows(
         ),
         share_row(
             f"{name}: `ci_ms` holds the truth",
-            [bool(one.covered) for one in stated],
+            [one.covered for one in stated],
             clips,
             where,
             goal.get("covered"),
