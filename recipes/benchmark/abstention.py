@@ -9,7 +9,7 @@ import numpy as np
 from corpus import Spoken, Wild
 from table import Row
 from tqdm import tqdm
-from trials import Trial, share_row, trial
+from trials import Trial, share_row
 
 from avsync import lips, media
 from avsync.lips import LipTrack
@@ -27,13 +27,10 @@ MUST_ABSTAIN = ("other speaker", "other clip of the speaker", "silence", "music"
 NAN = float("nan")
 
 
-def measure(clips: Sequence[Spoken], voices: Sequence[Spoken], wild: Sequence[Wild], split: str) -> list[Row]:
-    """All rows of this part. `voices`: sentences of other speakers, for dubbing."""
-    found = trials(clips, voices)
-    rows = _rows("unsynchronisable", found, (f"GRID {split}", "abstention"))
-    if wild:
-        rows += _rows("unsynchronisable", wild_trials(wild), ("wild", "abstention"))
-    return rows
+def measure(failed: Sequence[Trial], failed_wild: Sequence[Trial], split: str) -> list[Row]:
+    """All rows of this part, of what `trials` and `wild_trials` measured."""
+    rows = _rows("unsynchronisable", failed, (f"GRID {split}", "abstention")) if failed else []
+    return rows + (_rows("unsynchronisable", failed_wild, ("wild", "abstention")) if failed_wild else [])
 
 
 def _rows(name: str, found: Sequence[Trial], where: tuple[str, str]) -> list[Row]:
@@ -130,14 +127,13 @@ def wild_trials(wild: Sequence[Wild]) -> list[Trial]:
         if one.edge:
             continue
         rng = np.random.default_rng(zlib.crc32(one.name.encode()))
-        others = [other for other in wild if other.person != one.person and not other.edge]
-        for other in (others[i] for i in rng.choice(len(others), min(SWAPS, len(others)), replace=False)):
+        others = [other.name for other in wild if other.person != one.person and not other.edge]
+        for name in rng.choice(others, min(SWAPS, len(others)), replace=False) if others else ():
             later = rng.uniform(-LARGEST_SHIFT_S, LARGEST_SHIFT_S)
-            made = failures.with_sound(clip, sounds[other.name], later)
+            made = failures.with_sound(clip, sounds[str(name)], later)
             found.append(_abstains(one.name, "other speaker", made, tracks))
         song = failures.music(clip.duration, clip.sample_rate, rng)
-        for _ in range(1):
-            found.append(_abstains(one.name, "music", failures.with_sound(clip, song), tracks))
+        found.append(_abstains(one.name, "music", failures.with_sound(clip, song), tracks))
         for level in QUIET_DBFS:
             found.append(_abstains(one.name, "silence", failures.silence(clip, rng, level), tracks))
         for frame in rng.choice(np.flatnonzero(tracks[0].found), 2) if tracks else ():
@@ -148,6 +144,3 @@ def wild_trials(wild: Sequence[Wild]) -> list[Trial]:
 
 def _speaker(spoken: Spoken) -> str:
     return spoken.name.split("/")[0]
-
-
-__all__ = ["measure", "trial", "trials", "wild_trials"]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from corpus import Spoken
+from corpus import Spoken, Wild
 from delays import later_by_clock
 from table import Row, markdown
 from tqdm import tqdm
@@ -26,6 +26,10 @@ SHORTEST_S = 1.5
 NOISE_DB = (None, 20.0, 10.0, 5.0, 0.0)
 """Signal-to-noise ratios of the genuine trials; None is clean."""
 LIMIT_MS = 900.0
+"""Shifts of genuine trials lie within this."""
+WILD_LIMIT_MS = 700.0
+"""The same where the offset of the clip comes on top."""
+WILD = ("wild, voices agree", "calibration")
 BINS = 15
 
 
@@ -43,6 +47,24 @@ def measure(clips: Sequence[Spoken], failed: Sequence[Trial], split: str) -> tup
     return rows, reliability([*good, *failed])
 
 
+def measure_wild(
+    wild: Sequence[Wild], truths: dict[str, float], failed: Sequence[Trial]
+) -> tuple[list[Row], str]:
+    """The same on clips from the wild whose offset the voices of `consensus` agree on (ms, by name)."""
+    good = []
+    for one in tqdm([one for one in wild if one.name in truths], desc="calibration, wild"):
+        clip = media.load(one.path)
+        tracks = lips.track(clip)
+        for kind, made, faces, moved_ms in genuine(one.name, clip, tracks, WILD_LIMIT_MS):
+            good.append(trial(one.name, detect_offset(made, tracks=faces), truths[one.name] + moved_ms, kind))
+    if not good:
+        return [], ""
+    rows = _rows(
+        "genuine clips and injected failures, half and half", weighed(good, failed), WILD, target=False
+    )
+    return rows, reliability([*good, *failed])
+
+
 def weighed(good: Sequence[Trial], failed: Sequence[Trial]) -> list[Trial]:
     """Equally many trials of both, and of each kind of failure: repeated in turn up to the larger number."""
     kinds = list(dict.fromkeys(one.kind for one in failed))
@@ -55,14 +77,14 @@ def weighed(good: Sequence[Trial], failed: Sequence[Trial]) -> list[Trial]:
 
 
 def genuine(
-    name: str, clip: Clip, tracks: tuple[LipTrack, ...]
+    name: str, clip: Clip, tracks: tuple[LipTrack, ...], limit_ms: float = LIMIT_MS
 ) -> Iterator[tuple[str, Clip, tuple[LipTrack, ...], float]]:
     """Kind, clip, tracks and true offset in ms of each genuine trial of a clip."""
     rng = np.random.default_rng(zlib.crc32(name.encode()) + 1)
     for number in range(GENUINE):
         decibels = NOISE_DB[number % len(NOISE_DB)]
         noisy = with_noise(clip, rng, decibels)
-        later, done = later_by_clock(noisy, float(rng.uniform(-LIMIT_MS, LIMIT_MS)))
+        later, done = later_by_clock(noisy, float(rng.uniform(-limit_ms, limit_ms)))
         faces, kind = tracks, "clean" if decibels is None else f"noise at {decibels:g} dB"
         if number >= GENUINE // 2:
             seconds = float(rng.uniform(SHORTEST_S, 3.0))

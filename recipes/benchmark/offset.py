@@ -7,6 +7,7 @@ each number is.
 """
 
 import argparse
+import math
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -62,18 +63,25 @@ def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], 
             rows += accuracy.measure(clips, [one for one in wild if not one.edge], sources.split)
         if "windows31" in parts:
             rows += windows31.measure(clips, sources.split)
-        if "consensus" in parts:
+        if {"consensus", "calibration"} & set(parts):
             linear = fitting.linear_voices(sources.data, sources.prepared)
-            found, table = consensus.measure(wild, clips, sources.split, linear, sources.other_weights)
+            heard = consensus.hear(wild, linear, sources.other_weights)
+        if "consensus" in parts:
+            found, table = consensus.measure(heard, wild, clips, sources.split, linear, sources.other_weights)
             rows += found
             more.append(table)
+        if {"calibration", "abstention"} & set(parts):
+            failed, failed_wild = abstention.trials(clips, voices), abstention.wild_trials(wild)
         if "calibration" in parts:
-            failed = abstention.trials(clips, voices)
-            found, table = calibration.measure(clips, failed, sources.split)
-            rows += found
-            more.append(table)
+            truths = {one.name: one.consensus for one in heard if not math.isnan(one.consensus)}
+            for found, table in (
+                calibration.measure(clips, failed, sources.split),
+                calibration.measure_wild(wild, truths, failed_wild),
+            ):
+                rows += found
+                more.append(table)
         if "abstention" in parts:
-            rows += abstention.measure(clips, voices, wild, sources.split)
+            rows += abstention.measure(failed, failed_wild, sources.split)
         if "reencoding" in parts:
             rows += reencoding.measure(clips, wild, sources.split)
     # Drift and steps: `if "timeline" in parts: rows += timeline.measure(...)`, and "timeline" in PARTS.

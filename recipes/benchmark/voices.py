@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional
 
 from avsync.features import LIP_POINTS, LipGrid, reduce_mouths, standardise
-from avsync.lagscores import OffsetConfig, lag_grid, lag_scores, peak
+from avsync.lagscores import RIVAL_MS, OffsetConfig, lag_grid, lag_scores, peak
 from avsync.model import Vectors
 from avsync.speech import Mel, normalise
 
@@ -31,6 +31,15 @@ RIDGE = 1e-3
 """Share of the mean variance that is added to every variance."""
 UPPER, LOWER = LIP_POINTS.index(13), LIP_POINTS.index(14)
 """Middle of the inner lips."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """What a voice says about a clip."""
+
+    ms: float
+    clear: float
+    """How far its peak stands above every lag more than `RIVAL_MS` away, in standard deviations of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ class Voice:
     strength: np.ndarray
     """(R,) canonical correlations."""
 
-    def offset_ms(self, grid: LipGrid, mel: Mel) -> float:
+    def __call__(self, grid: LipGrid, mel: Mel) -> Say:
         """The lag of the highest likelihood ratio, over the search range of the tool."""
         u = (around(self.lips(lip_rows(grid, self.source)), LIP_REACH, 1) - self.lip_mean) @ self.lip_axes
         v = (around(self.sound(sound_rows(mel)), SOUND_REACH, 2) - self.sound_mean) @ self.sound_axes
@@ -70,14 +79,16 @@ class Voice:
         loss = -0.5 * (v**2 @ (self.strength * weight))
         seen = np.concatenate([u * weight, np.ones((len(u), 1))], 1).astype(np.float32)
         heard = np.concatenate([v, loss[:, None]], 1).astype(np.float32)
-        return best_lag(Vectors(seen, grid.times, grid.found), mel.times, heard)
+        return best_lag(Vectors(seen, grid.times, grid.found), Vectors(heard, mel.times, _all(mel)))
 
 
-def best_lag(seen: Vectors, times: np.ndarray, heard_JD: np.ndarray) -> float:
-    """The lag (ms) at which lip and sound vectors fit best."""
+def best_lag(seen: Vectors, heard: Vectors) -> Say:
+    """The lag at which lip and sound vectors fit best."""
     lags = lag_grid(OffsetConfig())
-    scores = lag_scores(seen, Vectors(heard_JD, times, np.ones(len(times), bool)), lags)
-    return peak(scores.sum(0), lags)
+    curve = lag_scores(seen, heard, lags).sum(0)
+    ms = peak(curve, lags)
+    rivals = curve[np.abs(lags - ms) > RIVAL_MS]
+    return Say(ms, float((curve.max() - rivals.max()) / max(float(rivals.std()), 1e-9)))
 
 
 def fit(source: str, examples: Iterable[tuple[LipGrid, Mel]]) -> Voice:
@@ -150,16 +161,18 @@ def _whitening(rows: np.ndarray) -> np.ndarray:
     return np.asarray(axes / np.sqrt(values))
 
 
-def opening_against_loudness(grid: LipGrid, mel: Mel) -> float:
-    """The offset in ms at which lips open while the sound swells and close while it fades."""
+def opening_against_loudness(grid: LipGrid, mel: Mel) -> Say:
+    """The offset at which lips open while the sound swells and close while it fades."""
     gap = grid.points[:, LOWER, 1] - grid.points[:, UPPER, 1]
     seen = np.stack([_even(gap, grid.found), _even(np.gradient(gap), grid.found)], 1)
-    everywhere = np.ones(len(mel.times), bool)
     loud = np.convolve(sound_rows(mel)[:, :50].mean(1), np.hanning(11) / np.hanning(11).sum(), "same")
-    heard = np.stack([_even(loud, everywhere), _even(np.gradient(loud), everywhere)], 1)
-    return best_lag(
-        Vectors(seen.astype(np.float32), grid.times, grid.found), mel.times, heard.astype(np.float32)
-    )
+    heard = np.stack([_even(loud, _all(mel)), _even(np.gradient(loud), _all(mel))], 1)
+    lips = Vectors(seen.astype(np.float32), grid.times, grid.found)
+    return best_lag(lips, Vectors(heard.astype(np.float32), mel.times, _all(mel)))
+
+
+def _all(mel: Mel) -> np.ndarray:
+    return np.ones(len(mel.times), bool)
 
 
 def _even(values: np.ndarray, known: np.ndarray) -> np.ndarray:
