@@ -8,6 +8,7 @@ time, K shifts between them, D embedding.
 """
 
 import warnings
+from collections.abc import Callable, Hashable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import ArrayLike
 
 NORMAL_95 = 1.959964
 """Two-sided 95 % point of the normal distribution."""
+RESAMPLES = 1000
+"""Resamples of a bootstrap."""
 
 
 def share_within(errors: ArrayLike, limit: float) -> float:
@@ -107,6 +110,67 @@ def lse(distances_TK: ArrayLike) -> tuple[float, float]:
     return lowest, float(np.median(curve)) - lowest
 
 
+def grouped_interval(
+    statistic: Callable[[np.ndarray], float], values: ArrayLike, groups: Sequence[Hashable]
+) -> tuple[float, float]:
+    """95 % interval of a statistic of values (N, ...) that come in groups, such as several from one clip.
+
+    Bootstrap over whole groups, because values of one group err together; seeded. NaN with fewer than two.
+    """
+    rows = np.asarray(values, np.float64)
+    members: dict[Hashable, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    if len(members) < 2:
+        return float("nan"), float("nan")
+    indices = [np.array(one) for one in members.values()]
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(0, len(indices), (RESAMPLES, len(indices)))
+    found = [statistic(rows[np.concatenate([indices[one] for one in draw])]) for draw in drawn]
+    low, high = np.nanpercentile(found, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = 15) -> float:
+    """Expected calibration error: how far confidence (N,) and the share that is right lie apart, on average.
+
+    `bins` of equal width over 0 to 1, weighted by their counts (Naeini, Cooper and Hauskrecht, 2015).
+    """
+    said, true = _pairs(confidence, right)
+    if not len(said):
+        return float("nan")
+    index = np.minimum((said * bins).astype(int), bins - 1)
+    apart = np.bincount(index, weights=said - true, minlength=bins)
+    return float(np.abs(apart).sum() / len(said))
+
+
+def brier(confidence: ArrayLike, right: ArrayLike) -> float:
+    """Mean squared distance of confidence (N,) from what came true, 0 or 1 (Brier, 1950)."""
+    said, true = _pairs(confidence, right)
+    return float(np.mean(np.square(said - true))) if len(said) else float("nan")
+
+
+def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
+    """Probability that a positive scores above a negative, ties count half; NaN without one of both."""
+    values, is_positive = _pairs(scores, positive)
+    ordered = np.sort(values[is_positive == 0])
+    above = values[is_positive == 1]
+    if not len(ordered) or not len(above):
+        return float("nan")
+    below = np.searchsorted(ordered, above, "left") + np.searchsorted(ordered, above, "right")
+    return float(below.mean() / (2 * len(ordered)))
+
+
+def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Shares answered (K,) and, of these, shares wrong (K,), while the gate falls over the K confidences."""
+    said, true = _pairs(confidence, right)
+    order = np.argsort(-said, kind="stable")
+    answered = np.arange(1, len(order) + 1)
+    wrong = np.cumsum(1 - true[order])
+    last = np.append(np.diff(said[order]) != 0, True)[: len(order)]
+    return answered[last] / max(len(order), 1), wrong[last] / answered[last]
+
+
 def _flat(errors: ArrayLike) -> np.ndarray:
     return np.asarray(errors, np.float64).ravel()
 
@@ -118,3 +182,10 @@ def _answered(errors: ArrayLike) -> np.ndarray:
 
 def _percentile(values: np.ndarray, percent: float) -> float:
     return float(np.percentile(values, percent)) if len(values) else float("nan")
+
+
+def _pairs(values: ArrayLike, flags: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    first, second = _flat(values), _flat(flags)
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} values and {len(second)} outcomes: give one of each a trial.")
+    return first, second

@@ -1,4 +1,6 @@
-"""The clips that are measured: GRID by speaker, and three recordings whose words were marked by hand."""
+"""The clips that are measured: GRID by speaker, three recordings whose words were marked by hand, and clips
+from the wild.
+"""
 
 import csv
 import sys
@@ -10,8 +12,11 @@ import numpy as np
 # The recipe of GRID fixes its split and reads its files; recipes are folders of scripts, not a package.
 sys.path.append(str(Path(__file__).resolve().parents[1] / "grid"))
 
+from cache import in_sync, zero_points
 from prepare import entries, read_align
 from split import part
+
+__all__ = ["Spoken", "Wild", "gold_words", "grid", "in_sync", "part", "wild", "zero_points"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,17 @@ class Spoken:
     path: Path
     words: tuple[str, ...]
     times: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Wild:
+    """A clip whose true offset nobody knows. `edge`: kept for a special property of its file or content."""
+
+    name: str
+    path: Path
+    person: str
+    seconds: float
+    edge: bool
 
 
 def grid(folder: Path, split: str) -> list[Spoken]:
@@ -45,4 +61,22 @@ def gold_words(folder: Path) -> list[Spoken]:
             np.array([[float(row["start_s"]), float(row["end_s"])] for row in rows]),
         )
         for name, rows in found.items()
+    ]
+
+
+def wild(folder: Path) -> list[Wild]:
+    """The clips of a folder with `manifest.csv` (path, person, seconds), sorted by name."""
+    if not (folder / "manifest.csv").exists():
+        return []
+    with (folder / "manifest.csv").open(newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: row["path"])
+    return [
+        Wild(
+            row["path"],
+            folder / row["path"],
+            row["person"],
+            float(row["seconds"]),
+            row["path"].startswith("edge/"),
+        )
+        for row in rows
     ]

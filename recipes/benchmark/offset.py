@@ -1,193 +1,151 @@
-"""Offsets of GRID clips: how near the truth, and whether a known shift of the sound is found again.
+"""Everything that is promised about offsets, measured and printed as one Markdown table.
 
-GRID's own offset counts as 0. Shifts are milliseconds by which the sound is made later: the offset falls by
-them.
+    python recipes/benchmark/offset.py --data DIR [--only accuracy windows31 ...] [--cache DIR]
+
+DIR holds `grid/` (see recipes/grid) and, where it is at hand, `wild/`. README.md beside this file says what
+each number is.
 """
 
-import contextlib
-import dataclasses
+import argparse
+import math
+import sys
 import tempfile
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from corpus import Spoken
-from table import Row
-from tqdm import tqdm
+import abstention
+import accuracy
+import calibration
+import consensus
+import corpus
+import fitting
+import reencoding
+import torch
+import tracks
+import vectors
+import windows31
+from table import Row, numbers_table
+from with_weights import using
 
-from avsync import media, metrics, model, remux
-from avsync.errors import MediaError
-from avsync.lagscores import peak
-from avsync.media import Clip
-from avsync.offset import Offset, detect_offset
+from avsync.errors import AVSyncError
+from avsync.media import atomic_path
 
-FIXED_SHIFTS_MS = (-317.0, -61.0, 37.0, 211.0)
-"""Shifts of the consistency test, off the 40 ms grid of the frames and the 10 ms grid of the lags."""
-DRAWN_SHIFTS = 3
-"""Shifts drawn for each clip."""
-DRAWN_LIMIT_MS = 900.0
-"""Drawn shifts lie within this, so that the truth lies inside the searched range."""
-LARGEST_CUT_S = 0.3
-"""Seconds of sound that are cut off each end at most; no sentence of GRID begins or ends in them."""
-NAN = float("nan")
+PARTS = ("accuracy", "windows31", "consensus", "calibration", "abstention", "reencoding")
 
 
-@dataclass(slots=True)
-class Errors:
-    """Errors in ms of many measurements: of what was stated (NaN = undetermined), and of the highest peak."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What is measured, and on what."""
 
-    stated: list[float] = field(default_factory=list)
-    raw: list[float] = field(default_factory=list)
-    covered: list[bool] = field(default_factory=list)
-
-    def add(self, found: Offset, truth_ms: float, truth_raw_ms: float | None = None) -> None:
-        """Count a measurement; `truth_raw_ms` is the truth for the raw peak where it differs."""
-        self.stated.append(stated_ms(found) - truth_ms)
-        self.raw.append(raw_ms(found) - (truth_ms if truth_raw_ms is None else truth_raw_ms))
-        if found.ci_ms is not None:
-            self.covered.append(found.ci_ms[0] <= truth_ms <= found.ci_ms[1])
-
-
-def stated_ms(found: Offset) -> float:
-    """The offset that the tool states, NaN when it abstains."""
-    return NAN if found.ms is None else found.ms
+    data: Path
+    """Folder with `grid/` and `wild/`."""
+    split: str = "test"
+    """Speakers of GRID."""
+    limit: int | None = None
+    """Only this many clips of each set, to try out."""
+    prepared: Path | None = None
+    """GRID as `recipes/grid/prepare.py` wrote it; spares the linear voices of `consensus` their tracking."""
+    other_weights: tuple[Path, ...] = field(default=())
+    """Checkpoints that join the voices of `consensus`."""
 
 
-def raw_ms(found: Offset) -> float:
-    """The highest peak, whatever its confidence; NaN when nothing was scored."""
-    return peak(found.scores, found.lags_ms) - model.load_model().config.bias_ms if len(found.scores) else NAN
+def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], list[str]]:
+    """Rows of the parts asked for, and further Markdown. Run it inside `tracks.remembered`."""
+    clips = corpus.grid(sources.data / "grid", sources.split)[: sources.limit]
+    wild = corpus.wild(sources.data / "wild")[: sources.limit]
+    voices = corpus.grid(sources.data / "grid", "train")
+    rows: list[Row] = []
+    more: list[str] = []
+    with vectors.remembered():
+        if "accuracy" in parts:
+            rows += accuracy.measure(clips, [one for one in wild if not one.edge], sources.split)
+        if "windows31" in parts:
+            rows += windows31.measure(clips, sources.split)
+        if {"consensus", "calibration"} & set(parts):
+            linear = fitting.linear_voices(sources.data, sources.prepared)
+            heard = consensus.hear(wild, linear, sources.other_weights)
+        if "consensus" in parts:
+            found, table = consensus.measure(heard, wild, clips, sources.split, linear, sources.other_weights)
+            rows += found
+            more.append(table)
+        if {"calibration", "abstention"} & set(parts):
+            failed, failed_wild = abstention.trials(clips, voices), abstention.wild_trials(wild)
+        if "calibration" in parts:
+            truths = {one.name: one.consensus for one in heard if not math.isnan(one.consensus)}
+            for found, table in (
+                calibration.measure(clips, failed, sources.split),
+                calibration.measure_wild(wild, truths, failed_wild),
+            ):
+                rows += found
+                more.append(table)
+        if "abstention" in parts:
+            rows += abstention.measure(failed, failed_wild, sources.split)
+        if "reencoding" in parts:
+            rows += reencoding.measure(clips, wild, sources.split)
+    # Drift and steps: `if "timeline" in parts: rows += timeline.measure(...)`, and "timeline" in PARTS.
+    # Cost: `if "cost" in parts: rows += cost.measure(...)`, and "cost" in PARTS.
+    return rows, more
 
 
-def later_by_clock(clip: Clip, shift_ms: float) -> tuple[Clip, float]:
-    """The sound's start moved by `shift_ms`, and the shift: nothing is cut off."""
-    return dataclasses.replace(clip, audio_start=clip.audio_start + shift_ms / 1000), shift_ms
+def command(part: str, split: str = "test") -> str:
+    """What measures a part, without what differs from machine to machine."""
+    chosen = "" if split == "test" else f" --split {split}"
+    return f"python recipes/benchmark/offset.py --data DIR --only {part}{chosen}"
 
 
-def later_by_samples(clip: Clip, shift_ms: float) -> tuple[Clip, float]:
-    """The samples moved inside the sound's extent, by whole samples; zeros come in, what leaves is lost."""
-    by = round(shift_ms / 1000 * clip.sample_rate)
-    moved = np.zeros_like(clip.waveform)
-    if by >= 0:
-        moved[by:] = clip.waveform[: len(moved) - by]
-    else:
-        moved[:by] = clip.waveform[-by:]
-    return dataclasses.replace(clip, waveform=moved), 1000 * by / clip.sample_rate
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder with grid/ and wild/")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts (default: all)")
+    parser.add_argument(
+        "--split", choices=("test", "validation"), default="test", help="speakers of GRID (default: test)"
+    )
+    parser.add_argument("--cache", type=Path, help="folder that keeps lip tracks from run to run")
+    parser.add_argument("--weights", type=Path, help="weights to measure (default: those that avsync ships)")
+    parser.add_argument(
+        "--prepared", type=Path, help="GRID as recipes/grid/prepare.py wrote it, for the linear voices"
+    )
+    parser.add_argument(
+        "--other-weights", type=Path, nargs="+", default=[], help="checkpoints that join the consensus"
+    )
+    parser.add_argument("--markdown", type=Path, help="file to write the tables to as well (overwritten)")
+    parser.add_argument("--limit", type=int, help="measure only this many clips of each set, to try out")
+    parser.add_argument("--threads", type=int, default=2, help="threads of the models (default: 2)")
+    return parser.parse_args()
 
 
-def later_and_cut(clip: Clip, shift_ms: float) -> tuple[Clip, float]:
-    """The sound later by the clock, with up to `LARGEST_CUT_S` cut off each end.
-
-    GRID's picture and sound begin together, and a shift by time stamps moves the sound's ends with it: an
-    estimator that matched the ends would pass that test, and fails here.
-    """
-    rng = np.random.default_rng(round(1e6 * abs(shift_ms)))
-    head, tail = (int(cut * clip.sample_rate) for cut in rng.uniform(0, LARGEST_CUT_S, 2))
-    later, done = later_by_clock(clip, shift_ms + 1000 * head / clip.sample_rate)
-    sound = clip.waveform[head : len(clip.waveform) - tail]
-    return dataclasses.replace(later, waveform=sound), done - 1000 * head / clip.sample_rate
-
-
-def later_on_disk(source: Path, folder: Path, shift_ms: float) -> Path:
-    """A copy of a file whose time stamps put the sound later."""
-    target = folder / f"{source.stem}{shift_ms:+.0f}.mkv"
-    if source.suffix.lower() == ".mp4":
-        # Only MP4 can go on hiding what an edit list hides; some shifts it cannot hold, Matroska all.
-        with contextlib.suppress(MediaError):
-            remux.shift_audio(source, target.with_suffix(".mp4"), shift_ms, overwrite=True)
-            return target.with_suffix(".mp4")
-    remux.shift_audio(source, target, shift_ms, overwrite=True)
-    return target
-
-
-def drawn_shifts(name: str) -> np.ndarray:
-    """Shifts in ms that depend on the clip's name alone, so that they stay when clips are added."""
-    rng = np.random.default_rng(zlib.crc32(name.encode()))
-    return np.asarray(rng.uniform(-DRAWN_LIMIT_MS, DRAWN_LIMIT_MS, DRAWN_SHIFTS))
+def main() -> int:
+    options = arguments()
+    if not (options.data / "grid").is_dir():
+        print(f"{options.data} has no folder grid: give the folder that holds it.", file=sys.stderr)
+        return 2
+    torch.set_num_threads(options.threads)
+    sources = Sources(
+        data=options.data,
+        split=options.split,
+        limit=options.limit,
+        prepared=options.prepared,
+        other_weights=tuple(options.other_weights),
+    )
+    with ExitStack() as stack:
+        cache = options.cache or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stack.enter_context(tracks.remembered(cache))
+        stack.enter_context(using(options.weights))
+        rows, more = measure(sources, options.only)
+    text = "\n".join([numbers_table(rows, lambda part: command(part, options.split)), *more])
+    print(text)
+    if options.markdown:
+        with atomic_path(options.markdown, overwrite=True) as temporary:
+            temporary.write_text(text)
+    return 0
 
 
-def measure(clips: Sequence[Spoken], split: str) -> list[Row]:
-    """All rows of this part."""
-    ways: dict[str, Callable[[Clip, float], tuple[Clip, float]]] = {
-        "time stamps": later_by_clock,
-        "samples": later_by_samples,
-        "time stamps, sound cut at both ends": later_and_cut,
-    }
-    still, drawn = Errors(), {way: Errors() for way in ways}
-    moved = {"container files": Errors(), "samples": Errors()}
-    for spoken in tqdm(clips, desc="offset"):
-        clip = media.load(spoken.path)
-        base = detect_offset(clip)
-        still.add(base, 0.0)
-        for way, shift in ways.items():
-            for wanted in drawn_shifts(spoken.name):
-                shifted, done = shift(clip, float(wanted))
-                drawn[way].add(detect_offset(shifted), -done)
-        for shift_ms in FIXED_SHIFTS_MS:
-            shifted, done = later_by_samples(clip, shift_ms)
-            _add_move(moved["samples"], base, detect_offset(shifted), done)
-            with tempfile.TemporaryDirectory() as folder:
-                found = detect_offset(later_on_disk(spoken.path, Path(folder), shift_ms))
-            _add_move(moved["container files"], base, found, shift_ms)
-    where = f"GRID {split}"
-    rows = _accuracy("as it is", still, where)
-    for way, errors in drawn.items():
-        rows += _accuracy(f"drawn shift ({way})", errors, where)
-    for way, errors in moved.items():
-        rows += _consistency(f"shift -317, -61, +37, +211 ms ({way})", errors, where)
-    return rows
-
-
-def _add_move(errors: Errors, base: Offset, found: Offset, shift_ms: float) -> None:
-    errors.add(found, stated_ms(base) - shift_ms, raw_ms(base) - shift_ms)
-
-
-def _accuracy(name: str, errors: Errors, split: str) -> list[Row]:
-    def row(what: str, value: float, unit: str, n: int | None = None, at_least: float | None = None) -> Row:
-        return Row(
-            f"offset, {name}: {what}",
-            value,
-            unit,
-            len(errors.stated) if n is None else n,
-            split,
-            "offset",
-            at_least,
-        )
-
-    answers = sum(not np.isnan(error) for error in errors.stated)
-    covered = float(np.mean(errors.covered)) if errors.covered else NAN
-    return [
-        row("within 40 ms", metrics.share_within(errors.stated, 40), "share", at_least=0.85),
-        row("within 80 ms", metrics.share_within(errors.stated, 80), "share", at_least=0.95),
-        row("median error", metrics.median_error(errors.stated), "ms", answers),
-        row("bias (median, signed)", metrics.bias(errors.stated), "signed ms", answers),
-        row("undetermined", metrics.abstained(errors.stated), "share"),
-        row("95 % interval holds the truth", covered, "share", answers),
-        row("highest peak within 40 ms", metrics.share_within(errors.raw, 40), "share"),
-        row("highest peak within 80 ms", metrics.share_within(errors.raw, 80), "share"),
-    ]
-
-
-def _consistency(name: str, errors: Errors, split: str) -> list[Row]:
-    n, answers = len(errors.stated), sum(not np.isnan(error) for error in errors.stated)
-    return [
-        Row(
-            f"{name}: followed within 20 ms",
-            metrics.share_within(errors.stated, 20),
-            "share",
-            n,
-            split,
-            "offset",
-            0.90,
-        ),
-        Row(f"{name}: median error", metrics.median_error(errors.stated), "ms", answers, split, "offset"),
-        Row(
-            f"{name}: highest peak within 20 ms",
-            metrics.share_within(errors.raw, 20),
-            "share",
-            n,
-            split,
-            "offset",
-        ),
-    ]
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except AVSyncError as error:
+        sys.exit(f"{error}")

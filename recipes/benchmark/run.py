@@ -52,12 +52,13 @@ def measure(options: argparse.Namespace) -> tuple[list[Row], list[str]]:
     """Rows of all parts asked for, and further Markdown: a table of the wild clips, and notes."""
     rows: list[Row] = []
     more: list[str] = []
-    clips = []
-    if {"offset", "words"} & set(options.only):
-        clips = corpus.grid(options.data / "grid", options.split)[: options.limit]
     if "offset" in options.only:
-        rows += offset.measure(clips, options.split)
+        sources = offset.Sources(data=options.data, split=options.split, limit=options.limit)
+        found, tables = offset.measure(sources)
+        rows += found
+        more += tables
     if "words" in options.only:
+        clips = corpus.grid(options.data / "grid", options.split)[: options.limit]
         folder = options.data / "gold_words"
         gold = corpus.gold_words(folder) if folder.is_dir() else []
         found, notes = words.measure(clips, gold, options.split)
@@ -74,12 +75,14 @@ def measure(options: argparse.Namespace) -> tuple[list[Row], list[str]]:
     return rows, more
 
 
-def command(options: argparse.Namespace) -> str:
-    """The command of a row, without what differs from machine to machine; `{part}` stays to be filled in."""
+def command(part: str, options: argparse.Namespace) -> str:
+    """What measures a part, without what differs from machine to machine."""
+    if part in offset.PARTS:
+        return offset.command(part, options.split)
     split = "" if options.split == "test" else f" --split {options.split}"
     limit = "" if options.limit is None else f" --limit {options.limit}"
     weights = "" if options.weights is None else f" --weights {options.weights.name}"
-    return COMMAND + split + limit + weights
+    return COMMAND.format(part=part) + split + limit + weights
 
 
 def main() -> int:
@@ -93,7 +96,7 @@ def main() -> int:
         stack.enter_context(remembered(cache))
         stack.enter_context(using(options.weights))
         rows, more = measure(options)
-    text = "\n".join([numbers_table(rows, command(options)), *more])
+    text = "\n".join([numbers_table(rows, lambda part: command(part, options)), *more])
     print(text)
     if options.markdown:
         with atomic_path(options.markdown, overwrite=True) as temporary:

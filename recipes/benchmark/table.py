@@ -1,12 +1,12 @@
 """A measured number with its target, and the Markdown that shows it."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from avsync import metrics
 
-UNITS = {"share": " %", "ms": " ms", "signed ms": " ms", "s": " s"}
+UNITS = {"share": " %", "ms": " ms", "signed ms": " ms", "s": " s", "": "", "ppm": " ppm"}
 """Units of a row, and how they are written; a signed number always shows its sign."""
 
 
@@ -24,6 +24,10 @@ class Row:
     part: str
     at_least: float | None = None
     at_most: float | None = None
+    low_high: tuple[float, float] | None = None
+    """95 % interval; a share without one gets Wilson's of its n trials."""
+    clips: int | None = None
+    """How many clips the trials come from, where several come from one."""
 
     @property
     def reached(self) -> bool | None:
@@ -43,12 +47,20 @@ class Row:
 
     @property
     def measured(self) -> str:
-        """The value; a share comes with its 95 % interval, because n is often small."""
+        """The value with its 95 % interval, because n is often small."""
         shown = _number(self.value, self.unit)
-        if self.unit == "share" and not math.isnan(self.value):
-            low, high = metrics.share_interval(self.value, self.n)
-            shown += f" ({100 * low:.0f} to {100 * high:.0f})"
-        return shown
+        low_high = self.low_high
+        if low_high is None and self.unit == "share":
+            low_high = metrics.share_interval(self.value, self.n)
+        if math.isnan(self.value) or low_high is None or math.isnan(low_high[0]):
+            return shown
+        scale, form = {"share": (100, ".0f"), "": (1, ".2f")}.get(self.unit, (1, ".1f"))
+        return f"{shown} ({scale * low_high[0]:{form}} to {scale * low_high[1]:{form}})"
+
+    @property
+    def trials(self) -> str:
+        """How many trials, and of how many clips where that differs."""
+        return f"{self.n}" if self.clips in (None, self.n) else f"{self.n} of {self.clips} clips"
 
 
 def _number(value: float, unit: str) -> str:
@@ -56,7 +68,7 @@ def _number(value: float, unit: str) -> str:
         return "n/a"
     if unit == "share":
         return f"{100 * value:.1f}".removesuffix(".0") + UNITS[unit]
-    digits = {"s": 2}.get(unit, 1)
+    digits = {"s": 2, "": 3}.get(unit, 1)
     if math.isclose(value, round(value), abs_tol=1e-9):
         digits = 0
     return f"{value:{'+' if unit == 'signed ms' else ''}.{digits}f}{UNITS[unit]}"
@@ -71,11 +83,11 @@ def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     )
 
 
-def numbers_table(rows: Sequence[Row], command: str) -> str:
-    """All numbers beside their targets; `command` with `{part}` in it is what measures a row."""
+def numbers_table(rows: Sequence[Row], command: Callable[[str], str]) -> str:
+    """All numbers beside their targets; `command` gives the command line that measures a part."""
     lines = [
         [row.name, row.target, row.measured, {None: "", True: "yes", False: "**no**"}[row.reached],
-         str(row.n), row.split, f"`{command.format(part=row.part)}`"]
+         row.trials, row.split, f"`{command(row.part)}`"]
         for row in rows
     ]  # fmt: skip
     return markdown(["number", "target", "measured (95 % interval)", "met", "n", "split", "command"], lines)

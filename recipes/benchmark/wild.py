@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from offset import later_on_disk, raw_ms, stated_ms
+from delays import later_on_disk
 from table import Row, markdown
 from tqdm import tqdm
+from trials import raw_ms, stated_ms
 
 from avsync import AVSyncError, metrics
 from avsync.offset import Offset, detect_offset
