@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from avsync import features, lips, media, speech
+from avsync import lips, media, speaking, speech, stretches
+from avsync.encoders import LIP_RATE
 from avsync.lagscores import (
     CALIBRATED_MS,
     OffsetConfig,
@@ -19,12 +20,11 @@ from avsync.lagscores import (
     evidence,
     interval,
     lag_grid,
-    lag_scores,
     peak,
     probability,
 )
 from avsync.media import Clip
-from avsync.model import AVSync, Vectors, load_model
+from avsync.model import ModelConfig, load_model
 
 LEAD_LIMIT_MS = 45.0
 """Sound this early is noticed (ITU-R BT.1359-1, detectability)."""
@@ -79,20 +79,42 @@ def detect_offset(
     *,
     max_offset_ms: float = CALIBRATED_MS,
     tracks: tuple[lips.LipTrack, ...] | None = None,
+    over_time: bool = False,
 ) -> Offset:
     """Measure the offset of a file or a loaded clip.
 
-    `tracks`: what `lips.track` found in the clip, where that was asked before; it is most of the work.
+    A file of more than a minute is not loaded: stretches of it are read until offset and drift are known, or
+    all of it with `over_time`. `tracks`: what `lips.track` found in the clip, where that was asked before; it
+    is most of the work.
     Never raises for content that cannot be measured: such a clip is `undetermined`, with a reason. Raises
     MediaError for a file that cannot be read, and ConfigError for a search range under 20 ms or over 10 s
     and for a clip that was loaded at another sample rate than 16 kHz.
     """
     config = OffsetConfig(max_offset_ms=max_offset_ms)
-    clip = media.load(Path(source)) if isinstance(source, str | PathLike) else source
+    if isinstance(source, Clip):
+        clip: Clip | None = source
+    else:
+        clip = stretches.load_short(Path(source)) if tracks is None else media.load(Path(source))
+        if clip is None:
+            return measure_long(Path(source), config, over_time=over_time)
+    assert clip is not None
     reason = unusable(clip, config)
     if reason:
         return undetermined(reason)
     return measure(clip, lips.track(clip) if tracks is None else tracks, config)
+
+
+def measure_long(path: Path, config: OffsetConfig, *, over_time: bool) -> Offset:
+    """The offset of a file that is too long to be loaded."""
+    with media.open(path) as reader:
+        if reader.audio is None or reader.video is None:
+            return undetermined("no_audio" if reader.audio is None else "no_video")
+    model = load_model()
+    reading = stretches.StretchReader(path, model, config, stretches.ReadingConfig())
+    series = reading.every() if over_time else reading.sample()
+    if not reading.readings.windows:
+        return undetermined("no_speech")
+    return estimate(series, model.config, config)
 
 
 def unusable(clip: Clip, config: OffsetConfig) -> str | None:
@@ -116,32 +138,43 @@ def measure(clip: Clip, tracks: tuple[lips.LipTrack, ...], config: OffsetConfig)
     )
     if not tracks:
         return undetermined("no_face")
-    model = load_model()
+    model, lags_ms = load_model(), lag_grid(config)
     heard = model.embed_speech(speech.log_mel(clip))
-    candidates = [_measure_track(track, heard, model, config) for track in tracks]
-    return max(candidates, key=lambda offset: (offset.ms is not None, offset.confidence))
+    parts = stretches.score_faces(tracks, heard, model, lags_ms)
+    return estimate(speaking.decide(parts, lags_ms), model.config, config)
 
 
-def _measure_track(track: lips.LipTrack, heard: Vectors, model: AVSync, config: OffsetConfig) -> Offset:
-    seen = model.embed_lips(features.on_grid(track))
-    lags_ms = lag_grid(config)
-    scores_TK = lag_scores(seen, heard, lags_ms)
-    curve = scores_TK.sum(0) / max(len(scores_TK), 1)
+def estimate(series: speaking.Series, calibration: ModelConfig, config: OffsetConfig) -> Offset:
+    """The offset that the series of whoever speaks shows."""
+    scores_TK, lags_ms = series.straight_scores(), series.lags_ms
+    if not len(scores_TK):
+        return undetermined("no_face")
+    curve = scores_TK.sum(0) / len(scores_TK)
     samples = bootstrap(scores_TK, lags_ms, config)
     raw = peak(curve, lags_ms)
-    ms = raw - model.config.bias_ms
-    low, high = interval(ms, samples - model.config.bias_ms, model.config.spread_ms)
-    confidence = probability(model.config.confidence, evidence(curve, samples, raw, lags_ms, len(scores_TK)))
+    ms = raw - calibration.bias_ms
+    low, high = interval(ms, samples - calibration.bias_ms, calibration.spread_ms)
+    confidence = probability(calibration.confidence, evidence(curve, samples, raw, lags_ms, len(scores_TK)))
+    if series.chosen or config.max_offset_ms > CALIBRATED_MS:
+        # Choice makes a chance look good, and so do many lags: the passages have to bear the answer out.
+        confidence = min(confidence, series.probability)
     asked = np.abs(lags_ms) <= config.max_offset_ms + 1e-6
     lags_ms, curve = lags_ms[asked], curve[asked]
     if abs(raw) >= config.max_offset_ms - config.step_ms:
         return undetermined("at_limit", lags_ms, curve)
     if confidence < config.min_confidence:
         return undetermined("ambiguous", lags_ms, curve, confidence)
-    shown = track.times[track.found]
-    frame = float(np.median(np.diff(track.times)))
-    segment = Segment(float(shown[0]), float(shown[-1]) + frame, ms, track.face)
-    return Offset(ms, (low, high), confidence, verdict(ms), None, None, lags_ms, curve, (segment,))
+    drift_ppm, segments = _over_time(series, ms)
+    return Offset(ms, (low, high), confidence, verdict(ms), None, drift_ppm, lags_ms, curve, segments)
+
+
+def _over_time(series: speaking.Series, ms: float) -> tuple[float | None, tuple[Segment, ...]]:
+    """Drift and segments of a series whose constant offset is known: the one place where they are filled in."""
+    segments = [
+        Segment(float(times[0]), float(times[-1]) + 1 / LIP_RATE, ms, int(face))
+        for times, face in speaking.spells(series)
+    ]
+    return None, tuple(segments)
 
 
 def verdict(ms: float) -> str:

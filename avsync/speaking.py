@@ -1,0 +1,295 @@
+"""Which face speaks when, and which passages belong to the sound: scores of many faces to one series.
+
+Shapes: T lip steps (40 ms), K lags (10 ms), P passages (some seconds of one stretch), F faces, S slopes.
+
+Each face is scored on its own in passages of a few seconds. A passage is evidence for a lag by the height
+`z` of its curve there, in standard deviations of the curve away from its peak: foreign sound gives about
+Gaussian noise, a speaking mouth `LOCK` or more at its lag. So the likelihood of a passage at a lag, against
+noise, is exp(LOCK z - LOCK^2 / 2), mixed with the chance that nobody seen speaks (a narrator, music, a
+listening face). That chance bounds what one passage can say, and a passage that fits nowhere says nothing.
+All passages together decide on a lag that may drift (a line over time); then each passage's best face at that
+line is the one that speaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+PASSAGE_SECONDS = 3.0
+"""About how long a passage is: long enough to lock, short enough that one face speaks."""
+FEWEST_STEPS = 10
+"""A face seen in fewer lip steps of a passage is not heard in it."""
+LOCK = 3.0
+"""Height, in standard deviations, from which on a peak is taken for a lock; 7 to 8 is usual for 2 s of GRID."""
+SPEAKS = 0.5
+"""Prior probability that somebody who is seen speaks."""
+FOREIGN = 0.1
+"""A passage less likely than this to belong to the common line is foreign to it."""
+SURE = 5.5
+"""Height of the peak of passages in a row that are taken to have another offset, not foreign sound."""
+NEAR_MS = 60.0
+"""How far from the common line a passage's lag may be."""
+RIVAL_MS = 120.0
+"""Lags further than this from a curve's peak show its noise."""
+PAUSE = 2.0
+"""Seconds without lip steps after which a new spell begins."""
+STEEPEST_PPM = 1500.0
+"""Largest drift that is looked for."""
+DRIFT_SECONDS = 30.0
+"""Over less than this a drift is not looked for: it would move the lag by a tenth of a frame."""
+DRIFT_GAIN = 6.0
+"""Nats that a drift must explain more than none at all: more than the best of many slopes gains by chance."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceScores:
+    """The scores of one face in one stretch of the file."""
+
+    stretch: int
+    """Number of the stretch, in the order of time or not."""
+    face: int
+    """`LipTrack.face` in that stretch."""
+    times_s: np.ndarray
+    """(T,) float64 seconds of the lip steps in which the mouth is seen, on the picture's clock."""
+    scores_TK: np.ndarray
+    """(T, K) float32 score of each step at each lag."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """The scores of whoever speaks, over the whole of what was read: what the estimates are made of."""
+
+    times_s: np.ndarray
+    """(T,) float64 seconds on the picture's clock, ascending."""
+    scores_TK: np.ndarray
+    """(T, K) float32."""
+    lags_ms: np.ndarray
+    """(K,) float64."""
+    face_T: np.ndarray
+    """(T,) int: `LipTrack.face` of the face that speaks."""
+    steady_T: np.ndarray
+    """(T,) bool: on the common line; the others are sure of another offset (behind a step)."""
+    slope_ppm: float
+    """Slope of the common line: ms of offset in 1000 s; 0 where none is needed."""
+    level_ms: float
+    """Lag of the common line at `centre_s`, to the grid of lags."""
+    centre_s: float
+    """Middle of what was read."""
+    probability: float
+    """That the common line lies within 40 ms of the truth, from the evidence of the passages alone."""
+    chosen: bool
+    """Whether anything was left out: another face, or a foreign passage."""
+
+    def line(self, time: float) -> float:
+        """Lag (ms) of the common line at a time."""
+        return self.level_ms + self.slope_ppm * (time - self.centre_s) / 1000
+
+    def straight_scores(self) -> np.ndarray:
+        """(T', K) scores of the steady steps, moved along the lags so that the common line is level."""
+        scores, times = self.scores_TK[self.steady_T], self.times_s[self.steady_T]
+        if self.slope_ppm == 0:
+            return scores
+        shift = self.slope_ppm * (times - self.centre_s) / 1000 / (self.lags_ms[1] - self.lags_ms[0])
+        whole = np.floor(shift).astype(int)
+        share = (shift - whole)[:, None].astype(np.float32)
+        last = len(self.lags_ms) - 1
+        columns = np.arange(last + 1) + whole[:, None]
+        low = np.take_along_axis(scores, columns.clip(0, last), axis=1)
+        high = np.take_along_axis(scores, (columns + 1).clip(0, last), axis=1)
+        return np.asarray((1 - share) * low + share * high)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Passage:
+    """One face in one passage."""
+
+    place: int  # number of the passage; faces that are seen together share it
+    part: int  # index of its `FaceScores`
+    rows: np.ndarray  # of its scores
+    z: np.ndarray  # (K,)
+    time: float
+
+
+def decide(parts: Sequence[FaceScores], lags_ms: np.ndarray) -> Series:
+    """Of all faces in all stretches, the steps that speak.
+
+    Where no common lag stands out, all steps of the face with the highest peak, so that what follows can say
+    how unsure it is.
+    """
+    passages = _passages(parts, lags_ms)
+    if not passages:
+        return _empty(lags_ms)
+    level, slope_ppm, probability = _common_line(passages, lags_ms)
+    centre = _centre(passages)
+
+    def height(one: _Passage) -> float:
+        line = level + slope_ppm * (one.time - centre) / 1000
+        near = np.abs(lags_ms - line) <= NEAR_MS
+        return float(one.z[near].max()) if near.any() else -np.inf
+
+    heights = np.array([height(one) for one in passages])
+    if probability < SPEAKS:
+        best = parts[passages[int(np.argmax([one.z.max() for one in passages]))].part]
+        kept = [n for n, one in enumerate(passages) if parts[one.part].face == best.face]
+        steady = dict.fromkeys(kept, True)
+    else:
+        steady = _speaking(passages, heights, lags_ms, parts)
+    chosen = len(steady) < len(passages)
+    return replace(
+        _series(parts, passages, steady, lags_ms),
+        slope_ppm=slope_ppm,
+        level_ms=level,
+        centre_s=centre,
+        probability=probability,
+        chosen=chosen,
+    )
+
+
+def spells(series: Series) -> list[tuple[np.ndarray, int]]:
+    """Times (T',) and face of each spell in which one face speaks, pauses of up to `PAUSE` included."""
+    times, faces = series.times_s[series.steady_T], series.face_T[series.steady_T]
+    if not len(times):
+        return []
+    breaks = np.flatnonzero((np.diff(times) > PAUSE) | (np.diff(faces) != 0)) + 1
+    return [
+        (part, int(face[0]))
+        for part, face in zip(np.split(times, breaks), np.split(faces, breaks), strict=True)
+    ]
+
+
+def standardised(curve_K: np.ndarray, lags_ms: np.ndarray) -> np.ndarray:
+    """(K,) height of a curve over its noise: mean 0 and deviation 1 away from its peak."""
+    away = np.abs(lags_ms - lags_ms[curve_K.argmax()]) > RIVAL_MS
+    noise = curve_K[away] if away.any() else curve_K
+    return np.asarray((curve_K - noise.mean()) / max(float(noise.std()), 1e-9))
+
+
+def _passages(parts: Sequence[FaceScores], lags_ms: np.ndarray) -> list[_Passage]:
+    """Each face in each passage. Passages divide what is seen of a stretch evenly, for all faces alike."""
+    found: list[_Passage] = []
+    places = 0
+    for stretch in sorted({part.stretch for part in parts}):
+        here = [n for n, part in enumerate(parts) if part.stretch == stretch and len(part.times_s)]
+        if not here:
+            continue
+        start = min(float(parts[n].times_s[0]) for n in here)
+        end = max(float(parts[n].times_s[-1]) for n in here) + 1e-3
+        count = max(round((end - start) / PASSAGE_SECONDS), 1)
+        edges = np.linspace(start, end, count + 1)
+        for n in here:
+            part = parts[n]
+            where = np.searchsorted(edges, part.times_s, side="right") - 1
+            for number in range(count):
+                rows = np.flatnonzero(where == number)
+                if len(rows) >= FEWEST_STEPS:
+                    z = standardised(part.scores_TK[rows].sum(0, dtype=np.float64), lags_ms)
+                    found.append(_Passage(places + number, n, rows, z, float(part.times_s[rows].mean())))
+        places += count
+    return found
+
+
+def _evidence(passages: Sequence[_Passage]) -> tuple[np.ndarray, np.ndarray]:
+    """(P,) times and (P, K) log-likelihood of each passage at each lag, against noise."""
+    places = sorted({one.place for one in passages})
+    times, rows = [], []
+    for place in places:
+        here = [one for one in passages if one.place == place]
+        odds = np.mean([np.exp(np.minimum(LOCK * one.z - LOCK**2 / 2, 50.0)) for one in here], axis=0)
+        rows.append(np.log(1 - SPEAKS + SPEAKS * odds))
+        times.append(np.mean([one.time for one in here]))
+    return np.array(times), np.stack(rows)
+
+
+def _centre(passages: Sequence[_Passage]) -> float:
+    times = [one.time for one in passages]
+    return (min(times) + max(times)) / 2
+
+
+def _common_line(passages: Sequence[_Passage], lags_ms: np.ndarray) -> tuple[float, float, float]:
+    """Lag (ms) at the middle, slope (ppm) and probability of the line that explains the passages best."""
+    times, evidence_PK = _evidence(passages)
+    centre = _centre(passages)
+    half = float(np.abs(times - centre).max()) if len(times) > 1 else 0.0
+    step = float(lags_ms[1] - lags_ms[0])
+    level = evidence_PK.sum(0)
+    slope = 0.0
+    if 2 * half >= DRIFT_SECONDS:
+        count = int(STEEPEST_PPM * half / 1000 / step)
+        for slope_ppm in np.arange(-count, count + 1) * (1000 * step / half):
+            total = _along(evidence_PK, (times - centre) * slope_ppm / 1000 / step)
+            if total.max() > level.max() + (DRIFT_GAIN if slope == 0 else 0):
+                level, slope = total, float(slope_ppm)
+    best = int(level.argmax())
+    mass = np.exp(level - level[best])
+    probability = float(mass[np.abs(lags_ms - lags_ms[best]) <= 40].sum() / mass.sum())
+    return float(lags_ms[best]), slope, probability
+
+
+def _along(evidence_PK: np.ndarray, shift_P: np.ndarray) -> np.ndarray:
+    """(K,) sums of the passages along a line that passes through each lag at the middle; beyond the lags that
+    were scored a passage says nothing."""
+    count = evidence_PK.shape[1]
+    columns = np.arange(count) + np.rint(shift_P).astype(int)[:, None]
+    inside = (columns >= 0) & (columns < count)
+    values = np.take_along_axis(evidence_PK, columns.clip(0, count - 1), axis=1)
+    total: np.ndarray = np.where(inside, values, 0.0).sum(0)
+    return total
+
+
+def _speaking(
+    passages: Sequence[_Passage], heights: np.ndarray, lags_ms: np.ndarray, parts: Sequence[FaceScores]
+) -> dict[int, bool]:
+    """Indices of the passages that speak, each with whether it is on the common line."""
+    kept: dict[int, bool] = {}
+    strays: list[int] = []
+    for place in sorted({one.place for one in passages}):
+        here = [n for n, one in enumerate(passages) if one.place == place]
+        best = max(here, key=lambda n: heights[n])
+        odds = SPEAKS / (1 - SPEAKS) * np.exp(min(LOCK * heights[best] - LOCK**2 / 2, 50.0))
+        if odds / (1 + odds) >= FOREIGN:
+            kept[best] = True
+        else:
+            strays.append(max(here, key=lambda n: passages[n].z.max()))
+    for run in _runs(strays, passages):
+        curve = np.sum([parts[passages[n].part].scores_TK[passages[n].rows].sum(0) for n in run], axis=0)
+        if standardised(curve, lags_ms).max() >= SURE:
+            kept.update(dict.fromkeys(run, False))
+    return kept
+
+
+def _runs(numbers: Sequence[int], passages: Sequence[_Passage]) -> list[list[int]]:
+    """Passages that follow each other in one stretch."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        last = passages[runs[-1][-1]] if runs else None
+        this = passages[number]
+        if last is not None and this.place == last.place + 1 and this.part == last.part:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
+
+
+def _series(
+    parts: Sequence[FaceScores], passages: Sequence[_Passage], kept: dict[int, bool], lags_ms: np.ndarray
+) -> Series:
+    chosen = sorted(kept, key=lambda n: passages[n].time)
+    if not chosen:
+        return _empty(lags_ms)
+    rows = [passages[n].rows for n in chosen]
+    owners = [parts[passages[n].part] for n in chosen]
+    times = np.concatenate([part.times_s[row] for part, row in zip(owners, rows, strict=True)])
+    order = np.argsort(times, kind="stable")
+    scores = np.concatenate([part.scores_TK[row] for part, row in zip(owners, rows, strict=True)])
+    faces = np.concatenate([np.full(len(row), part.face) for part, row in zip(owners, rows, strict=True)])
+    steady = np.concatenate([np.full(len(row), kept[n]) for n, row in zip(chosen, rows, strict=True)])
+    return Series(times[order], scores[order], lags_ms, faces[order], steady[order], 0.0, 0.0, 0.0, 0.0, False)
+
+
+def _empty(lags_ms: np.ndarray) -> Series:
+    none = np.zeros(0)
+    scores = np.zeros((0, len(lags_ms)), np.float32)
+    return Series(none, scores, lags_ms, none.astype(int), none.astype(bool), 0.0, 0.0, 0.0, 0.0, False)
