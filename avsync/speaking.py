@@ -30,6 +30,8 @@ FOREIGN = 0.1
 """A passage less likely than this to belong to the common line is foreign to it."""
 SURE = 5.5
 """Height of the peak of passages in a row that are taken to have another offset, not foreign sound."""
+ELSEWHERE = 0.05
+"""Prior probability that a passage has an offset of its own, behind a step."""
 NEAR_MS = 60.0
 """How far from the common line a passage's lag may be."""
 RIVAL_MS = 120.0
@@ -40,8 +42,9 @@ STEEPEST_PPM = 1500.0
 """Largest drift that is looked for."""
 DRIFT_SECONDS = 30.0
 """Over less than this a drift is not looked for: it would move the lag by a tenth of a frame."""
-DRIFT_GAIN = 6.0
-"""Nats that a drift must explain more than none at all: more than the best of many slopes gains by chance."""
+CHANGE_GAIN = 6.0
+"""Nats that a drift or a step must explain more than what is simpler: more than the best of many gains by
+chance."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,10 +200,15 @@ def _evidence(passages: Sequence[_Passage]) -> tuple[np.ndarray, np.ndarray]:
     times, rows = [], []
     for place in places:
         here = [one for one in passages if one.place == place]
-        odds = np.mean([np.exp(np.minimum(LOCK * one.z - LOCK**2 / 2, 50.0)) for one in here], axis=0)
+        odds = np.mean([_likelihood(one.z) for one in here], axis=0)
         rows.append(np.log(1 - SPEAKS + SPEAKS * odds))
         times.append(np.mean([one.time for one in here]))
     return np.array(times), np.stack(rows)
+
+
+def _likelihood(z: np.ndarray | float) -> np.ndarray:
+    """Of a lock at a lag whose score stands `z` above the noise, against noise."""
+    return np.exp(np.minimum(LOCK * np.asarray(z) - LOCK**2 / 2, 50.0))
 
 
 def _centre(passages: Sequence[_Passage]) -> float:
@@ -214,18 +222,36 @@ def _common_line(passages: Sequence[_Passage], lags_ms: np.ndarray) -> tuple[flo
     centre = _centre(passages)
     half = float(np.abs(times - centre).max()) if len(times) > 1 else 0.0
     step = float(lags_ms[1] - lags_ms[0])
-    level = evidence_PK.sum(0)
-    slope = 0.0
+    level, slope = evidence_PK.sum(0), 0.0
+    step_gain, longer = _step(evidence_PK[np.argsort(times, kind="stable")])
     if 2 * half >= DRIFT_SECONDS:
+        best_line = level
         count = int(STEEPEST_PPM * half / 1000 / step)
         for slope_ppm in np.arange(-count, count + 1) * (1000 * step / half):
             total = _along(evidence_PK, (times - centre) * slope_ppm / 1000 / step)
-            if total.max() > level.max() + (DRIFT_GAIN if slope == 0 else 0):
-                level, slope = total, float(slope_ppm)
+            if total.max() > best_line.max():
+                best_line, slope = total, float(slope_ppm)
+        # A step has a line through it as well, which fits worse than the step.
+        if best_line.max() > max(level.max(), step_gain) + CHANGE_GAIN:
+            level = best_line
+        else:
+            slope = 0.0
+    if slope == 0 and step_gain > level.max() + CHANGE_GAIN:
+        level = longer
     best = int(level.argmax())
     mass = np.exp(level - level[best])
     probability = float(mass[np.abs(lags_ms - lags_ms[best]) <= 40].sum() / mass.sum())
     return float(lags_ms[best]), slope, probability
+
+
+def _step(evidence_PK: np.ndarray) -> tuple[float, np.ndarray]:
+    """What the best single step explains of passages in the order of time, and (K,) evidence of the side of
+    it that says more."""
+    before = np.cumsum(evidence_PK, axis=0)
+    after = before[-1] - before
+    place = int((before.max(1) + after.max(1)).argmax())
+    sides = before[place], after[place]
+    return float(sides[0].max() + sides[1].max()), max(sides, key=lambda side: float(side.max()))
 
 
 def _along(evidence_PK: np.ndarray, shift_P: np.ndarray) -> np.ndarray:
@@ -248,11 +274,14 @@ def _speaking(
     for place in sorted({one.place for one in passages}):
         here = [n for n, one in enumerate(passages) if one.place == place]
         best = max(here, key=lambda n: heights[n])
-        odds = SPEAKS / (1 - SPEAKS) * np.exp(min(LOCK * heights[best] - LOCK**2 / 2, 50.0))
-        if odds / (1 + odds) >= FOREIGN:
+        other = max(here, key=lambda n: passages[n].z.max())
+        on_line = SPEAKS * _likelihood(heights[best])
+        nowhere = 1 - SPEAKS
+        elsewhere = ELSEWHERE * float(_likelihood(passages[other].z).mean())
+        if on_line >= FOREIGN * (on_line + nowhere + elsewhere):
             kept[best] = True
         else:
-            strays.append(max(here, key=lambda n: passages[n].z.max()))
+            strays.append(other)
     for run in _runs(strays, passages):
         curve = np.sum([parts[passages[n].part].scores_TK[passages[n].rows].sum(0) for n in run], axis=0)
         if standardised(curve, lags_ms).max() >= SURE:

@@ -121,8 +121,10 @@ class StretchReader:
     lags_ms: np.ndarray = field(init=False)
     reach: float = field(init=False)
     readings: Readings = field(init=False, default_factory=Readings)
+    _pool: ThreadPoolExecutor = field(init=False)
 
     def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(self.config.workers, thread_name_prefix="avsync-stretch")
         self.lags_ms = lag_grid(self.offsets)
         self.reach = float(self.lags_ms[-1]) / 1000 + 0.5
 
@@ -175,8 +177,7 @@ class StretchReader:
         return start, max(end, start + self.config.stretch_seconds)
 
     def _parallel(self, work: Callable, items: Sequence) -> list:  # type: ignore[type-arg]
-        with ThreadPoolExecutor(self.config.workers) as pool:
-            return list(pool.map(work, items))
+        return list(self._pool.map(work, items))
 
     def _listen(self, place: float) -> Window | None:
         """The window near a place with the most speech; None where there is too little."""
