@@ -96,6 +96,11 @@ def _add_offset(parser: Parser) -> None:
         metavar="MS",
         help="search from -MS to +MS (default: %(default)g)",
     )
+    parser.add_argument(
+        "--whole",
+        action="store_true",
+        help="read all of a file of more than a minute, not only as much as its offset and drift need",
+    )
     parser.add_argument("--plot", metavar="PNG", type=_suffix(".png"), help="draw the score of every offset")
     _add_json(parser)
     _add_overwrite(parser)

@@ -21,8 +21,9 @@ from avsync import export, report, wording
 from avsync.align import align
 from avsync.arguments import UsageError, parse
 from avsync.errors import AVSyncError, TextError, UndeterminedError
+from avsync.excerpts import load_short, opening
 from avsync.glance import glance
-from avsync.media import load, probe
+from avsync.media import probe
 from avsync.offset import detect_offset
 from avsync.outputs import check_output, same_file
 from avsync.plot import plot_scores, require_matplotlib
@@ -114,12 +115,14 @@ def _measure(arguments: Namespace, file: str) -> Result:
     if arguments.plot is not None:
         require_matplotlib()
         check_output(arguments.plot, file, overwrite=arguments.overwrite)
-    clip = load(file)
-    found = detect_offset(clip, max_offset_ms=arguments.max_offset_ms)
+    clip = load_short(Path(file))  # a long file is not loaded, and its beginning tells of its streams
+    measured = Path(file) if clip is None else clip
+    found = detect_offset(measured, max_offset_ms=arguments.max_offset_ms, over_time=arguments.whole)
     if arguments.plot is not None:
         plot_scores(found, Path(arguments.plot), title=Path(file).name, overwrite=arguments.overwrite)
     code = UNDETERMINED if found.ms is None else DONE
-    return Result(report.offset_json(file, found, clip), wording.offset_text(file, found), code)
+    told = report.offset_json(file, found, opening(Path(file)) if clip is None else clip)
+    return Result(told, wording.offset_text(file, found), code)
 
 
 def _correct(arguments: Namespace, file: str) -> Result:

@@ -5,13 +5,13 @@ Shapes: T lip steps (40 ms), K lags (10 ms). `lagscores` scores the lags and say
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from avsync import lips, media, speaking, speech, stretches
+from avsync import excerpts, lips, media, speaking, speech, stretches
 from avsync.encoders import LIP_RATE
 from avsync.lagscores import (
     CALIBRATED_MS,
@@ -94,7 +94,7 @@ def detect_offset(
     if isinstance(source, Clip):
         clip: Clip | None = source
     else:
-        clip = stretches.load_short(Path(source)) if tracks is None else media.load(Path(source))
+        clip = excerpts.load_short(Path(source)) if tracks is None else media.load(Path(source))
         if clip is None:
             return measure_long(Path(source), config, over_time=over_time)
     assert clip is not None
@@ -110,11 +110,11 @@ def measure_long(path: Path, config: OffsetConfig, *, over_time: bool) -> Offset
         if reader.audio is None or reader.video is None:
             return undetermined("no_audio" if reader.audio is None else "no_video")
     model = load_model()
-    reading = stretches.StretchReader(path, model, config, stretches.ReadingConfig())
-    series = reading.every() if over_time else reading.sample()
-    if not reading.readings.windows:
+    source = excerpts.Excerpts(path, model, config)
+    readings = (stretches.read_all if over_time else stretches.read_some)(source, config)
+    if not readings.windows:  # nobody was heard where it was listened
         return undetermined("no_speech")
-    return estimate(series, model.config, config)
+    return estimate(readings.series(), model.config, config)
 
 
 def unusable(clip: Clip, config: OffsetConfig) -> str | None:
@@ -140,8 +140,11 @@ def measure(clip: Clip, tracks: tuple[lips.LipTrack, ...], config: OffsetConfig)
         return undetermined("no_face")
     model, lags_ms = load_model(), lag_grid(config)
     heard = model.embed_speech(speech.log_mel(clip))
-    parts = stretches.score_faces(tracks, heard, model, lags_ms)
-    return estimate(speaking.decide(parts, lags_ms), model.config, config)
+    parts = excerpts.score_faces(tracks, heard, model, lags_ms)
+    found = estimate(speaking.decide(parts, lags_ms), model.config, config)
+    if found.ms is None and excerpts.speech_share(clip, model) < config.min_speech:
+        return replace(found, reason="no_speech")
+    return found
 
 
 def estimate(series: speaking.Series, calibration: ModelConfig, config: OffsetConfig) -> Offset:
@@ -169,7 +172,7 @@ def estimate(series: speaking.Series, calibration: ModelConfig, config: OffsetCo
 
 
 def _over_time(series: speaking.Series, ms: float) -> tuple[float | None, tuple[Segment, ...]]:
-    """Drift and segments of a series whose constant offset is known: the one place where they are filled in."""
+    """Drift and segments of a series whose constant offset is known; nowhere else are they filled in."""
     segments = [
         Segment(float(times[0]), float(times[-1]) + 1 / LIP_RATE, ms, int(face))
         for times, face in speaking.spells(series)
