@@ -18,7 +18,7 @@ import numpy as np
 
 from avsync.excerpts import PATIENCE, Window
 from avsync.lagscores import CALIBRATED_MS, OffsetConfig, bootstrap, lag_grid, peak
-from avsync.speaking import NEAR_MS, SPEAKS, FaceScores, Series, decide
+from avsync.speaking import NEAR_MS, SPEAKS, SURE, FaceScores, Series, decide, standardised
 
 
 class Source(Protocol):
@@ -173,22 +173,17 @@ def between(readings: Readings) -> list[Window]:
 
 
 def window_lags(series: Series, windows: Sequence[Window]) -> list[tuple[float, float, float]]:
-    """Start, end and lag (ms, off the common line) of each window in which somebody speaks, in order.
-
-    Windows that are mostly on the line lie near it; the others stand where their own scores are highest.
-    """
+    """Start, end and lag (ms, off the common line) of each window that is sure of its lag, in order."""
     found = []
     for start, end in sorted(windows):
         here = (series.times_s >= start) & (series.times_s < end)
         if not here.any():
             continue
-        steady = series.steady_T[here].mean() >= 0.5
-        here &= series.steady_T == steady
-        line = series.line(float(series.times_s[here].mean()))
-        lags = np.abs(series.lags_ms - line) <= (NEAR_MS if steady else np.inf)
-        if lags.any():
-            lag = peak(series.scores_TK[here][:, lags].sum(0), series.lags_ms[lags])
-            found.append((start, end, lag - line))
+        here &= series.steady_T == (series.steady_T[here].mean() >= 0.5)  # of a step in the window, one side
+        curve = series.scores_TK[here].sum(0)
+        if standardised(curve, series.lags_ms).max() >= SURE:
+            lag = peak(curve, series.lags_ms) - series.line(float(series.times_s[here].mean()))
+            found.append((start, end, lag))
     return found
 
 
