@@ -25,6 +25,10 @@ FEWEST_STEPS = 10
 LOCK = 3.0
 """Height, in standard deviations, from which on a peak is taken for a lock. Measured: 4 to 8 for 3 s of a
 speaking face, 2 to 4 for the best lag of foreign sound."""
+HIGHEST = 20.0
+"""A peak over less noise than this allows is not believed to be higher."""
+LEAST_NOISE = 0.5
+"""The noise of a passage is taken for at least this share of that of the passages in the middle."""
 SPEAKS = 0.5
 """Prior probability that somebody who is seen speaks."""
 CERTAIN = 0.999
@@ -171,16 +175,24 @@ def spells(series: Series) -> list[tuple[np.ndarray, int]]:
     ]
 
 
-def standardised(curve_K: np.ndarray, lags_ms: np.ndarray) -> np.ndarray:
-    """(K,) height of a curve over its noise: mean 0 and deviation 1 away from its peak."""
+def standardised(curve_K: np.ndarray, lags_ms: np.ndarray, least: float = 0.0) -> np.ndarray:
+    """(K,) height of a curve over its noise, which is taken for `least` at least: 0 in the mean and 1 in
+    deviation away from its peak.
+    """
+    mean, spread = _noise(curve_K, lags_ms)
+    return np.asarray((curve_K - mean) / max(spread, least, 1e-9))
+
+
+def _noise(curve_K: np.ndarray, lags_ms: np.ndarray) -> tuple[float, float]:
+    """Mean and deviation of a curve away from its peak."""
     away = np.abs(lags_ms - lags_ms[curve_K.argmax()]) > RIVAL_MS
     noise = curve_K[away] if away.any() else curve_K
-    return np.asarray((curve_K - noise.mean()) / max(float(noise.std()), 1e-9))
+    return float(noise.mean()), max(float(noise.std()), float(curve_K.max() - noise.mean()) / HIGHEST)
 
 
 def _passages(parts: Sequence[FaceScores], lags_ms: np.ndarray) -> list[_Passage]:
     """Each face in each passage. Passages divide what is seen of a stretch evenly, for all faces alike."""
-    found: list[_Passage] = []
+    cuts: list[tuple[int, int, np.ndarray]] = []
     places = 0
     for stretch in sorted({part.stretch for part in parts}):
         here = [n for n, part in enumerate(parts) if part.stretch == stretch and len(part.times_s)]
@@ -191,15 +203,23 @@ def _passages(parts: Sequence[FaceScores], lags_ms: np.ndarray) -> list[_Passage
         count = max(round((end - start) / PASSAGE_SECONDS), 1)
         edges = np.linspace(start, end, count + 1)
         for n in here:
-            part = parts[n]
-            where = np.searchsorted(edges, part.times_s, side="right") - 1
+            where = np.searchsorted(edges, parts[n].times_s, side="right") - 1
             for number in range(count):
                 rows = np.flatnonzero(where == number)
                 if len(rows) >= FEWEST_STEPS:
-                    z = standardised(part.scores_TK[rows].sum(0, dtype=np.float64), lags_ms)
-                    found.append(_Passage(places + number, n, rows, z, float(part.times_s[rows].mean())))
+                    cuts.append((places + number, n, rows))
         places += count
-    return found
+    curves = [parts[n].scores_TK[rows].sum(0, dtype=np.float64) for _, n, rows in cuts]
+    roots = [np.sqrt(len(rows)) for _, _, rows in cuts]
+    spreads = [_noise(curve, lags_ms)[1] / root for curve, root in zip(curves, roots, strict=True)]
+    # Where the sound has ended, or lies behind what was read, a flat curve would make a peak of anything.
+    least = LEAST_NOISE * float(np.median(spreads)) if spreads else 0.0
+    return [
+        _Passage(
+            place, n, rows, standardised(curve, lags_ms, least * root), float(parts[n].times_s[rows].mean())
+        )
+        for (place, n, rows), curve, root in zip(cuts, curves, roots, strict=True)
+    ]
 
 
 def _evidence(passages: Sequence[_Passage]) -> tuple[np.ndarray, np.ndarray]:
@@ -216,7 +236,7 @@ def _evidence(passages: Sequence[_Passage]) -> tuple[np.ndarray, np.ndarray]:
 
 def _likelihood(z: np.ndarray | float) -> np.ndarray:
     """Of a lock at a lag whose score stands `z` above the noise, against noise."""
-    return np.exp(np.minimum(LOCK * np.asarray(z) - LOCK**2 / 2, 500.0))
+    return np.exp(LOCK * np.asarray(z) - LOCK**2 / 2)
 
 
 def _centre(passages: Sequence[_Passage]) -> float:

@@ -20,6 +20,9 @@ from avsync.excerpts import PATIENCE, Window
 from avsync.lagscores import CALIBRATED_MS, OffsetConfig, bootstrap, lag_grid, peak
 from avsync.speaking import NEAR_MS, SPEAKS, SURE, FaceScores, Series, decide, standardised
 
+SPREAD = 9
+"""Places by halves before the ends are read more closely: eight equal parts."""
+
 
 class Source(Protocol):
     """What `excerpts.Excerpts` offers."""
@@ -92,7 +95,7 @@ def read_some(source: Source, offsets: OffsetConfig, config: ReadingConfig | Non
     config = config or ReadingConfig()
     readings = Readings(source, lag_grid(offsets), config)
     start, end = source.span
-    places = islice(_places(start, end - config.stretch_seconds), config.most_places)
+    places = islice(_places(start, end - config.stretch_seconds, config.look_seconds), config.most_places)
     with ThreadPoolExecutor(config.at_a_time, thread_name_prefix="avsync-read") as pool:
         seconds = 0.0
         while seconds < config.budget_seconds and not enough(readings, offsets):
@@ -200,8 +203,19 @@ def drift_error(levels: Sequence[tuple[float, float, float]]) -> float:
     return float(1000 * scatter / np.sqrt(np.square(times - times.mean()).sum()))
 
 
-def _places(first: float, last: float) -> Iterator[float]:
-    """Places from `first` to `last`: both ends, the middle, then the middles of what lies between."""
+def _places(first: float, last: float, apart: float) -> Iterator[float]:
+    """Places from `first` to `last`: the ends, the middle and so on by halves, which shows steps; then from
+    both ends inwards, `apart` each, which shows a drift best; then by halves again.
+    """
+    halves = _halves(first, last)
+    yield from islice(halves, SPREAD)
+    for step in range(1, int((last - first) / 4 / apart) + 1):
+        yield first + step * apart
+        yield last - step * apart
+    yield from halves
+
+
+def _halves(first: float, last: float) -> Iterator[float]:
     yield first
     if last <= first:
         return

@@ -1,6 +1,6 @@
 """Which stretches are read: files made of scores whose offset over time is known, and where nobody speaks."""
 
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -149,3 +149,12 @@ def test_the_error_of_the_drift_is_that_of_a_line():
     ]
     assert np.mean(stated) == pytest.approx(np.std(slopes), rel=0.1)
     assert drift_error([(0.0, 10.0, 1.0)] * 3) == np.inf
+
+
+def test_places_begin_spread_and_then_crowd_at_the_ends():
+    first = list(islice(stretches._places(0.0, 590.0, 20.0), 27))
+    assert sorted(first[:9]) == [590 / 8 * n for n in range(9)]
+    assert first[:3] == [0.0, 590.0, 295.0]
+    assert first[9:13] == [20.0, 570.0, 40.0, 550.0]
+    assert all(place <= 150 or place >= 440 for place in first[9:23])
+    assert list(stretches._places(3.0, 3.0, 20.0)) == [3.0]
