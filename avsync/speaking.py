@@ -28,7 +28,7 @@ speaking face, 2 to 4 for the best lag of foreign sound."""
 HIGHEST = 20.0
 """A peak over less noise than this allows is not believed to be higher."""
 LEAST_NOISE = 0.5
-"""The noise of a passage is taken for at least this share of that of the passages in the middle."""
+"""The noise of a passage is taken for at least this share of that of the noisiest."""
 SPEAKS = 0.5
 """Prior probability that somebody who is seen speaks."""
 CERTAIN = 0.999
@@ -213,7 +213,7 @@ def _passages(parts: Sequence[FaceScores], lags_ms: np.ndarray) -> list[_Passage
     roots = [np.sqrt(len(rows)) for _, _, rows in cuts]
     spreads = [_noise(curve, lags_ms)[1] / root for curve, root in zip(curves, roots, strict=True)]
     # Where the sound has ended, or lies behind what was read, a flat curve would make a peak of anything.
-    least = LEAST_NOISE * float(np.median(spreads)) if spreads else 0.0
+    least = LEAST_NOISE * max(spreads, default=0.0)
     return [
         _Passage(
             place, n, rows, standardised(curve, lags_ms, least * root), float(parts[n].times_s[rows].mean())
