@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from xml.sax.saxutils import escape, quoteattr
 
+from avsync.clocks import Clocked, whole_ms
 from avsync.errors import MediaError
 from avsync.timebase import Times, frames_between
-from avsync.timeline import Timeline, whole_ms
 
 Interval = tuple[float, float, str]
 
 
-def to_textgrid(line: Timeline) -> str:
+def to_textgrid(line: Clocked) -> str:
     """A TextGrid (long form) with the tiers `words` and `phones`; silence is an empty interval."""
     begin, end = _rounded(line.start), _rounded(line.end)
     lines = [
@@ -48,7 +48,7 @@ def to_textgrid(line: Timeline) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_ctm(line: Timeline, source: str) -> str:
+def to_ctm(line: Clocked, source: str) -> str:
     """CTM, a line a spoken word: recording, channel, start, duration (seconds), word, confidence.
 
     The recording is the source's name without folder and suffix; white space becomes `_`.
@@ -67,7 +67,7 @@ def _one_field(text: str) -> str:
     return re.sub(r"\s", "_", text)
 
 
-def to_eaf(line: Timeline, source: str) -> str:
+def to_eaf(line: Clocked, source: str) -> str:
     """ELAN's EAF 3.0 with the tier `words` and, inside its annotations, the tier `phones`; milliseconds.
 
     The medium is looked for beside the file. The date, which the format demands, is always the same, so that
@@ -135,7 +135,7 @@ MIME_TYPES = {
 COLUMNS = ("frame", "time", "word", "text", "phone", "confidence", "status")
 
 
-def to_csv(line: Timeline, frame_times: Times, source: str) -> str:
+def to_csv(line: Clocked, frame_times: Times, source: str) -> str:
     """A row for each decoded frame: its number and time (seconds), and the word and phone at that time.
 
     A word holds the frames with `start <= time < end`. Between words, `status` is that of the gap.
@@ -172,11 +172,11 @@ def _mark(row: list[str], frame_times: Times, start: float, end: float, value: s
         row[first : last + 1] = [value] * (last + 1 - first)
 
 
-def _words(line: Timeline) -> list[Interval]:
+def _words(line: Clocked) -> list[Interval]:
     return [(said.start, said.end, said.text) for said in line.words]
 
 
-def _phones(line: Timeline) -> list[Interval]:
+def _phones(line: Clocked) -> list[Interval]:
     return [(phone.start, phone.end, phone.unit) for said in line.words for phone in said.phones]
 
 

@@ -10,10 +10,10 @@ from typing import NoReturn
 
 from avsync import __version__
 from avsync.align import MODALITIES
+from avsync.clocks import CLOCKS
 from avsync.export import SUFFIXES
 from avsync.lagscores import OffsetConfig
 from avsync.standards import BT1359, STANDARDS
-from avsync.timeline import CLOCKS
 
 NUMBER_OPTIONS = ("--max-offset-ms", "--offset-ms", "--drift-ppm", "--fps")
 """Options whose value may be negative, or is refused with a reason when it is."""
@@ -112,6 +112,11 @@ def _add_offset(parser: Parser) -> None:
         default=OffsetConfig().max_offset_ms,
         metavar="MS",
         help="search from -MS to +MS (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--whole",
+        action="store_true",
+        help="read all of a file of more than a minute, not only as much as its offset and drift need",
     )
     parser.add_argument("--plot", metavar="PNG", type=_suffix(".png"), help="draw the score of every offset")
     parser.add_argument(

@@ -22,11 +22,12 @@ from avsync import export, report, wording
 from avsync.align import align
 from avsync.arguments import UsageError, parse
 from avsync.errors import AVSyncError, UndeterminedError
+from avsync.excerpts import load_short, opening
 from avsync.glance import glance
-from avsync.media import load, probe
+from avsync.media import probe
 from avsync.offset import Offset, detect_offset, judged
 from avsync.outputs import check_output, same_file
-from avsync.plot import plot_scores, require_matplotlib
+from avsync.plot import plot_offset, require_matplotlib
 from avsync.remux import correct
 from avsync.render import annotate
 from avsync.sample import render_sample
@@ -117,14 +118,16 @@ def _measure(arguments: Namespace, file: str) -> Result:
     if arguments.plot is not None:
         require_matplotlib()
         check_output(arguments.plot, file, overwrite=arguments.overwrite)
-    clip = load(file)
+    clip = load_short(Path(file))  # a long file is not loaded, and its beginning tells of its streams
+    measured = Path(file) if clip is None else clip
     found = judged(
-        detect_offset(clip, max_offset_ms=arguments.max_offset_ms), find_standard(arguments.standard)
+        detect_offset(measured, max_offset_ms=arguments.max_offset_ms, whole=arguments.whole),
+        find_standard(arguments.standard),
     )
     if arguments.plot is not None:
-        plot_scores(found, Path(arguments.plot), title=Path(file).name, overwrite=arguments.overwrite)
+        plot_offset(found, Path(arguments.plot), title=Path(file).name, overwrite=arguments.overwrite)
     return Result(
-        report.offset_json(file, found, clip),
+        report.offset_json(file, found, opening(Path(file)) if clip is None else clip),
         wording.offset_text(file, found),
         _offset_code(found, arguments.fail_on),
     )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from avsync.timeline import Said, Timeline, whole_ms
+from avsync.clocks import Clocked, Said, whole_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Cue:
         return tuple(word for line in self.lines for word in line)
 
 
-def cues(line: Timeline, config: SubtitleConfig | None = None) -> list[Cue]:
+def cues(line: Clocked, config: SubtitleConfig | None = None) -> list[Cue]:
     """The subtitles of a timeline, in order."""
     settings = config or SubtitleConfig()
     parts = split(line.words, settings)

@@ -19,9 +19,9 @@ from typing import Any
 
 from avsync import annotations, subtitles
 from avsync.align import Alignment, Gap, Word
+from avsync.clocks import Clocked, on_clock
 from avsync.errors import MediaError
 from avsync.media import atomic_path
-from avsync.timeline import Timeline, timeline
 
 
 def to_json_dict(alignment: Alignment) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Format:
     """As it is usually written."""
     clock: str
     """What its times follow unless told otherwise: `sound` or `picture`."""
-    write: Callable[[Timeline, Alignment], str]
+    write: Callable[[Clocked, Alignment], str]
     """The text of the file, from the words on the chosen clock."""
 
 
@@ -94,7 +94,7 @@ def render(alignment: Alignment, path: str | Path, clock: str | None = None) -> 
     for another clock.
     """
     form = FORMATS[check_suffix(path)]
-    text = form.write(timeline(alignment, clock or form.clock), alignment)
+    text = form.write(on_clock(alignment, clock or form.clock), alignment)
     # Bytes of a file name or a --text that are no UTF-8 are lone surrogates in Python: as \udce9, which is
     # JSON's escape too, they can be written.
     return text.encode("utf-8", errors="backslashreplace")

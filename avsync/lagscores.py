@@ -42,6 +42,8 @@ class OffsetConfig:
     """A face seen for less than this is `no_face`."""
     silence_dbfs: float = -65.0
     """Sound whose loudest 100 ms stay below this is `no_speech`."""
+    min_speech: float = 0.1
+    """Where no offset is found, sound with a smaller share of speech is `no_speech`."""
     min_confidence: float = 0.5
     """Below this the answer is `ambiguous`."""
 

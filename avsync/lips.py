@@ -4,7 +4,7 @@ Coordinates are picture pixels with pixel i covering i to i + 1. Planar points a
 (x + iy), so that a similarity transform is `a * p + b`: |a| the scale, its angle the rotation, b the shift.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -111,18 +111,33 @@ def track(clip: Clip, config: TrackConfig | None = None) -> tuple[LipTrack, ...]
     the same place; otherwise it gets a new one.
     """
     config = config or TrackConfig()
-    if not len(clip.frame_times):
-        return ()
+    chunks = _chunks(clip.frames, config.chunk)
+    return follow(((clip.frame_times[at : at + len(part)], part) for at, part in chunks), config)
+
+
+def follow(
+    chunks: Iterable[tuple[np.ndarray, np.ndarray]],
+    config: TrackConfig | None = None,
+    *,
+    patience: float = np.inf,
+) -> tuple[LipTrack, ...]:
+    """As `track`, of pictures that come in chunks: their times (n,) in seconds, and (n, H, W, 3) RGB.
+
+    A chunk is not kept. Ends early, with no face, when none is seen in the first `patience` seconds.
+    """
+    config = config or TrackConfig()
     follower = Follower(config.detect_every, config.threshold, config.max_faces, config.device)
     cutters: dict[int, _Cutter] = {}
-    now = 0.0
-    for start, pictures in _chunks(clip.frames, config.chunk):
+    times: list[float] = []
+    for at, pictures in chunks:
+        start = len(times)
+        times.extend(float(time) for time in at)
         for sighting in follower.step(pictures, start):
-            cutter = cutters.setdefault(sighting.face, _Cutter(clip.frame_times, config))
-            cutter.add(sighting, pictures, start)
-        now = float(clip.frame_times[start + len(pictures) - 1])
+            cutters.setdefault(sighting.face, _Cutter(times, config)).add(sighting, pictures, start)
         for cutter in cutters.values():
-            cutter.cut_until(now - config.horizon)
+            cutter.cut_until(times[-1] - config.horizon)
+        if not cutters and times[-1] - times[0] > patience:
+            return ()
     for cutter in cutters.values():
         cutter.cut_until(np.inf)
     return _ranked([cutter for cutter in cutters.values() if cutter.seconds() >= config.shortest_track])
@@ -140,10 +155,7 @@ def _chunks(frames: Sequence[np.ndarray], size: int) -> Iterator[tuple[int, np.n
 def _ranked(cutters: "list[_Cutter]") -> tuple[LipTrack, ...]:
     """Tracks by frames seen times size of the face, the largest first."""
     order = sorted(cutters, key=lambda cutter: -cutter.prominence)
-    return tuple(
-        LipTrack(one.times, one.mouths, one.landmarks, one.boxes, one.found, face)
-        for face, one in enumerate(order)
-    )
+    return tuple(cutter.track(face) for face, cutter in enumerate(order))
 
 
 def _template() -> tuple[np.ndarray, np.ndarray]:
@@ -207,28 +219,32 @@ class _Pending:
 class _Cutter:
     """Collects the frames of one face and cuts its mouths out as soon as the smoothing allows."""
 
-    times: np.ndarray
+    times: list[float]  # of all pictures so far; grows while they come
     config: TrackConfig
-    mouths: np.ndarray = field(init=False)
-    landmarks: np.ndarray = field(init=False)
-    boxes: np.ndarray = field(init=False)
-    found: np.ndarray = field(init=False)
     prominence: float = 0.0
+    _landmarks: dict[int, np.ndarray] = field(default_factory=dict)  # by the index of the picture
+    _boxes: dict[int, np.ndarray] = field(default_factory=dict)
+    _mouths: dict[int, np.ndarray] = field(default_factory=dict)
     _runs: list[list[_Pending]] = field(default_factory=list)
     _shot: int = -1
-
-    def __post_init__(self) -> None:
-        count, size = len(self.times), self.config.crop_size
-        self.mouths = np.zeros((count, size, size), np.uint8)
-        self.landmarks = np.full((count, 468, 2), np.nan, np.float32)
-        self.boxes = np.full((count, 4), np.nan, np.float32)
-        self.found = np.zeros(count, bool)
 
     def seconds(self) -> float:
         """How long the face is seen."""
         if len(self.times) < 2:
             return 0.0
-        return float(self.found.sum() * np.median(np.diff(self.times)))
+        return float(len(self._boxes) * np.median(np.diff(self.times)))
+
+    def track(self, face: int) -> LipTrack:
+        """What was collected, for all pictures."""
+        count, size = len(self.times), self.config.crop_size
+        mouths = np.zeros((count, size, size), np.uint8)
+        landmarks = np.full((count, 468, 2), np.nan, np.float32)
+        boxes = np.full((count, 4), np.nan, np.float32)
+        found = np.zeros(count, bool)
+        for index, mouth in self._mouths.items():
+            mouths[index], landmarks[index] = mouth, self._landmarks[index]
+            boxes[index], found[index] = self._boxes[index], True
+        return LipTrack(np.array(self.times), mouths, landmarks, boxes, found, face)
 
     def add(self, sighting: Sighting, pictures: np.ndarray, start: int) -> None:
         """Takes the face's landmarks in some frames, and the surroundings of its mouth."""
@@ -236,11 +252,10 @@ class _Cutter:
         outline = sighting.points[:, MOUTH_OUTLINE, :2].astype(np.float64)
         centres = outline.mean(axis=1) @ np.array([1, 1j])
         on_template = (centres - b) / a
-        self.landmarks[sighting.indices] = sighting.points[..., :2]
-        self.boxes[sighting.indices] = np.concatenate([outline.min(axis=1), outline.max(axis=1)], axis=1)
-        self.found[sighting.indices] = True
+        boxes = np.concatenate([outline.min(axis=1), outline.max(axis=1)], axis=1)
         self.prominence += float(np.abs(a).sum())
-        for k, index in enumerate(sighting.indices):
+        for k, index in enumerate(int(index) for index in sighting.indices):
+            self._landmarks[index], self._boxes[index] = sighting.points[k, :, :2], boxes[k]
             last = self._runs[-1][-1] if self._runs else None
             if (
                 last is None
@@ -250,7 +265,7 @@ class _Cutter:
                 self._runs.append([])
             self._shot = sighting.shot
             patch, corner, shrink = self._surroundings(pictures[index - start], a[k], centres[k])
-            self._runs[-1].append(_Pending(int(index), (a[k], b[k]), on_template[k], patch, corner, shrink))
+            self._runs[-1].append(_Pending(index, (a[k], b[k]), on_template[k], patch, corner, shrink))
 
     def _surroundings(
         self, picture: np.ndarray, a: complex, centre: complex
@@ -286,7 +301,7 @@ class _Cutter:
         u, v = self._mouth_places(times, np.array([one.mouth for one in run]), at).T
         centres = a * (u + 1j * v) + b
         for one, factor, centre in zip(ready, a, centres, strict=True):
-            self.mouths[one.index] = self._sample(one, factor, centre)
+            self._mouths[one.index] = self._sample(one, factor, centre)
             one.patch = None
 
     def _mouth_places(self, times: np.ndarray, mouths: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from avsync import features, lips, media, speech, standards
+from avsync import excerpts, lips, media, speaking, speech, standards, stretches
+from avsync.encoders import LIP_RATE
 from avsync.lagscores import (
     CALIBRATED_MS,
     OffsetConfig,
@@ -19,13 +20,13 @@ from avsync.lagscores import (
     evidence,
     interval,
     lag_grid,
-    lag_scores,
     peak,
     probability,
 )
 from avsync.media import Clip
-from avsync.model import AVSync, Vectors, load_model
+from avsync.model import ModelConfig, load_model
 from avsync.standards import BT1359, Standard
+from avsync.timeline import Timeline, over_time, straightened
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class Offset:
     """
 
     ms: float | None
-    """Milliseconds, **positive when the audio leads** (heard before it is seen), None when undetermined."""
+    """Milliseconds, **positive when the audio leads** (heard before it is seen), None when undetermined.
+    Where the offset changes: that in the middle of the longest stretch without a jump."""
     ci_ms: tuple[float, float] | None
     """95 % interval of `ms`, None when undetermined."""
     confidence: float
@@ -61,15 +63,17 @@ class Offset:
     """Why undetermined: `no_audio`, `no_video`, `too_short`, `no_speech`, `no_face`, `ambiguous` or
     `at_limit`; else None."""
     drift_ppm: float | None
-    """None: not measured for a constant offset."""
+    """The offset grows by `drift_ppm / 1000` ms a second; None where that cannot be told (a short clip)."""
     lags_ms: np.ndarray
     """(K,) float64 lags that were scored, empty when nothing could be."""
     scores: np.ndarray
-    """(K,) score of each lag; bias of the model not removed."""
+    """(K,) score of each lag; bias of the model not removed. Where the offset changes: as if it had not."""
     segments: tuple[Segment, ...]
-    """Where the offset was measured."""
+    """Where the offset was measured: who speaks when, cut where the offset jumps."""
     standard: Standard = BT1359
     """Whose limits `verdict` keeps to."""
+    line: Timeline | None = None
+    """The offset over time; None where undetermined, or where too little speaks."""
 
 
 def detect_offset(
@@ -77,23 +81,45 @@ def detect_offset(
     *,
     max_offset_ms: float = CALIBRATED_MS,
     tracks: tuple[lips.LipTrack, ...] | None = None,
+    whole: bool = False,
     standard: str | Standard = BT1359,
 ) -> Offset:
     """Measure the offset of a file or a loaded clip.
 
-    `standard`: whose limits the verdict keeps to, one of `standards.STANDARDS` or its name, or your own.
-    `tracks`: what `lips.track` found in the clip, where that was asked before; it is most of the work.
+    A file of more than a minute is not loaded: stretches of it are read until offset and drift are known, or
+    all of it with `whole`. `tracks`: what `lips.track` found in the clip, where that was asked before; it is
+    most of the work. `standard`: whose limits the verdict keeps to, one of `standards.STANDARDS` or its name,
+    or your own.
     Never raises for content that cannot be measured: such a clip is `undetermined`, with a reason. Raises
     MediaError for a file that cannot be read, and ConfigError for a search range under 20 ms or over 10 s,
     for an unknown standard and for a clip that was loaded at another sample rate than 16 kHz.
     """
     config = OffsetConfig(max_offset_ms=max_offset_ms)
     limits = standards.find(standard)
-    clip = media.load(Path(source)) if isinstance(source, str | PathLike) else source
+    if isinstance(source, str | PathLike):
+        path = Path(source)
+        short = excerpts.load_short(path) if tracks is None else media.load(path)
+        if short is None:
+            return judged(measure_long(path, config, whole=whole), limits)
+        source = short
+    clip = source
     reason = unusable(clip, config)
     if reason:
         return judged(undetermined(reason), limits)
     return judged(measure(clip, lips.track(clip) if tracks is None else tracks, config), limits)
+
+
+def measure_long(path: Path, config: OffsetConfig, *, whole: bool) -> Offset:
+    """The offset of a file that is too long to be loaded."""
+    with media.open(path) as reader:
+        if reader.audio is None or reader.video is None:
+            return undetermined("no_audio" if reader.audio is None else "no_video")
+    model = load_model()
+    source = excerpts.Excerpts(path, model, config)
+    readings = (stretches.read_all if whole else stretches.read_some)(source, config)
+    if not readings.windows:  # nobody was heard where it was listened
+        return undetermined("no_speech")
+    return estimate(readings.series(), model.config, config)
 
 
 def unusable(clip: Clip, config: OffsetConfig) -> str | None:
@@ -117,32 +143,64 @@ def measure(clip: Clip, tracks: tuple[lips.LipTrack, ...], config: OffsetConfig)
     )
     if not tracks:
         return undetermined("no_face")
-    model = load_model()
+    model, lags_ms = load_model(), lag_grid(config)
     heard = model.embed_speech(speech.log_mel(clip))
-    candidates = [_measure_track(track, heard, model, config) for track in tracks]
-    return max(candidates, key=lambda offset: (offset.ms is not None, offset.confidence))
+    parts = excerpts.score_faces(tracks, heard, model, lags_ms)
+    found = estimate(speaking.decide(parts, lags_ms), model.config, config)
+    if found.ms is None and excerpts.speech_share(clip, model) < config.min_speech:
+        return replace(found, reason="no_speech")
+    return found
 
 
-def _measure_track(track: lips.LipTrack, heard: Vectors, model: AVSync, config: OffsetConfig) -> Offset:
-    seen = model.embed_lips(features.on_grid(track))
-    lags_ms = lag_grid(config)
-    scores_TK = lag_scores(seen, heard, lags_ms)
-    curve = scores_TK.sum(0) / max(len(scores_TK), 1)
+def estimate(series: speaking.Series, calibration: ModelConfig, config: OffsetConfig) -> Offset:
+    """The offset, constant or not, that the series of whoever speaks shows."""
+    lags_ms = series.lags_ms
+    if not series.steady_T.any():
+        return undetermined("no_face")
+    line = over_time(series.times_s, series.scores_TK, lags_ms - calibration.bias_ms)
+    # What is sure of another offset than the rest belongs to the answer only behind a jump.
+    kept = series.steady_T if line is None or not line.jumps else np.ones_like(series.steady_T)
+    times, scores_TK = series.times_s[kept], series.scores_TK[kept]
+    if line is not None:
+        scores_TK = straightened(times, scores_TK, lags_ms, line)
+    curve = scores_TK.sum(0) / len(scores_TK)
     samples = bootstrap(scores_TK, lags_ms, config)
     raw = peak(curve, lags_ms)
-    ms = raw - model.config.bias_ms
-    low, high = interval(ms, samples - model.config.bias_ms, model.config.spread_ms)
-    confidence = probability(model.config.confidence, evidence(curve, samples, raw, lags_ms, len(scores_TK)))
+    ms = raw - calibration.bias_ms
+    low, high = interval(ms, samples - calibration.bias_ms, calibration.spread_ms)
+    confidence = probability(calibration.confidence, evidence(curve, samples, raw, lags_ms, len(scores_TK)))
+    if series.chosen or config.max_offset_ms > CALIBRATED_MS:
+        # Choice makes a chance look good, and so do many lags: the passages have to bear the answer out.
+        confidence = min(confidence, series.probability)
     asked = np.abs(lags_ms) <= config.max_offset_ms + 1e-6
     lags_ms, curve = lags_ms[asked], curve[asked]
     if abs(raw) >= config.max_offset_ms - config.step_ms:
         return undetermined("at_limit", lags_ms, curve)
     if confidence < config.min_confidence:
         return undetermined("ambiguous", lags_ms, curve, confidence)
-    shown = track.times[track.found]
-    frame = float(np.median(np.diff(track.times)))
-    segment = Segment(float(shown[0]), float(shown[-1]) + frame, ms, track.face)
-    return Offset(ms, (low, high), confidence, verdict(ms), None, None, lags_ms, curve, (segment,))
+    return Offset(
+        ms, (low, high), confidence, verdict(ms), None, None if line is None else line.drift_ppm, lags_ms,
+        curve, _segments(times, series.face_T[kept], ms, line), line=line,
+    )  # fmt: skip
+
+
+def _segments(
+    times_T: np.ndarray, face_T: np.ndarray, ms: float, line: Timeline | None
+) -> tuple[Segment, ...]:
+    """Spells of one face, cut where the offset jumps: there one ends and the next begins."""
+    jumps = [] if line is None else [jump.time for jump in line.jumps]
+    piece_T = np.searchsorted(jumps, times_T, side="right")
+    spells = speaking.spells(times_T, face_T, piece_T)
+    pieces = [piece for _, _, piece in spells]
+    found = []
+    for (times, face, piece), before, after in zip(
+        spells, [0, *pieces], [*pieces[1:], len(jumps)], strict=False
+    ):
+        start = float(times[0]) if piece == before else jumps[piece - 1]
+        end = float(times[-1]) + 1 / LIP_RATE if piece == after else jumps[piece]
+        here = ms if line is None or line.constant else float(line.offset_at((start + end) / 2))
+        found.append(Segment(start, end, here, face))
+    return tuple(found)
 
 
 def verdict(ms: float) -> str:

@@ -17,7 +17,7 @@ def require_matplotlib() -> None:
         raise MediaError("--plot needs matplotlib, which is not installed. Run: pip install 'avsync[plot]'")
 
 
-def plot_scores(offset: Offset, target: Path, *, title: str, overwrite: bool = False) -> None:
+def plot_offset(offset: Offset, target: Path, *, title: str, overwrite: bool = False) -> None:
     """Write the score curve of `offset` as a PNG: the peak, its 95 % interval, its standard's limits."""
     require_matplotlib()
     # Not pyplot: it keeps global state and may look for a display.

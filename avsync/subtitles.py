@@ -2,11 +2,11 @@
 
 import html
 
+from avsync.clocks import Clocked, whole_ms
 from avsync.cues import Cue, SubtitleConfig, cues
-from avsync.timeline import Timeline, whole_ms
 
 
-def to_srt(line: Timeline, config: SubtitleConfig | None = None) -> str:
+def to_srt(line: Clocked, config: SubtitleConfig | None = None) -> str:
     """SubRip. It has no way to escape signs: they stand as they were written."""
     return "".join(
         f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{_text(cue)}\n\n"
@@ -14,7 +14,7 @@ def to_srt(line: Timeline, config: SubtitleConfig | None = None) -> str:
     )
 
 
-def to_vtt(line: Timeline, config: SubtitleConfig | None = None) -> str:
+def to_vtt(line: Clocked, config: SubtitleConfig | None = None) -> str:
     """WebVTT; inside a subtitle, a time before each word but the first says when it begins."""
     body = "".join(
         f"{number}\n{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{_vtt_text(cue)}\n\n"
@@ -23,7 +23,7 @@ def to_vtt(line: Timeline, config: SubtitleConfig | None = None) -> str:
     return f"WEBVTT\n\n{body}"
 
 
-def to_ass(line: Timeline, config: SubtitleConfig | None = None) -> str:
+def to_ass(line: Clocked, config: SubtitleConfig | None = None) -> str:
     r"""ASS with karaoke: `{\kf28}Place ` fills the word in 28 hundredths of a second, `{\k5}` waits five."""
     events = [
         f"Dialogue: 0,{_ass_clock(cue.start)},{_ass_clock(cue.end)},Default,,0,0,0,,{_ass_text(cue)}"

@@ -1,84 +1,285 @@
-"""An alignment on one clock: the sound's, where words are heard, or the picture's, where they are seen."""
+"""The offset over time: a curve, its drift, and the places where it jumps.
 
-import dataclasses
+Shapes: T lip steps (40 ms), K lags (10 ms), P pieces, N points of the curve.
+
+Four descriptions compete: one offset, a drift, steps, steps with a drift. Each jump and the drift cost a
+fixed gain in likelihood, so that what the scores do not call for is not found. A window with a wrong peak or
+a silent minute gains nothing, and so changes nothing.
+"""
+
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
 
-from avsync.errors import AVSyncError
-from avsync.timebase import ms_to_seconds
-from avsync.words import Gap, Phone, Word
+import numpy as np
 
-if TYPE_CHECKING:
-    from avsync.align import Alignment
+from avsync import pieces
+from avsync.pieces import Bins, Path
 
-CLOCKS = ("sound", "picture")
-"""What the times of a file can follow."""
+JUMP_COST = 8.0
+"""Log likelihood that a jump must gain; with the logarithm of the number of places where it could be."""
+DRIFT_COST = 8.0
+"""Log likelihood that a drift must gain."""
+LEAST_JUMP_MS = 45.0
+"""Smaller jumps are not told from the way that sounds differ, nor noticed (ITU-R BT.1359)."""
+SHORTEST_S = 1.6
+"""Seconds of lip steps that a piece must have."""
+LEAST_DRIFT_MS = 10.0
+"""A drift that makes less of a difference from end to end is left as it is."""
+NARROW_PPM = 50.0
+"""A drift that is not told from 0 is stated where its 95 % interval is at most this wide to both sides."""
+SPEAKER_MS = 4.0
+"""Deviation of a few seconds' offset by what is spoken, beyond what resampling shows."""
+NEAR_MS = 40.0
+"""A point of the curve is right within this."""
+PLACE_COST = 3.0
+"""Log likelihood by which a worse place of a jump is still thought possible."""
+LIP_STEP_S = 0.04
+WINDOW_S = (2.0, 4.0)
+"""Seconds of lip steps in a point of the curve: at least, and at most where the least is unsure."""
+SURE = 0.95
+"""A point of the curve that is surer than this needs no more lip steps."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Offsets of short windows."""
+
+    times: np.ndarray
+    """(N,) seconds on the picture's clock, the middle of each window."""
+    ms: np.ndarray
+    """(N,) offset of each window by itself, in ms."""
+    sure: np.ndarray
+    """(N,) how sure it is, 0 to 1: the likelihood of `ms` within 40 ms against that of all other lags."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A word on the clock of its timeline, seconds."""
+class Piece:
+    """A stretch of time without a jump."""
 
     start: float
+    """Seconds on the picture's clock."""
     end: float
-    phones: tuple[Phone, ...]
-    word: Word
-    """The word itself, with both clocks."""
-
-    @property
-    def text(self) -> str:
-        """As written in the transcript."""
-        return self.word.text
-
-    @property
-    def spoken(self) -> bool:
-        """Whether there is anything to hear in it; dashes, `[music]` and speaker labels only stand there."""
-        return self.word.status != "interpolated"
+    """Seconds on the picture's clock."""
+    offset_ms: float
+    """In the middle of the stretch, positive when the audio leads."""
+    plus_minus_ms: float
+    """Half width of the 95 % interval of `offset_ms`, by what scatters within the recording."""
 
 
 @dataclass(frozen=True, slots=True)
+class Jump:
+    """A place where the offset changes at once."""
+
+    time: float
+    """Seconds on the picture's clock."""
+    start: float
+    """Earliest possible place; far from `end` where nothing was read between them."""
+    end: float
+    """Latest possible place."""
+    before_ms: float
+    """Offset before the jump."""
+    after_ms: float
+    """Offset after the jump."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Timeline:
-    """Words and gaps on one clock."""
+    """The offset of a recording as a function of time."""
 
-    words: tuple[Said, ...]
-    gaps: tuple[Gap, ...]
-    start: float
-    """Seconds: where the first word begins or what was searched, whichever is earlier; never after 0."""
-    end: float
+    curve: Curve
+    pieces: tuple[Piece, ...]
+    """At least one, in order; each ends where the next begins."""
+    jumps: tuple[Jump, ...]
+    """Between the pieces: one less than there are pieces."""
+    slope_ppm: float
+    """Drift that is in `pieces`: 0 where none was found."""
+    drift_ppm: float | None
+    """Best estimate of the drift, found or not; None where the recording is too short or unsure to say.
+    The offset grows by `drift_ppm * seconds / 1000` ms."""
+    drift_plus_minus_ppm: float | None
+    """Half width of the 95 % interval of `drift_ppm`."""
+
+    @property
+    def constant(self) -> bool:
+        """Neither drift nor jumps."""
+        return not self.jumps and self.slope_ppm == 0
+
+    @property
+    def reference(self) -> float:
+        """Seconds: the middle of the longest piece, the time of `Offset.ms`."""
+        longest = max(self.pieces, key=lambda piece: piece.end - piece.start)
+        return (longest.start + longest.end) / 2
+
+    def offset_at(self, times: np.ndarray | float) -> np.ndarray:
+        """Offset in ms at some times (seconds) by pieces and drift."""
+        times = np.asarray(times, np.float64)
+        index = np.searchsorted([jump.time for jump in self.jumps], times, side="right")
+        middle = np.array([(piece.start + piece.end) / 2 for piece in self.pieces])[index]
+        level = np.array([piece.offset_ms for piece in self.pieces])[index]
+        line: np.ndarray = level + self.slope_ppm * (times - middle) / 1000
+        return line
+
+    def plus_minus_at(self, times: np.ndarray | float) -> np.ndarray:
+        """Half width of the 95 % interval of `offset_at`."""
+        times = np.asarray(times, np.float64)
+        index = np.searchsorted([jump.time for jump in self.jumps], times, side="right")
+        middle = np.array([(piece.start + piece.end) / 2 for piece in self.pieces])[index]
+        width = np.array([piece.plus_minus_ms for piece in self.pieces])[index]
+        drift = (self.drift_plus_minus_ppm or 0.0) if self.slope_ppm else 0.0
+        half: np.ndarray = np.hypot(width, drift * (times - middle) / 1000)
+        return half
 
 
-def timeline(alignment: "Alignment", clock: str) -> Timeline:
-    """`alignment` on the clock `sound` or `picture`.
+def over_time(times_s: np.ndarray, scores_TK: np.ndarray, lags_ms: np.ndarray) -> Timeline | None:
+    """How the offset changes over lip steps at rising times (T,); None where there is less than a piece.
 
-    Errors: AVSyncError for another clock.
+    `scores_TK`: of `lagscores.lag_scores`; `lags_ms` (K,) evenly spaced, the model's bias taken off.
     """
-    if clock not in CLOCKS:
-        raise AVSyncError(f"clock is {clock!r}: it must be one of {', '.join(CLOCKS)}.")
-    offset = alignment.offset
-    seen_later = ms_to_seconds(offset.ms) if offset is not None and offset.ms is not None else 0.0
-    picture = clock == "picture"
-    words = tuple(_said(word, picture) for word in alignment.words)
-    shift = 0.0 if picture else -seen_later  # gaps are kept on the picture's clock
-    gaps = tuple(Gap(gap.start + shift, gap.end + shift, gap.status) for gap in alignment.gaps)
-    begin, end = (edge + (seen_later if picture else 0.0) for edge in alignment.span)
+    if len(times_s) * LIP_STEP_S < SHORTEST_S or len(lags_ms) < 5:
+        return None
+    step_ms = float(lags_ms[1] - lags_ms[0])
+    bins = pieces.make_bins(times_s, scores_TK)
+    sizes = np.diff(np.append(bins.first, len(times_s)))
+    path, weight, drifting = _chosen(bins, sizes, step_ms)
+    slopes, offsets = pieces.resampled(bins, drifting)
+    drift = drifting.slope * step_ms * 1000
+    jitter = SPEAKER_MS * _lever(bins)
+    plus_minus = float(np.hypot(1.96 * np.std(slopes) * step_ms * 1000, 1.96 * jitter))
+    found = path is drifting and abs(drift) > plus_minus
+    if path is drifting and not found:
+        path = pieces.replaced(bins, path, 0.0)
+    stated = found or (plus_minus <= NARROW_PPM and len(times_s) > 250)
+    spread = 1.96 * np.std(offsets, axis=0) * step_ms
+    jumps = [_jump(times_s, scores_TK, bins, path, index, weight) for index in range(1, len(path.starts))]
+    jumps_ms = tuple(
+        Jump(time, start, end, *(float(lags_ms[0] + step_ms * lag) for lag in (before, after)))
+        for time, start, end, before, after in jumps
+    )
+    edges = [float(times_s[0]), *(jump.time for jump in jumps_ms), float(times_s[-1]) + LIP_STEP_S]
+    middles = (np.array(edges[:-1]) + edges[1:]) / 2
+    levels = lags_ms[0] + step_ms * (path.offsets + path.slope * (middles - bins.origin))
+    parts = tuple(
+        Piece(start, end, float(level), float(width))
+        for (start, end), level, width in zip(pairwise(edges), levels, spread, strict=True)
+    )
+    curve = _curve(times_s, scores_TK, lags_ms, weight, np.array(edges[1:-1]))
     return Timeline(
-        words=words,
-        gaps=gaps,
-        start=min(0.0, begin, *(word.start for word in words)),
-        end=max(end, *(word.end for word in words)),
+        curve, parts, jumps_ms, path.slope * step_ms * 1000,
+        drift if stated else None, plus_minus if stated else None,
+    )  # fmt: skip
+
+
+def straightened(
+    times_s: np.ndarray, scores_TK: np.ndarray, lags_ms: np.ndarray, line: Timeline
+) -> np.ndarray:
+    """(T, K) scores as if the offset had always been that at `line.reference`."""
+    if line.constant:
+        return scores_TK
+    shift = (line.offset_at(times_s) - line.offset_at(line.reference)) / (lags_ms[1] - lags_ms[0])
+    mean = scores_TK.mean(1, keepdims=True)
+    level: np.ndarray = pieces.shifted(scores_TK - mean, shift, 0, len(lags_ms)) + mean
+    return level
+
+
+def _chosen(bins: Bins, sizes: np.ndarray, step_ms: float) -> tuple[Path, float, Path]:
+    """The best description, the weight of its scores, and the same pieces with their best slope (it is the
+    description itself where there is a drift).
+    """
+    flat = pieces.constant(bins)
+    line = pieces.sloped(bins, flat, step_ms)
+    best, slanted = flat, line
+    weight = _weight(bins, line if line.total > flat.total else flat, sizes, step_ms)
+    jump_cost = JUMP_COST + np.log(len(bins.times))
+    useful = LEAST_DRIFT_MS / step_ms / max(float(np.ptp(bins.times)), 1e-6)
+    for _ in range(4):
+        cost = jump_cost / weight
+
+        def stepped(slope: float, cost: float = cost) -> Path:
+            return pieces.pruned(
+                bins, pieces.steps(bins, slope, cost), cost, LEAST_JUMP_MS / step_ms, sizes,
+                round(SHORTEST_S / LIP_STEP_S),
+            )  # fmt: skip
+
+        def worth(path: Path, weight: float = weight) -> float:
+            drifts = DRIFT_COST if path.slope else 0.0
+            return float(weight * path.total - jump_cost * (len(path.starts) - 1) - drifts)
+
+        level = stepped(0.0)
+        candidates = [flat, level, line]
+        for start in (line, pieces.sloped(bins, level, step_ms)):
+            for _ in range(3):
+                start = pieces.sloped(bins, stepped(start.slope), step_ms)
+            candidates.append(start)
+        candidates = [path for path in candidates if not path.slope or abs(path.slope) >= useful]
+        before, best = best, max(candidates, key=worth)
+        slanted = best if best.slope else pieces.sloped(bins, best, step_ms)
+        if np.array_equal(best.starts, before.starts) and best.slope == before.slope:
+            break
+        weight = _weight(bins, best, sizes, step_ms)
+    return best, weight, slanted
+
+
+def _weight(bins: Bins, path: Path, sizes: np.ndarray, step_ms: float) -> float:
+    """What turns sums of scores along lags into log likelihoods: the signal over the noise's variance."""
+    steps = int(sizes.sum())
+    variance = pieces.noise(bins, path, steps, round(150 / step_ms))
+    return float(max(path.total, 0.0) / steps / max(variance, 1e-12))
+
+
+def _lever(bins: Bins) -> float:
+    """Drift in ppm by independent errors of 1 ms in windows of 4 s."""
+    times = bins.times
+    windows = max(len(times) * pieces.BIN_STEPS * LIP_STEP_S / WINDOW_S[1], 1.0)
+    return 1000 / float(np.sqrt(windows) * max(np.std(times), 1e-3))
+
+
+def _jump(
+    times: np.ndarray, scores_TK: np.ndarray, bins: Bins, path: Path, index: int, weight: float
+) -> tuple[float, float, float, float, float]:
+    """Place, earliest and latest place in seconds, and the lags before and after jump `index`."""
+    around = np.append(path.starts, len(bins.times))
+    first = bins.first[max(around[index] - 5, around[index - 1])]
+    last = np.append(bins.first, len(times))[min(around[index] + 5, around[index + 1])]
+    near = slice(first, last)
+    local = scores_TK[near] - scores_TK[near].mean(1, keepdims=True)
+    drifted = path.slope * (times[near] - bins.origin)
+    before, after = (
+        pieces.shifted(local, drifted + path.offsets[piece], 0, 1)[:, 0] for piece in (index - 1, index)
     )
+    # Place n: lip steps up to n belong to the piece before.
+    gain = weight * np.cumsum(before - after)[:-1]
+    likely = np.exp(gain - gain.max())
+    possible = np.flatnonzero(gain >= gain.max() - PLACE_COST)
+    steps = times[near]
+    # The mean of all places by their likelihood: where nobody speaks, the middle of the silence.
+    time = float((likely * (steps[:-1] + steps[1:])).sum() / likely.sum() / 2)
+    lags = path.offsets[index - 1 : index + 1] + path.slope * (time - bins.origin)
+    return time, float(steps[possible[0]]), float(steps[possible[-1] + 1]), float(lags[0]), float(lags[1])
 
 
-def _said(word: Word, picture: bool) -> Said:
-    if not picture:
-        return Said(word.heard_start, word.heard_end, word.phones, word)
-    shift = word.start - word.heard_start
-    phones = tuple(
-        dataclasses.replace(phone, start=phone.start + shift, end=phone.end + shift) for phone in word.phones
-    )
-    return Said(word.start, word.end, phones, word)
-
-
-def whole_ms(seconds: float) -> int:
-    """The millisecond nearest to a time; nothing stands before 0 in formats that count from there."""
-    return max(0, round(seconds * 1000))
+def _curve(
+    times: np.ndarray, scores_TK: np.ndarray, lags_ms: np.ndarray, weight: float, jumps: np.ndarray
+) -> Curve:
+    """Points of 2 to 4 s of lip steps, none across a jump or a gap of more than a second."""
+    breaks = np.union1d(np.flatnonzero(np.diff(times) > 1.0) + 1, np.searchsorted(times, jumps))
+    least, most = (round(seconds / LIP_STEP_S) for seconds in WINDOW_S)
+    points = []
+    for start, end in zip([0, *breaks], [*breaks, len(times)], strict=True):
+        at = int(start)
+        while at < end:
+            for size in range(least, most + 1, (most - least) // 4):
+                stop = min(at + size, int(end))
+                if end - stop < least // 2:
+                    stop = int(end)
+                sums = scores_TK[at:stop].sum(0, dtype=np.float64)
+                lag = float(pieces.peaks(sums)[1])
+                likely = np.exp(weight * (sums - sums.max()))
+                near = np.abs(np.arange(len(lags_ms)) - lag) * (lags_ms[1] - lags_ms[0]) <= NEAR_MS
+                sure = float(likely[near].sum() / likely.sum())
+                if sure >= SURE or stop == end:
+                    break
+            points.append((float(times[at:stop].mean()), lags_ms[0] + lag * (lags_ms[1] - lags_ms[0]), sure))
+            at = stop
+    return Curve(*np.array(points).T)

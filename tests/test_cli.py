@@ -50,7 +50,7 @@ def measured(monkeypatch):
     """`measured(offset)`: what every measurement shall find."""
 
     def find(offset: Offset) -> None:
-        monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms: offset)
+        monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms, whole: offset)
 
     return find
 
@@ -124,7 +124,7 @@ def test_a_bad_file_does_not_cost_the_others(clip, measured, capsys):
 
 def test_the_exit_code_of_several_files(clip, monkeypatch):
     found = iter([LEADING, undetermined("no_face"), IN_SYNC])
-    monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms: next(found))
+    monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms, whole: next(found))
     assert main(["offset", clip, clip, clip]) == 3
 
 
@@ -189,7 +189,7 @@ def test_a_part_out_of_sync_fails_the_file(clip, measured):
 )
 def test_the_exit_code_of_several_files_that_may_fail(clip, monkeypatch, found, files, code):
     given = iter([dataclasses.replace(one, segments=()) for one in found])
-    monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms: next(given))
+    monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms, whole: next(given))
     assert main(["offset", *files, *[clip] * len(found), "--fail-on", "out-of-sync"]) == code
 
 
@@ -204,7 +204,7 @@ def test_files_on_both_sides_of_the_options(clip, measured, capsys):
 def test_the_search_range_is_passed_on(clip, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        cli, "detect_offset", lambda clip, max_offset_ms: asked.append(max_offset_ms) or IN_SYNC
+        cli, "detect_offset", lambda clip, max_offset_ms, whole: asked.append(max_offset_ms) or IN_SYNC
     )
     main(["offset", clip])
     main(["offset", clip, "--max-offset-ms", "400"])
@@ -602,7 +602,9 @@ def test_usage_errors_are_one_line(words, capsys):
 def test_computes_with_one_thread(clip, monkeypatch):
     threads = []
     monkeypatch.setattr(
-        cli, "detect_offset", lambda clip, max_offset_ms: threads.append(torch.get_num_threads()) or IN_SYNC
+        cli,
+        "detect_offset",
+        lambda clip, max_offset_ms, whole: threads.append(torch.get_num_threads()) or IN_SYNC,
     )
     before = torch.get_num_threads()
     torch.set_num_threads(3)
@@ -614,7 +616,7 @@ def test_computes_with_one_thread(clip, monkeypatch):
 
 
 def test_warnings_are_lines_on_stderr(clip, monkeypatch, capsys):
-    def warn(clip, max_offset_ms):
+    def warn(clip, max_offset_ms, whole):
         for _ in range(2):
             warnings.warn("clip.mp4 is\ntruncated", stacklevel=2)
         warnings.warn("of no interest", DeprecationWarning, stacklevel=2)
@@ -628,7 +630,7 @@ def test_warnings_are_lines_on_stderr(clip, monkeypatch, capsys):
 def test_an_error_drops_the_warnings_of_its_file_only(clip, monkeypatch, capsys):
     endings = iter([None, avsync.MediaError("clip.mp4 is broken. Repair it."), None])
 
-    def warn(clip, max_offset_ms):
+    def warn(clip, max_offset_ms, whole):
         warnings.warn("clip.mp4 is truncated", stacklevel=2)
         error = next(endings)
         if error is not None:
@@ -645,7 +647,7 @@ def test_an_error_drops_the_warnings_of_its_file_only(clip, monkeypatch, capsys)
 
 
 def test_a_defect_is_one_line_too(clip, monkeypatch, capsys):
-    def fail(clip, max_offset_ms):
+    def fail(clip, max_offset_ms, whole):
         raise TypeError("unexpected\nthing")
 
     monkeypatch.setattr(cli, "detect_offset", fail)
@@ -681,7 +683,7 @@ def test_other_files_are_named_as_they_are(clip, monkeypatch, capsys):
 
 
 def test_interruption(clip, monkeypatch, capsys):
-    def interrupt(clip, max_offset_ms):
+    def interrupt(clip, max_offset_ms, whole):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "detect_offset", interrupt)

@@ -7,15 +7,15 @@ import pytest
 from alignments import made, unspoken, word
 
 from avsync.align import Word
+from avsync.clocks import on_clock
 from avsync.cues import Cue, SubtitleConfig, cues
-from avsync.timeline import timeline
 
 CONFIG = SubtitleConfig()
 
 
 def subtitles(*words: Word, end: float | None = None) -> list[Cue]:
     last = words[-1].heard_end
-    return cues(timeline(made(*words, end=last + 2 if end is None else end), "sound"))
+    return cues(on_clock(made(*words, end=last + 2 if end is None else end), "sound"))
 
 
 def texts(found: list[Cue]) -> list[str]:

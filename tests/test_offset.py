@@ -10,7 +10,7 @@ import tiny
 from avsync import lagscores, offset
 from avsync.errors import MediaError
 from avsync.lagscores import OffsetConfig
-from avsync.model import ModelConfig, Vectors
+from avsync.model import ModelConfig, Posteriors, Vectors
 from avsync.offset import detect_offset
 
 CODES = 250
@@ -39,6 +39,10 @@ class Oracle:
         else:
             vectors = np.random.default_rng(0).normal(size=(len(grid.times), CODES)).astype(np.float32)
         return Vectors(vectors, grid.times, grid.found)
+
+    def speech_posteriors(self, mel):
+        """Speech all along: of two units the second is sure."""
+        return Posteriors(np.tile(np.float32([-5, 0]), (len(mel.times), 1)), mel.times, 0.01)
 
     def embed_speech(self, mel):
         return Vectors(events(mel.times + self.offset_ms / 1000), mel.times, np.ones(len(mel.times), bool))
@@ -233,8 +237,7 @@ def test_the_same_clip_gives_the_same_result(world):
     for grey in (100, 30):
         world(33.0, lambda clip, grey=grey: (track(clip, grey=grey),))
         one, two = detect_offset(talk()), detect_offset(talk())
-        for field in dataclasses.fields(one):
-            np.testing.assert_array_equal(getattr(one, field.name), getattr(two, field.name))
+        np.testing.assert_equal(dataclasses.asdict(one), dataclasses.asdict(two))
 
 
 def test_a_smaller_range_is_searched_on_demand(world):
@@ -323,15 +326,37 @@ def test_a_mouth_that_says_nothing_of_the_sound_is_ambiguous(world):
     abstains(detect_offset(talk(4.0)), "ambiguous", scored=True)
 
 
-def test_a_face_without_an_answer_does_not_hide_one_with(world, monkeypatch):
-    world(100.0, tracks=lambda clip: (track(clip, grey=30), track(clip, face=1)))
-    measured = offset._measure_track
+@pytest.mark.parametrize("faces", [1, 3])
+def test_a_foreign_passage_and_listening_faces_do_not_change_the_answer(world, monkeypatch, faces):
+    monkeypatch.setitem(globals(), "WIDTH", 0.1)  # peaks as narrow as those of speech
 
-    def at_limit(seen, *rest):
-        return offset.undetermined("at_limit", confidence=1.0) if seen.face == 0 else measured(seen, *rest)
+    def tracks(clip):
+        half = len(clip.frame_times) // 2
+        listening = tuple(track(clip, grey=30, face=n) for n in range(1, faces))
+        return (
+            track(clip, seen=slice(half)),
+            track(clip, grey=30, face=8, seen=slice(half, None)),
+            *listening,
+        )
 
-    monkeypatch.setattr(offset, "_measure_track", at_limit)
-    assert detect_offset(talk()).ms == pytest.approx(100.0, abs=0.1)
+    world(100.0, tracks=tracks)
+    found = detect_offset(talk(9.0))
+    assert found.ms == pytest.approx(100.0, abs=2)
+    assert found.segments[0].face == 0
+    assert found.segments[0].end <= 4.6
+
+
+def test_noise_without_an_answer_is_no_speech(world, monkeypatch):
+    world(0.0, tracks=lambda clip: (track(clip, grey=30),))
+    monkeypatch.setattr(offset.excerpts, "speech_share", lambda clip, model: 0.05)
+    assert detect_offset(talk()).reason == "no_speech"
+
+
+@pytest.mark.parametrize("reason", ["no_audio", "no_video"])
+def test_a_long_file_that_lacks_a_stream_is_undetermined(flash_and_beep, monkeypatch, reason):
+    monkeypatch.setattr(offset.excerpts, "SHORT_SECONDS", 0.5)
+    path = flash_and_beep("mkv", **{reason[3:]: None}).path
+    assert detect_offset(path).reason == reason
 
 
 # Limits and settings

@@ -3,12 +3,12 @@
 import pytest
 from alignments import TWO, made, unspoken, word
 
+from avsync.clocks import on_clock, whole_ms
 from avsync.errors import AVSyncError
-from avsync.timeline import timeline, whole_ms
 
 
 def test_the_sound_and_the_picture_are_an_offset_apart() -> None:
-    heard, seen = timeline(TWO, "sound"), timeline(TWO, "picture")
+    heard, seen = on_clock(TWO, "sound"), on_clock(TWO, "picture")
     assert [(said.start, said.end, said.text) for said in heard.words] == [
         (0.52, 0.8, "Place"), (0.8, 1.2, '"now."'),
     ]  # fmt: skip
@@ -24,22 +24,22 @@ def test_the_sound_and_the_picture_are_an_offset_apart() -> None:
 
 def test_without_an_offset_both_clocks_are_one() -> None:
     alone = made(word("so", 0.5, 0.7), offset_ms=None)
-    assert timeline(alone, "sound").gaps == timeline(alone, "picture").gaps == tuple(alone.gaps)
+    assert on_clock(alone, "sound").gaps == on_clock(alone, "picture").gaps == tuple(alone.gaps)
 
 
 def test_a_timeline_reaches_over_all_its_words() -> None:
-    line = timeline(made(word("so", -0.2, 0.1), word("late", 5.0, 6.0), end=3.0), "sound")
+    line = on_clock(made(word("so", -0.2, 0.1), word("late", 5.0, 6.0), end=3.0), "sound")
     assert (line.start, line.end) == (-0.2, 6.0)
 
 
 def test_what_is_spoken() -> None:
-    line = timeline(made(unspoken("[music]", 0.0, 0.4), word("so", 0.4, 0.5, status="not_spoken")), "sound")
+    line = on_clock(made(unspoken("[music]", 0.0, 0.4), word("so", 0.4, 0.5, status="not_spoken")), "sound")
     assert [said.spoken for said in line.words] == [False, True]
 
 
 def test_other_clocks_are_refused() -> None:
     with pytest.raises(AVSyncError, match="clock is 'wall': it must be one of sound, picture"):
-        timeline(TWO, "wall")
+        on_clock(TWO, "wall")
 
 
 def test_whole_milliseconds_from_zero_on() -> None:

@@ -1,0 +1,148 @@
+"""Who speaks, and at what lag: scores whose truth is built in, faces and passages that must not count."""
+
+import numpy as np
+import pytest
+
+from avsync import speaking
+from avsync.speaking import FaceScores, decide
+
+LAGS = np.arange(-100, 101) * 10.0
+HEIGHT = 1.2
+"""Of the peak in the scores of a step, whose noise has deviation 1: 2 s of them lock as GRID's do."""
+
+
+def smooth(noise):
+    """Noise whose neighbouring lags are alike, as those of speech are: each about 50 ms wide; deviation 1."""
+    kernel = np.exp(-0.5 * (np.arange(-8, 9) / 2.5) ** 2)
+    rows = np.stack([np.convolve(row, kernel, mode="same") for row in noise])
+    return rows / np.sqrt(np.square(kernel).sum())
+
+
+def face(offset, start=0.0, seconds=9.0, *, stretch=0, number=0, seed=0):
+    """A face that speaks at `offset(t)` ms, or does not speak where that is NaN."""
+    rng = np.random.default_rng([seed, stretch, number])
+    times = start + np.arange(round(seconds * 25)) / 25
+    lags = (
+        np.array([float(offset(time)) for time in times]) if callable(offset) else np.full(len(times), offset)
+    )
+    bump = HEIGHT * np.exp(-0.5 * ((LAGS - lags[:, None]) / 30) ** 2)
+    scores = smooth(rng.normal(size=(len(times), len(LAGS)))) + np.nan_to_num(bump)
+    return FaceScores(stretch, number, times, scores.astype(np.float32))
+
+
+SILENT = np.nan
+
+
+def lag(series):
+    return LAGS[series.straight_scores().sum(0).argmax()]
+
+
+def test_one_face_that_speaks_all_along_is_kept_as_it_is():
+    one = face(120.0)
+    series = decide([one], LAGS)
+    assert abs(lag(series) - 120) <= 10
+    assert abs(series.line(5.0) - 120) <= 20
+    assert not series.chosen
+    assert series.steady_T.all()
+    assert series.probability > 0.99
+    np.testing.assert_array_equal(series.times_s, one.times_s)
+    np.testing.assert_array_equal(series.scores_TK, one.scores_TK)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_faces_that_take_turns_are_told_apart(seed):
+    first = face(lambda t: 80.0 if t < 6 else SILENT, seconds=12.0, number=0, seed=seed)
+    second = face(lambda t: 80.0 if t >= 6 else SILENT, seconds=12.0, number=1, seed=seed)
+    series = decide([first, second], LAGS)
+    assert abs(lag(series) - 80) <= 10
+    assert series.chosen
+    assert (series.face_T[series.times_s < 6] == 0).all()
+    assert (series.face_T[series.times_s >= 6] == 1).all()
+    spells = speaking.spells(series.times_s, series.face_T, np.zeros(len(series.times_s), int))
+    assert [number for _, number, _ in spells] == [0, 1]
+    assert spells[0][0][-1] < 6 <= spells[1][0][0]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_listening_face_is_not_heard(seed):
+    series = decide([face(SILENT, number=0, seed=seed), face(-200.0, number=1, seed=seed)], LAGS)
+    assert abs(lag(series) + 200) <= 10
+    assert set(series.face_T) == {1}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_dubbed_passage_does_not_poison_the_answer(seed):
+    # Longer than what is in step.
+    one = face(lambda t: 60.0 if t < 9 else SILENT, seconds=24.0, seed=seed)
+    series = decide([one], LAGS)
+    assert abs(lag(series) - 60) <= 10
+    assert series.probability > 0.99
+    kept = series.times_s[series.steady_T]
+    assert (kept < 9).sum() == 9 * 25
+    assert (kept >= 9).sum() < 0.7 * 15 * 25  # what agrees by chance does no harm
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nobody_who_speaks_gives_no_sure_line(seed):
+    series = decide([face(SILENT, number=n, seconds=30.0, seed=seed) for n in range(3)], LAGS)
+    assert series.probability < 0.9
+
+
+def stretches(offset, *, count=9, every=400.0, seed=0):
+    return [face(offset, every * n, stretch=n, seed=seed) for n in range(count)]
+
+
+@pytest.mark.parametrize("ppm", [-200.0, -60.0, 40.0, 200.0])
+def test_a_drift_is_followed(ppm):
+    middle = 1604.5
+    series = decide(stretches(lambda t: 30 + ppm * (t - middle) / 1000), LAGS)
+    assert series.slope_ppm == pytest.approx(ppm, abs=8)
+    assert abs(lag(series) - 30) <= 10
+    assert series.steady_T.mean() > 0.9
+    assert series.line(0.0) == pytest.approx(30 - ppm * middle / 1000, abs=25)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_drift_is_made_up(seed):
+    series = decide(stretches(45.0, seed=seed), LAGS)
+    assert series.slope_ppm == 0
+    assert abs(series.line(0.0) - 45) <= 15
+
+
+@pytest.mark.parametrize("size", [-300.0, 90.0, 200.0])
+def test_a_step_is_no_drift_and_both_sides_are_kept(size):
+    series = decide(stretches(lambda t: 0.0 if t < 1900 else size), LAGS)
+    assert series.slope_ppm == 0
+    assert abs(lag(series)) <= 10  # of five stretches against four
+    behind = series.times_s > 1900
+    assert series.steady_T[~behind].all()
+    assert behind.sum() > 0.9 * 4 * 225
+    assert not series.steady_T[behind].any()
+
+
+def test_a_short_look_is_left_out_and_nothing_gives_nothing():
+    one = face(0.0)
+    glimpse = FaceScores(0, 1, one.times_s[:9], one.scores_TK[:9])
+    assert set(decide([one, glimpse], LAGS).face_T) == {0}
+    for parts in ([], [glimpse]):
+        series = decide(parts, LAGS)
+        assert len(series.times_s) == len(series.straight_scores()) == 0
+        assert series.probability == 0
+
+
+def test_the_order_of_reading_does_not_matter():
+    parts = stretches(lambda t: 100.0 if t < 1900 else -100.0)
+    one, two = decide(parts, LAGS), decide(parts[::-1], LAGS)
+    np.testing.assert_array_equal(one.scores_TK, two.scores_TK)
+    np.testing.assert_array_equal(one.steady_T, two.steady_T)
+    assert (np.diff(one.times_s) > 0).all()
+
+
+def test_height_is_measured_in_the_noise_away_from_the_peak():
+    curve = 5 + 2 * smooth(np.random.default_rng(0).normal(size=(1, 201)))[0]
+    curve[120] = 5 + 2 * 9
+    high = speaking.standardised(curve, LAGS)
+    assert high.argmax() == 120
+    assert high.max() == pytest.approx(9, abs=2)
+    away = np.abs(LAGS - LAGS[120]) > speaking.RIVAL_MS
+    assert (high[away].mean(), high[away].std()) == (pytest.approx(0, abs=1e-9), pytest.approx(1))
