@@ -59,18 +59,20 @@ def correct(
 ) -> Correction:
     """Measure the offset of `source`, write a copy without it, and measure that again.
 
-    `offset_ms` is taken instead of the first measurement. With `drift_ppm` the offset at picture time t is
-    `offset_ms + drift_ppm * (t - first picture) / 1000`; with `steps`, each (seconds, ms), the offset is that
-    of the last step before t, and drifts on from there. With either, `offset_ms` is 0 unless given. `dry_run`
-    leaves no file: the copy is written beside `target`, so that all is refused that could not be written, and
-    removed. Raises `UndeterminedError` when the offset is not determined, `ConfigError` for a shift, drift or
-    step out of range, `MediaError` for files that cannot be read or written.
+    What is measured may drift and have steps. `offset_ms`, `drift_ppm` and `steps` are taken instead of the
+    first measurement, and are 0 and none where another of them is given. With `drift_ppm` the offset at
+    picture time t is `offset_ms + drift_ppm * (t - first picture) / 1000`; with `steps`, each (seconds, ms),
+    the offset is that of the last step before t, and drifts on from there. `dry_run` leaves no file: the copy
+    is written beside `target`, so that all is refused that could not be written, and removed. Raises
+    `UndeterminedError` when the offset is not determined, `ConfigError` for a shift, drift or step out of
+    range, `MediaError` for files that cannot be read or written.
     """
     source, target = Path(source), Path(target)
     _check_target(source, target, overwrite)
-    if offset_ms is None:
-        offset_ms = _measured(source) if drift_ppm is None and not steps else 0.0
-    first_picture = _check_shiftable(source, offset_ms)
+    first_picture = _check_shiftable(source, offset_ms or 0.0)
+    if offset_ms is None and drift_ppm is None and not steps:
+        offset_ms, drift_ppm, steps = _measured(source, first_picture)
+    offset_ms = offset_ms or 0.0
     wanted = retiming(offset_ms, drift_ppm or 0.0, steps or (), first_picture)
     if dry_run:
         with trial_path(target, overwrite=overwrite) as temporary:
@@ -102,8 +104,11 @@ def shift_audio(
         rewrite(source, temporary, target, Retiming((Piece(first_picture, ms_to_seconds(shift_ms)),)))
 
 
-def _measured(source: Path) -> float:
-    """The offset in ms by the lips. Raises `UndeterminedError`."""
+def _measured(source: Path, first_picture: float) -> tuple[float, float, list[tuple[float, float]]]:
+    """Offset (ms) at the first picture, drift (ppm) and steps (seconds, ms) by the lips.
+
+    Raises `UndeterminedError`.
+    """
     from avsync.offset import detect_offset  # the models are loaded only where something is measured
 
     found = detect_offset(source)
@@ -113,7 +118,10 @@ def _measured(source: Path) -> float:
             "If you know it, give it: --offset-ms MS (positive: the audio leads).",
             found.reason or "ambiguous",
         )
-    return found.ms
+    if found.line is None or found.line.constant:
+        return found.ms, 0.0, []
+    steps = [(jump.time, jump.after_ms) for jump in found.line.jumps]
+    return float(found.line.offset_at(first_picture)), found.line.slope_ppm, steps
 
 
 def _measured_again(done: Correction) -> Correction:
@@ -121,13 +129,19 @@ def _measured_again(done: Correction) -> Correction:
     from avsync.offset import detect_offset
 
     try:
-        after_ms = detect_offset(Path(done.output)).ms
+        found = detect_offset(Path(done.output))
     except AVSyncError as error:
         warnings.warn(
             f"{done.output} is written, and the lips in it cannot be measured: {error}", stacklevel=3
         )
         return done
-    return done if after_ms is None else replace(done, after_ms=after_ms, measured_by="lips")
+    if found.line is not None and not found.line.constant:
+        warnings.warn(
+            f"{done.output} is written, and its offset still changes over time. Look at it with: "
+            "avsync offset --plot PNG.",
+            stacklevel=3,
+        )
+    return done if found.ms is None else replace(done, after_ms=found.ms, measured_by="lips")
 
 
 def _correction(source: Path, target: Path, before_ms: float, written: Written) -> Correction:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from avsync.remux import Correction
     from avsync.report import JsonObject
     from avsync.sample import SampleTruth
+    from avsync.timeline import Timeline
 
 REASONS: Mapping[str, str] = {
     "no_face": "no face was found in the picture",
@@ -42,14 +43,28 @@ def offset_text(file: str, offset: Offset) -> str:
     lines.append(f"  {offset.verdict}: {describe_verdict(offset)}")
     if offset.verdict != "in_sync":
         lines.append(f"  cure: {cure(offset.ms)}, e.g. with: avsync correct IN OUT")
-    if offset.drift_ppm is not None and abs(offset.drift_ppm) >= 50:
-        lines.append(f"  drift: the offset changes by {offset.drift_ppm * 0.06:+.1f} ms a minute")
+    if offset.line is not None and not offset.line.constant:
+        lines.append(f"  {change_text(offset.line)}")
     if len(offset.segments) > 1:
         lines.extend(
             f"  {clock(part.start)} to {clock(part.end)}: {_signed(part.offset_ms)} ms (face {part.face})"
             for part in offset.segments
         )
     return "\n".join(lines)
+
+
+def change_text(line: Timeline) -> str:
+    """How the offset changes over time."""
+    parts = []
+    if line.slope_ppm:
+        doubt = "" if line.drift_plus_minus_ppm is None else f" +-{line.drift_plus_minus_ppm:.0f}"
+        a_minute = f"{line.slope_ppm * 0.06:+.1f} ms a minute"
+        parts.append(f"drifts by {line.slope_ppm:+.0f}{doubt} ppm ({a_minute})")
+    parts += [
+        f"jumps from {_signed(jump.before_ms)} to {_signed(jump.after_ms)} ms at {clock(jump.time)}"
+        for jump in line.jumps
+    ]
+    return f"the offset {', '.join(parts)}" if parts else "the offset does not change"
 
 
 def describe_verdict(offset: Offset) -> str:
