@@ -1,4 +1,4 @@
-"""A measurement as a picture: score of every lag, and offset over time. Needs matplotlib, the extra `plot`."""
+"""A measurement as a picture, scores of lags and offset over time. Needs matplotlib, the extra `plot`."""
 
 from __future__ import annotations
 
@@ -84,16 +84,9 @@ def _over_time(axes: Axes, offset: Offset, line: Timeline) -> None:
     shown = line.curve.ms.clip(low, high)
     for marker, part, name in (("o", inside, "2 to 4 s by themselves"), ("x", ~inside, "far off")):
         if part.any():
-            opacity = line.curve.sure[part].clip(0.1, 1)
-            axes.scatter(
-                line.curve.times[part],
-                shown[part],
-                s=14,
-                c="tab:blue",
-                alpha=opacity,
-                marker=marker,
-                label=name,
-            )
+            blue = np.tile(to_rgba("tab:blue"), (int(part.sum()), 1))
+            blue[:, 3] = line.curve.sure[part].clip(0.1, 1)  # pale where unsure
+            axes.scatter(line.curve.times[part], shown[part], s=14, c=blue, marker=marker, label=name)
     axes.set(xlabel="time (min:s)", ylabel="offset (ms)", ylim=(low - 10, high + 10))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{int(x // 60)}:{int(x % 60):02d}"))
     axes.legend(loc="best", fontsize="small")
