@@ -66,6 +66,7 @@ def _scores(axes: Axes, offset: Offset, title: str) -> None:
 
 
 def _over_time(axes: Axes, offset: Offset, line: Timeline) -> None:
+    from matplotlib.colors import to_rgba
     from matplotlib.ticker import FuncFormatter
 
     limits = offset.standard
