@@ -30,6 +30,10 @@ REASONS: Mapping[str, str] = {
 """Words for each `Offset.reason`."""
 
 
+FEW_SEGMENTS = 8
+"""So many segments are told one by one; `--json` has all."""
+
+
 def describe_reason(reason: str | None) -> str:
     """A sentence for the reason code of an undetermined offset."""
     return REASONS.get(reason or "", reason or "no reason was given")
@@ -41,15 +45,18 @@ def offset_text(file: str, offset: Offset) -> str:
         return f"{file}: undetermined: {describe_reason(offset.reason)}"
     lines = [f"{file}: {lead_or_lag(offset.ms)}{_interval(offset)}, confidence {offset.confidence:.2f}"]
     lines.append(f"  {offset.verdict}: {describe_verdict(offset)}")
-    if offset.verdict != "in_sync":
-        lines.append(f"  cure: {cure(offset.ms)}, e.g. with: avsync correct IN OUT")
     if offset.line is not None and not offset.line.constant:
-        lines.append(f"  {change_text(offset.line)}")
-    if len(offset.segments) > 1:
+        lines.append(f"  {change_text(offset.line)}; avsync correct IN OUT undoes it")
+    elif offset.verdict != "in_sync":
+        lines.append(f"  cure: {cure(offset.ms)}, e.g. with: avsync correct IN OUT")
+    if 1 < len(offset.segments) <= FEW_SEGMENTS:
         lines.extend(
             f"  {clock(part.start)} to {clock(part.end)}: {_signed(part.offset_ms)} ms (face {part.face})"
             for part in offset.segments
         )
+    elif len(offset.segments) > FEW_SEGMENTS:
+        seconds = sum(part.end - part.start for part in offset.segments)
+        lines.append(f"  measured on {seconds:.0f} s of speaking faces, in {len(offset.segments)} places")
     return "\n".join(lines)
 
 
