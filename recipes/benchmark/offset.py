@@ -18,8 +18,10 @@ from pathlib import Path
 import abstention
 import accuracy
 import calibration
+import changes
 import consensus
 import corpus
+import cost
 import fitting
 import reencoding
 import torch
@@ -32,7 +34,7 @@ from with_weights import using
 from avsync.errors import AVSyncError
 from avsync.media import atomic_path
 
-PARTS = ("accuracy", "windows31", "consensus", "calibration", "abstention", "reencoding")
+PARTS = ("accuracy", "windows31", "consensus", "calibration", "abstention", "reencoding", "changes", "cost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,8 @@ class Sources:
     """Only this many clips of each set, to try out."""
     prepared: Path | None = None
     """GRID as `recipes/grid/prepare.py` wrote it; spares the linear voices of `consensus` their tracking."""
+    weights: Path | None = None
+    """Weights in the place of those that avsync ships."""
     other_weights: tuple[Path, ...] = field(default=())
     """Checkpoints that join the voices of `consensus`."""
 
@@ -84,8 +88,12 @@ def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], 
             rows += abstention.measure(failed, failed_wild, sources.split)
         if "reencoding" in parts:
             rows += reencoding.measure(clips, wild, sources.split)
-    # Drift and steps: `if "timeline" in parts: rows += timeline.measure(...)`, and "timeline" in PARTS.
-    # Cost: `if "cost" in parts: rows += cost.measure(...)`, and "cost" in PARTS.
+        if "changes" in parts:
+            rows += changes.measure(clips, sources.split)
+        if "cost" in parts and wild:
+            found, notes = cost.measure(wild, sources.weights)
+            rows += found
+            more += notes
     return rows, more
 
 
@@ -129,6 +137,7 @@ def main() -> int:
         split=options.split,
         limit=options.limit,
         prepared=options.prepared,
+        weights=options.weights,
         other_weights=tuple(options.other_weights),
     )
     with ExitStack() as stack:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from avsync import metrics
 
-UNITS = {"share": " %", "ms": " ms", "signed ms": " ms", "s": " s", "": "", "ppm": " ppm"}
+UNITS = {"share": " %", "ms": " ms", "signed ms": " ms", "s": " s", "": "", "ppm": " ppm", "MB": " MB"}
 """Units of a row, and how they are written; a signed number always shows its sign."""
 
 

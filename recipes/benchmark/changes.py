@@ -1,0 +1,77 @@
+"""Offsets that change: drift and steps in films of ten minutes, and none where there is none."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from corpus import Spoken
+from films import Take, film, voiced
+from table import Row
+from tqdm import tqdm
+from trials import NAN, share_row, statistic_row
+
+from avsync.offset import Offset, detect_offset
+
+SECONDS = 600.0
+SIZE = (360, 288)
+DRIFTS_PPM = (-1000, -300, -50, 50, 300, 1000)
+CLEAN_MS = (0.0, 87.0, -233.0)
+STEPS_MS = (80, -120, 200, -400)
+"""Height of the step; each film has one, somewhere in its middle eight minutes."""
+LIMIT_PPM, FALSE_PPM = 20.0, 10.0
+PLACE_S, SIZE_MS = 1.0, 40.0
+
+
+def measure(clips: Sequence[Spoken], split: str) -> list[Row]:
+    """All rows of this part. The films repeat the clips, so speakers are as few as the split has."""
+    where = (f"GRID {split}, {len(clips)} clips, {SECONDS / 60:g} min", "changes")
+    rng = np.random.default_rng(0)
+    drifts: dict[float, float] = {}
+    false: list[float] = []
+    steps: list[tuple[float, float]] = []
+    extra = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sound = film(folder / "pictures.mkv", [Take(one.path) for one in clips], SECONDS, SIZE)
+
+        def found(offset_ms: Callable[[np.ndarray], np.ndarray]) -> Offset:
+            voiced(folder / "pictures.mkv", folder / "film.mkv", sound, offset_ms)
+            return detect_offset(folder / "film.mkv")
+
+        for ppm in tqdm(DRIFTS_PPM, desc="drift"):
+            ms = rng.uniform(-100, 100)
+            line = found(lambda t, ms=ms, ppm=ppm: ms + ppm * (t - SECONDS / 2) / 1000)
+            drifts[ppm] = NAN if line.drift_ppm is None else line.drift_ppm - ppm
+            extra += len(_jumps(line))
+        for ms in tqdm(CLEAN_MS, desc="no change"):
+            line = found(lambda t, ms=ms: np.full_like(t, ms))
+            false.append(NAN if line.drift_ppm is None else line.drift_ppm)
+            extra += len(_jumps(line))
+        for height in tqdm(STEPS_MS, desc="steps"):
+            place, ms = rng.uniform(60, SECONDS - 60), rng.uniform(-100, 100)
+            jumps = _jumps(found(lambda t, m=ms, p=place, h=height: m + h * (t >= p)))
+            nearest = min(jumps, key=lambda jump: abs(jump[0] - place), default=(NAN, NAN))
+            steps.append((nearest[0] - place, nearest[1] - height))
+            extra += max(len(jumps) - 1, 0)
+    place, size = np.abs(np.array(steps)).T
+    largest = lambda errors: float(np.max(np.abs(errors)))  # noqa: E731
+    films = [str(number) for number in range(len(DRIFTS_PPM) + len(STEPS_MS))]
+    stepped = films[: len(steps)]
+    return [
+        statistic_row(f"drift, {min(DRIFTS_PPM)} to {max(DRIFTS_PPM):+d} ppm: largest error", largest,
+                      list(drifts.values()), films[: len(drifts)], where, "ppm", LIMIT_PPM),
+        statistic_row("no drift: largest that is stated", largest, false, films[: len(false)], where, "ppm",
+                      FALSE_PPM),
+        share_row(f"steps: within {PLACE_S:g} s of their place", place <= PLACE_S, stepped, where, 1.0),
+        share_row(f"steps: size within {SIZE_MS:g} ms", size <= SIZE_MS, stepped, where, 1.0),
+        statistic_row("steps: largest error of the size", largest, size, stepped, where),
+        Row("steps that are not there", float(extra), "", len(films) + len(false), *where, at_most=0.0),
+    ]  # fmt: skip
+
+
+def _jumps(found: Offset) -> list[tuple[float, float]]:
+    """Place (s) and height (ms) of each."""
+    if found.line is None:
+        return []
+    return [(jump.time, jump.after_ms - jump.before_ms) for jump in found.line.jumps]
