@@ -3,11 +3,11 @@ r"""Measure bias and confidence on the validation speakers and write the weights
     python recipes/grid/calibrate.py --weights RUN/step-02400.safetensors \
         --grid CACHE/grid --out avsync/weights
 
-The bias is the mean over the speakers of their median error on whole clips; the spread is what a new
-speaker's may differ by. The confidence is a logistic regression on `lagscores.evidence`: parts of 1 to 3
-seconds with moved sound, clean and noisy, and the same parts with the sound of other clips or with noise
-alone (a third of all), where every answer is wrong. Written as avsync-<first 8 hex of its
-SHA-256>.safetensors.
+The bias is the mean over the speakers of their median error on whole clips, whose zero is that of
+`zero.csv`; the spread is what a new speaker's may differ by. The confidence is a logistic regression on
+`lagscores.evidence`: parts of 1 to 3 seconds with moved sound, clean and noisy, and the same parts with what
+cannot be synchronised (about a third: `FAILURES`), where every answer is wrong. Written as
+avsync-<first 8 hex of its SHA-256>.safetensors.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from cache import read
+from cache import in_sync, read, zero_points
 from scipy.optimize import minimize
 from scipy.stats import t
 from split import VALIDATION
@@ -31,7 +31,7 @@ from avsync.utterances import Utterance
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One measurement: evidence (5,), error in ms (bias not removed), and whether a true offset exists."""
+    """One measurement: evidence (6,), error in ms (bias not removed), and whether a true offset exists."""
 
     evidence: np.ndarray
     error_ms: float
@@ -62,22 +62,61 @@ def measure(lips: LipGrid, heard: Vectors, true_ms: float, model: AVSync, genuin
     return Trial(facts, raw - true_ms, genuine)
 
 
+FAILURES = {"other": 0.18, "same": 0.05, "noise": 0.03, "music": 0.03, "still": 0.03, "dubbed": 0.03}
+"""Shares of the trials with the sound of another clip, of another clip of the same speaker, noise, music, a
+still picture, or the own sound at another pace."""
+
+
+def music(samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Plucked notes of a melody at a steady beat."""
+    seconds = np.arange(samples) / SAMPLE_RATE
+    beat = float(rng.choice([0.15, 0.2, 0.3, 0.4]))
+    sound = np.zeros(samples)
+    for start in np.arange(0, seconds[-1], beat):
+        since = seconds - start
+        pitch, fade = 220 * 2 ** (rng.integers(0, 24) / 12), rng.uniform(2, 8)
+        decay = np.where(since >= 0, np.exp(-fade * np.maximum(since, 0)), 0)
+        sound += sum(decay * np.sin(2 * np.pi * pitch * h * since) / h for h in range(1, 6))
+    return 0.1 * sound
+
+
+def failed(
+    kind: str, piece: LipGrid, utterance: Utterance, others: list[Utterance], rng: np.random.Generator
+) -> tuple[LipGrid, np.ndarray]:
+    """Lips and sound of a kind of `FAILURES`."""
+    wave = utterance.waveform
+    if kind == "other":
+        return piece, others[rng.integers(len(others))].waveform
+    if kind == "same":
+        theirs = [o for o in others if o.speaker == utterance.speaker] or others
+        return piece, theirs[rng.integers(len(theirs))].waveform
+    if kind == "noise":
+        return piece, rng.normal(0, 0.01, len(wave))
+    if kind == "music":
+        return piece, music(len(wave), rng)
+    if kind == "dubbed":
+        pace = float(rng.choice([0.85, 0.9, 1.1, 1.15]))
+        return piece, np.interp(np.arange(0, len(wave) - 1, pace), np.arange(len(wave)), wave)
+    held = np.full(len(piece.times), rng.integers(len(piece.times)))
+    shaken = piece.points[held] + rng.normal(0, 0.03, piece.points.shape).astype(np.float32)
+    return LipGrid(piece.mouths[held], shaken, np.ones(len(held), bool), piece.times), wave
+
+
 def trials(
     utterance: Utterance, others: list[Utterance], model: AVSync, rng: np.random.Generator, count: int
 ) -> list[Trial]:
-    """`count` random parts of a clip, a third of them with a sound that is not theirs."""
+    """`count` random parts of a clip, some of them of the kinds of `FAILURES`."""
     results = []
     assert utterance.lips is not None
+    kinds, shares = ["", *FAILURES], [1 - sum(FAILURES.values()), *FAILURES.values()]
     for _ in range(count):
         steps = int(rng.integers(25, len(utterance.lips.times) + 1))
         first = int(rng.integers(0, len(utterance.lips.times) - steps + 1))
-        piece = cut(utterance.lips, first, steps)
+        piece, wave = cut(utterance.lips, first, steps), utterance.waveform
         shift_ms = float(rng.uniform(-800, 800))
-        draw = rng.random()
-        genuine = bool(draw > 1 / 3)
-        wave = utterance.waveform if genuine else others[rng.integers(len(others))].waveform
-        if draw < 1 / 12:
-            wave = rng.normal(0, 0.01, len(wave))
+        kind = str(rng.choice(kinds, p=shares))
+        if kind:
+            piece, wave = failed(kind, piece, utterance, others, rng)
         level = float(np.sqrt(np.mean(np.square(wave)))) * 10 ** (-float(rng.uniform(0, 40)) / 20)
         noisy = wave + rng.normal(0, max(level, 1e-5), len(wave))
         # The sound has about the extent of the part, as in a file that was cut.
@@ -86,7 +125,7 @@ def trials(
         inside = (heard.times > piece.times[0] - slack[0]) & (heard.times < piece.times[-1] + slack[1])
         heard = Vectors(heard.vectors[inside], heard.times[inside], heard.known[inside])
         if len(heard.times) > 50:
-            results.append(measure(piece, heard, shift_ms, model, genuine))
+            results.append(measure(piece, heard, shift_ms, model, not kind))
     return results
 
 
@@ -148,7 +187,10 @@ def main() -> None:
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     model = read_model(options.weights)
-    clips = [clip for speaker in sorted(VALIDATION) for clip in read(options.grid, f"{speaker}-*")]
+    zeros = zero_points()
+    clips = [
+        in_sync(clip, zeros) for speaker in sorted(VALIDATION) for clip in read(options.grid, f"{speaker}-*")
+    ]
     strangers = read(options.grid, "s4-*")[:20]
 
     by_speaker: dict[str, list[Trial]] = {}
@@ -158,7 +200,7 @@ def main() -> None:
     medians = [float(np.median([trial.error_ms for trial in group])) for group in by_speaker.values()]
     print("median error by speaker, ms:", dict(zip(by_speaker, np.round(medians, 1).tolist(), strict=True)))
     bias_ms = round(float(np.mean(medians)), 1)
-    others = [[o for o in clips if o.speaker != clip.speaker] + strangers for clip in clips]
+    others = [[o for o in clips if o is not clip] + strangers for clip in clips]
     examples = [
         trial
         for clip, rest in zip(clips, others, strict=True)
