@@ -33,11 +33,11 @@ def measure(clips: Sequence[Spoken], split: str) -> list[Row]:
     extra = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sound = film(folder / "pictures.mkv", [Take(one.path) for one in clips], SECONDS, SIZE)
+        sound = film(folder / "pictures.mp4", [Take(one.path) for one in clips], SECONDS, SIZE)
 
         def found(offset_ms: Callable[[np.ndarray], np.ndarray]) -> Offset:
-            voiced(folder / "pictures.mkv", folder / "film.mkv", sound, offset_ms)
-            return detect_offset(folder / "film.mkv")
+            voiced(folder / "pictures.mp4", folder / "film.mp4", sound, offset_ms)
+            return detect_offset(folder / "film.mp4")
 
         for ppm in tqdm(DRIFTS_PPM, desc="drift"):
             ms = rng.uniform(-100, 100)

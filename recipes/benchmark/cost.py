@@ -48,12 +48,12 @@ def measure(wild: Sequence[Wild], weights: Path | None) -> tuple[list[Row], list
     program = ["-m", "avsync"] if weights is None else [str(WITH_WEIGHTS), str(weights.resolve())]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sound = film(folder / "pictures.mkv", _takes(wild), 60 * MINUTES, SIZE)
-        voiced(folder / "pictures.mkv", folder / "short.mkv", sound, np.zeros_like)
-        repeated(folder / "short.mkv", folder / "hour.mkv", HOUR)
+        sound = film(folder / "pictures.mp4", _takes(wild), 60 * MINUTES, SIZE)
+        voiced(folder / "pictures.mp4", folder / "short.mp4", sound, np.zeros_like)
+        repeated(folder / "short.mp4", folder / "hour.mp4", HOUR)
         seconds = len(sound) / 16_000
-        whole = run([*program, "offset", "--json", "--whole", str(folder / "short.mkv")])
-        hour = run([*program, "offset", "--json", str(folder / "hour.mkv")])
+        whole = run([*program, "offset", "--json", "--whole", str(folder / "short.mp4")])
+        hour = run([*program, "offset", "--json", str(folder / "hour.mp4")])
     stated = np.nan if hour.offset_ms is None else hour.offset_ms
     rows = [
         Row("whole analysis, a second of video: on the wall", whole.wall_s / seconds, "s", 1, *where,

@@ -35,7 +35,8 @@ def film(
 ) -> np.ndarray:
     """Write the pictures of a film of at least `seconds`, `size` wide and high, 25 a second, without sound.
 
-    The clips follow each other in ever new orders. Returns the sound that belongs to them (N,).
+    The clips follow each other in ever new orders. MP4 keeps the times of decoding. Returns the sound that
+    belongs to the pictures (N,).
     """
     rng = np.random.default_rng(seed)
     sounds: list[np.ndarray] = []
