@@ -27,6 +27,8 @@ CORRELATION = 1.3
 """Noise of a second against that of 25 independent lip steps (power); measured."""
 MAX_PPM = 2000.0
 """Steepest slope that is looked for; film against NTSC's rates is 1000."""
+SUPPORT_STEPS = 30
+"""Lip steps that speak for an offset together, or not."""
 RESAMPLES = 300
 """Resamples of the bootstrap."""
 
@@ -136,22 +138,41 @@ def replaced(bins: Bins, path: Path, slope: float) -> Path:
 
 def pruned(bins: Bins, path: Path, cost: float, least: float, steps_of: np.ndarray, shortest: int) -> Path:
     """The path without jumps that gain less than `cost`, are under `least` lags high, or bound a piece of
-    fewer than `shortest` lip steps.
+    fewer than `shortest` lip steps or of a `support` below `cost`.
     """
     while len(path.starts) > 1:
         faults = []
+        held = support(bins, path, steps_of)
         for jump in range(1, len(path.starts)):
             fewer = _placed(bins, np.delete(path.starts, jump), path.slope)
             height = abs(path.offsets[jump] - path.offsets[jump - 1])
             ends = np.append(path.starts, len(bins.times))[jump - 1 : jump + 2]
             sizes = [steps_of[a:b].sum() for a, b in pairwise(ends)]
             gain = path.total - fewer.total
-            if gain < cost or height < least or min(sizes) < shortest:
+            alone = min(held[jump - 1 : jump + 1])
+            if gain < cost or height < least or min(sizes) < shortest or alone < cost:
                 faults.append((gain, jump, fewer))
         if not faults:
             break
         path = min(faults, key=lambda fault: fault[:2])[2]
     return path
+
+
+def support(bins: Bins, path: Path, steps_of: np.ndarray) -> np.ndarray:
+    """(P,) by how much the scores of each piece speak for its offset rather than for none.
+
+    Between two wrong offsets foreign sound and noise choose by chance, and clearly. So `SUPPORT_STEPS`
+    count where they score more than half of the mean: from there on an offset is likelier than none.
+    """
+    scores = shifted(bins.sums, along(bins, path), 0, 1)[:, 0]
+    half = path.total / steps_of.sum() / 2
+    size = max(round(SUPPORT_STEPS / float(np.median(steps_of))), 1)
+    held = []
+    for start, end in pairwise(np.append(path.starts, len(scores))):
+        seconds = np.arange(start, end, size)
+        beyond = np.add.reduceat(scores[:end] - half * steps_of[:end], seconds)
+        held.append(float(beyond.clip(min=0).sum()))
+    return np.array(held)
 
 
 def sloped(bins: Bins, path: Path, step_ms: float) -> Path:
