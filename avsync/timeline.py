@@ -35,6 +35,8 @@ NEAR_MS = 40.0
 """A point of the curve is right within this."""
 PLACE_COST = 3.0
 """Log likelihood by which a worse place of a jump is still thought possible."""
+PLACE_BINS = 150
+"""Bins to both sides, of 0.4 s or more, in which the place of a jump is looked for."""
 LIP_STEP_S = 0.04
 WINDOW_S = (2.0, 4.0)
 """Seconds of lip steps in a point of the curve: at least, and at most where the least is unsure."""
@@ -240,8 +242,8 @@ def _jump(
 ) -> tuple[float, float, float, float, float]:
     """Place, earliest and latest place in seconds, and the lags before and after jump `index`."""
     around = np.append(path.starts, len(bins.times))
-    first = bins.first[max(around[index] - 5, around[index - 1])]
-    last = np.append(bins.first, len(times))[min(around[index] + 5, around[index + 1])]
+    first = bins.first[max(around[index] - PLACE_BINS, around[index - 1])]
+    last = np.append(bins.first, len(times))[min(around[index] + PLACE_BINS, around[index + 1])]
     near = slice(first, last)
     local = scores_TK[near] - scores_TK[near].mean(1, keepdims=True)
     drifted = path.slope * (times[near] - bins.origin)
@@ -253,7 +255,8 @@ def _jump(
     likely = np.exp(gain - gain.max())
     possible = np.flatnonzero(gain >= gain.max() - PLACE_COST)
     steps = times[near]
-    # The mean of all places by their likelihood: where nobody speaks, the middle of the silence.
+    # The mean of all moments by their likelihood: where nobody speaks or nothing was read, the middle.
+    likely *= np.diff(steps)
     time = float((likely * (steps[:-1] + steps[1:])).sum() / likely.sum() / 2)
     lags = path.offsets[index - 1 : index + 1] + path.slope * (time - bins.origin)
     return time, float(steps[possible[0]]), float(steps[possible[-1] + 1]), float(lags[0]), float(lags[1])
