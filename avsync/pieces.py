@@ -138,7 +138,8 @@ def replaced(bins: Bins, path: Path, slope: float) -> Path:
 
 def pruned(bins: Bins, path: Path, cost: float, least: float, steps_of: np.ndarray, shortest: int) -> Path:
     """The path without jumps that gain less than `cost`, are under `least` lags high, or bound a piece of
-    fewer than `shortest` lip steps or of a `support` below `cost`.
+    fewer than `shortest` lip steps or of a `support` below half of `cost`, as much as a piece of
+    mean scores has that gains `cost`.
     """
     while len(path.starts) > 1:
         faults = []
@@ -150,7 +151,7 @@ def pruned(bins: Bins, path: Path, cost: float, least: float, steps_of: np.ndarr
             sizes = [steps_of[a:b].sum() for a, b in pairwise(ends)]
             gain = path.total - fewer.total
             alone = min(held[jump - 1 : jump + 1])
-            if gain < cost or height < least or min(sizes) < shortest or alone < cost:
+            if gain < cost or height < least or min(sizes) < shortest or alone < cost / 2:
                 faults.append((gain, jump, fewer))
         if not faults:
             break
