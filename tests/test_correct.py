@@ -5,8 +5,10 @@ The measurement by lips is replaced by one that reads flashes and beeps.
 
 import sys
 import types
+import warnings
 
 import av
+import lines
 import numpy as np
 import pytest
 from flashbeep import render
@@ -24,8 +26,8 @@ def measured(monkeypatch):
     def detect_offset(source, *, max_offset_ms=1000.0):
         calls.append(str(source))
         if "silent" in str(source):
-            return types.SimpleNamespace(ms=None, reason="no_speech")
-        return types.SimpleNamespace(ms=-lag_ms(source)[0], reason=None)
+            return types.SimpleNamespace(ms=None, reason="no_speech", line=None)
+        return types.SimpleNamespace(ms=-lag_ms(source)[0], reason=None, line=None)
 
     monkeypatch.setitem(sys.modules, "avsync.offset", types.SimpleNamespace(detect_offset=detect_offset))
     return calls
@@ -213,6 +215,46 @@ def test_steps_are_undone(tmp_path, measured, suffix, video, audio, steps):
     np.testing.assert_allclose((after - before)[clear], wanted[clear], atol=0.1)
 
 
+def test_a_measured_drift_and_jump_are_undone_as_measured(tmp_path, monkeypatch):
+    source = render(tmp_path / "x.mkv", audio="flac", b_frames=0, seconds=20.0).path
+    answers = iter([lines.measured(lines.changing(500.0)), lines.measured(lines.constant(0.0))])
+    monkeypatch.setattr("avsync.offset.detect_offset", lambda source: next(answers))
+    asked = []
+    rewrite = remux.rewrite
+    monkeypatch.setattr(remux, "rewrite", lambda *how: asked.append(how[-1]) or rewrite(*how))
+    fix = remux.correct(source, tmp_path / "out.mkv")
+    (wanted,) = asked
+    start = packet_seconds(source)[0]
+    first, second = wanted.pieces
+    assert (first.start, first.shift) == (start, pytest.approx((30 + 0.5 * start) / 1000))
+    assert (second.start, second.shift) == (8.0, pytest.approx(0.194))
+    assert first.drift == second.drift == pytest.approx(500e-6)
+    assert fix.method == "pieces"
+    assert (fix.before_ms, fix.after_ms) == (pytest.approx(30, abs=0.1), 0.0)
+    assert fix.drift_ppm == pytest.approx(500)
+    ((made, ms),) = fix.steps
+    assert made == pytest.approx(8, abs=0.35)
+    assert ms == pytest.approx(194 + 0.5 * (made - 8), abs=0.1)
+
+
+@pytest.mark.parametrize(("line", "said"), [(None, 0), (lines.constant(), 0), (lines.changing(), 1)])
+def test_a_file_whose_offset_still_changes_is_told(tmp_path, flash_and_beep, monkeypatch, line, said):
+    monkeypatch.setattr("avsync.offset.detect_offset", lambda source: lines.measured(line))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        remux.correct(flash_and_beep("mp4").path, tmp_path / "out.mp4", offset_ms=40.0)
+    assert [str(one.message) for one in caught if "still changes over time" in str(one.message)] == [
+        f"{tmp_path / 'out.mp4'} is written, and its offset still changes over time. Look at it with: "
+        "avsync offset --plot PNG."
+    ] * said
+
+
+def test_a_constant_line_is_undone_by_time_stamps(tmp_path, flash_and_beep, monkeypatch):
+    monkeypatch.setattr("avsync.offset.detect_offset", lambda source: lines.measured(lines.constant()))
+    fix = remux.correct(flash_and_beep("mp4").path, tmp_path / "out.mp4")
+    assert (fix.method, fix.before_ms, fix.drift_ppm, fix.steps) == ("container", 30.0, 0.0, ())
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_everything_else_is_kept_when_the_sound_is_made_anew(tmp_path, measured, suffix):
     source = rich_clip(tmp_path / f"rich.{suffix}", rotation=180)
@@ -309,7 +351,7 @@ def test_nonsense_is_refused_and_leaves_nothing(tmp_path, measured, flash_and_be
 @pytest.mark.filterwarnings("ignore:.*before the first picture are left out")
 def test_real_avi_files(tmp_path, measured, monkeypatch, real_media, name, how):
     monkeypatch.setattr(
-        sys.modules["avsync.offset"], "detect_offset", lambda _: types.SimpleNamespace(ms=None)
+        sys.modules["avsync.offset"], "detect_offset", lambda _: types.SimpleNamespace(ms=None, line=None)
     )
     source = real_media / "wild" / name
     fix = remux.correct(source, tmp_path / "out.avi", **how)
