@@ -247,6 +247,58 @@ def test_a_smaller_range_is_searched_on_demand(world):
     assert (found.lags_ms[0], found.lags_ms[-1]) == (-300.0, 300.0)
 
 
+class Changing(Oracle):
+    """An oracle whose offset is `offset_ms(t)` at the picture's time t; the events come again every 10 s."""
+
+    def embed_lips(self, grid):
+        codes = np.rint(grid.times * 25).astype(int) % CODES
+        return Vectors(np.eye(CODES, dtype=np.float32)[codes], grid.times, grid.found)
+
+    def embed_speech(self, mel):
+        seen = np.arange(-50, round(25 * mel.times[-1]) + 50) / 25
+        heard = seen - np.array([self.offset_ms(time) for time in seen]) / 1000
+        vectors = np.zeros((len(mel.times), CODES), np.float32)
+        for number, time in enumerate(heard, start=-50):
+            near = slice(*np.searchsorted(mel.times, [time - WIDTH, time + WIDTH]))
+            vectors[near, number % CODES] += 1 - ((mel.times[near] - time) / WIDTH) ** 2
+        return Vectors(vectors, mel.times, np.ones(len(mel.times), bool))
+
+
+@pytest.fixture
+def changing(world, monkeypatch):
+    """Measures a clip whose offset is a function of time."""
+    monkeypatch.setitem(globals(), "WIDTH", 0.1)  # peaks as narrow as those of speech
+
+    def found(offset_ms, seconds):
+        world()
+        monkeypatch.setattr(offset, "load_model", lambda: Changing(offset_ms))
+        return detect_offset(talk(seconds))
+
+    return found
+
+
+def test_a_jump_cuts_a_clip_into_segments_that_touch(changing):
+    found = changing(lambda t: 40.0 if t < 12 else -160.0, 20.0)
+    (jump,) = found.line.jumps
+    assert jump.time == pytest.approx(12, abs=0.3)
+    first, second = found.segments
+    assert (first.start, first.end, second.end) == (0.0, jump.time, pytest.approx(20))
+    assert second.start == first.end
+    assert (first.offset_ms, second.offset_ms) == (pytest.approx(40, abs=5), pytest.approx(-160, abs=5))
+    assert found.ms == pytest.approx(40, abs=5)  # of the longer piece
+    assert found.verdict == "in_sync"
+
+
+@pytest.mark.parametrize("ppm", [400.0, -400.0])
+def test_the_drift_of_a_clip_is_measured(changing, ppm):
+    found = changing(lambda t: 30 + ppm * (t - 50) / 1000, 100.0)
+    assert found.line.jumps == ()
+    assert found.drift_ppm == found.line.slope_ppm == pytest.approx(ppm, abs=30)
+    assert found.ms == pytest.approx(30, abs=5)  # in the middle
+    (segment,) = found.segments
+    assert segment.offset_ms == pytest.approx(30, abs=5)
+
+
 # Reasons to abstain
 
 
