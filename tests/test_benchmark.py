@@ -7,6 +7,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from flashbeep import find_beeps, read_number
 
 from avsync import features, media
 from avsync.features import LIP_POINTS, LipGrid
@@ -304,3 +305,75 @@ def test_vectors_come_from_memory_on_the_clock_of_the_copy(benchmark_module, mon
 def test_lip_points_of_the_voices_are_the_middle_of_the_inner_lips(benchmark_module):
     voices = benchmark_module("voices")
     assert (features.LIP_POINTS[voices.UPPER], features.LIP_POINTS[voices.LOWER]) == (13, 14)
+
+
+def flashes_and_beeps(film: Path) -> tuple[np.ndarray, np.ndarray]:
+    made = media.load(film)
+    lit = [time for time, one in zip(made.frame_times, made.frames, strict=True) if read_number(one)[1]]
+    first = np.diff(lit, prepend=-1) > 0.06  # a flash lasts for two pictures
+    return np.array(lit)[first], find_beeps(made.waveform, made.sample_rate, made.audio_start)
+
+
+def test_a_film_made_of_clips_keeps_pictures_and_sound_of_each_together(
+    benchmark_module, flash_and_beep, tmp_path
+):
+    films = benchmark_module("films")
+    clips = [flash_and_beep("mp4", audio_start=start) for start in (0.0, 0.2)]
+    takes = [films.Take(clips[0].path), films.Take(clips[1].path, 80.0)]
+    sound = films.film(tmp_path / "pictures.mp4", takes, 5.0, (160, 64))
+    films.voiced(tmp_path / "pictures.mp4", tmp_path / "film.mp4", sound, np.zeros_like)
+    lit, beeps = flashes_and_beeps(tmp_path / "film.mp4")
+    assert len(sound) == round((media.load(tmp_path / "film.mp4").frame_times[-1] + 0.04) * films.SOUND_RATE)
+    apart = np.array([beeps[np.abs(beeps - time).argmin()] - time for time in lit])
+    own = (clips[0].beeps[0] - clips[0].frame_times[clips[0].flashes[0]]) * 1000
+    assert {round(1000 * one - own) for one in apart} <= {-1, 0, 1, 79, 80, 81}
+
+
+@pytest.mark.parametrize(
+    "offset_ms",
+    [lambda t: np.full_like(t, 120.0), lambda t: 50 + 5.0 * t, lambda t: np.where(t < 1.7, 0.0, 150.0),
+     lambda t: np.where(t < 1.7, 0.0, -150.0)],
+    ids=["constant", "drift", "up", "down"],
+)  # fmt: skip
+def test_a_film_is_voiced_as_far_ahead_as_is_asked(benchmark_module, flash_and_beep, tmp_path, offset_ms):
+    films = benchmark_module("films")
+    clip = flash_and_beep("mp4")
+    sound = films.film(tmp_path / "pictures.mp4", [films.Take(clip.path)], 3.0, (160, 64))
+    films.voiced(tmp_path / "pictures.mp4", tmp_path / "level.mp4", sound, np.zeros_like)
+    films.voiced(tmp_path / "pictures.mp4", tmp_path / "film.mp4", sound, offset_ms)
+    _, level = flashes_and_beeps(tmp_path / "level.mp4")
+    _, moved = flashes_and_beeps(tmp_path / "film.mp4")
+    for seen in level:
+        heard = moved[np.abs(moved - (seen - offset_ms(np.array([seen]))[0] / 1000)).argmin()]
+        assert 1000 * (seen - heard) == pytest.approx(offset_ms(np.array([seen]))[0], abs=1)
+
+
+def test_a_film_is_repeated_without_gaps_in_picture_or_sound(benchmark_module, flash_and_beep, tmp_path):
+    films = benchmark_module("films")
+    clip = flash_and_beep("mp4")
+    sound = films.film(tmp_path / "pictures.mp4", [films.Take(clip.path)], 2.0, (160, 64))
+    films.voiced(tmp_path / "pictures.mp4", tmp_path / "film.mp4", sound, np.zeros_like)
+    films.repeated(tmp_path / "film.mp4", tmp_path / "long.mp4", 7.0)
+    made = media.load(tmp_path / "long.mp4")
+    assert made.frame_times[-1] >= 6.9
+    np.testing.assert_allclose(np.diff(made.frame_times), 0.04, atol=1e-4)
+    lit, beeps = flashes_and_beeps(tmp_path / "film.mp4")
+    length = len(sound) / films.SOUND_RATE
+    again, beeped = flashes_and_beeps(tmp_path / "long.mp4")
+    turns = len(again) // len(lit)
+    assert turns >= 3
+    np.testing.assert_allclose(again, np.concatenate([lit + k * length for k in range(turns)]), atol=1e-3)
+    np.testing.assert_allclose(beeped, np.concatenate([beeps + k * length for k in range(turns)]), atol=0.07)
+
+
+def test_cost_counts_time_memory_and_the_answer_of_a_program(benchmark_module):
+    cost = benchmark_module("cost")
+    program = (
+        "import json; b = bytearray(200 << 20); sum(range(10**7)); print(json.dumps({'offset_ms': -3.5}))"
+    )
+    found = cost.run(["-c", program])
+    assert found.offset_ms == -3.5
+    assert found.memory_mb > 200
+    assert 0 < found.cores_s <= found.wall_s * 2
+    with pytest.raises(RuntimeError, match="exit code 5"):
+        cost.run(["-c", "raise SystemExit(5)"])
