@@ -13,7 +13,7 @@ from typing import TypeAlias
 import av
 from av.audio import AudioStream
 from av.container import InputContainer
-from av.stream import Stream
+from av.stream import Discard, Stream
 from av.video import VideoStream
 
 from avsync.damage import Damage, Packet, packet_time
@@ -69,10 +69,23 @@ def use_threads(stream: Stream) -> None:
     context.thread_count = 1 if context.codec.canonical_name in NO_SLICES else min(cpus(), MAX_THREADS)
 
 
+def read_alone(container: InputContainer, stream: Stream) -> None:
+    """Pass over the other streams of MP4 and MOV, so that their damage is none of this one."""
+    for other in container.streams if "mov" in container.format.name else ():
+        if other.index != stream.index:
+            other.discard = Discard.all
+
+
 def demux(container: InputContainer, streams: Sequence[Stream], damage: Damage) -> Iterator[Packet]:
-    """The packets of some streams, from the container's position on; at an error of the container it ends."""
+    """The packets of some streams, from the container's position on.
+
+    At a damaged place it goes on behind it, and ends where nothing more can be read.
+    """
     packets = container.demux(list(streams))
+    table = streams[0] if len(streams) == 1 and "mov" in container.format.name else None
     last: float | None = None
+    tried: tuple[int | None, int | None] = None, None
+    floor: int | None = None
     failures = 0
     reason: str | None = None
     while True:
@@ -90,23 +103,61 @@ def demux(container: InputContainer, streams: Sequence[Stream], damage: Damage) 
             except av.FFmpegError as caught:
                 error = caught
         damage.hear(told, last)
-        if error is not None:
+        behind = None
+        if table is not None and (error is not None or (packet is not None and not packet.size)):
+            behind = next_entry(container, table, *tried)
+        if error is not None or behind is not None:
             # What lies behind a damaged place may still be read.
-            failures, reason = failures + 1, error.strerror
+            failures += 1
+            reason = reason if error is None else error.strerror
             if failures == MAX_FAILURES:
-                damage.broken_off = reason
+                damage.break_off(reason, last)
                 return
+            if behind is not None and table is not None:
+                yield final_packet(table)
+                with contextlib.suppress(av.FFmpegError):  # then it fails again
+                    container.seek(behind, stream=table, backward=False)
+                floor, tried = behind, (behind, None)
             packets = container.demux(list(streams))
             continue
         if packet is None:
-            if failures:
-                damage.broken_off = reason
+            if failures and reason:
+                damage.break_off(reason, last)
             return
-        if failures and packet.size:
-            damage.interruptions.add(packet_time(packet))
-            failures = 0
-        last = packet_time(packet) if packet.size else last
+        if packet.size:
+            if packet.dts is not None and floor is not None and packet.dts < floor:
+                continue  # read already
+            if failures:
+                damage.interrupt(last, packet_time(packet))
+                failures, reason = 0, None
+            last, tried = packet_time(packet), (packet.dts, packet.pos)
         yield packet
+
+
+def next_entry(
+    container: InputContainer, stream: Stream, tried: int | None, position: int | None
+) -> int | None:
+    """Time stamp of a packet at which reading can go on; None where none is left that lies in the file.
+
+    `tried`: the DTS of the last packet that was read, or was to be read; `position`: its place in the file.
+    By the table that MP4 and MOV hold. Where it leads out of the file, FFmpeg says that the file has ended;
+    it would read on behind that, but with the time stamps of others.
+    """
+    entries = stream.index_entries
+    first = 1 if tried is None else entries.search_timestamp(tried + 1, backward=False, any_frame=True)
+    for place in range(first, len(entries)) if first >= 0 else ():
+        entry = entries[place]
+        inside = 0 <= entry.pos <= container.size - entry.size
+        if inside and entry.is_keyframe and entry.pos != position:
+            return int(entry.timestamp)
+    return None
+
+
+def final_packet(stream: Stream) -> Packet:
+    """A packet that has the decoder of a stream hand out what it still holds."""
+    packet: Packet = av.Packet()
+    packet.stream = stream
+    return packet
 
 
 def decode(

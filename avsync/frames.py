@@ -20,6 +20,7 @@ from avsync.decode import (
     ahead,
     decode,
     open_container,
+    read_alone,
     source_name,
     use_threads,
 )
@@ -192,4 +193,6 @@ class Frames(Sequence[Image]):
         except av.FFmpegError as error:
             name = source_name(self._source)
             raise MediaError(f"{name}: cannot be opened again ({error})") from error
-        use_threads(self._container.streams[self._stream_index])
+        stream = self._container.streams[self._stream_index]
+        use_threads(stream)
+        read_alone(self._container, stream)

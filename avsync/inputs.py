@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.video import VideoStream
 
 from avsync.damage import Damage
-from avsync.decode import Decoded, Source, ahead, decode, frame_time, use_threads
+from avsync.decode import Decoded, Source, ahead, decode, frame_time, read_alone, use_threads
 from avsync.ffmpeg_log import heard
 from avsync.forks import inherited, watch
 from avsync.pictureclock import reordered
@@ -187,6 +187,7 @@ class Input:
     def _open(self, opened: InputContainer | None = None) -> InputContainer:
         container = opened or open_readable(self.source)
         use_threads(container.streams[self.index])
+        read_alone(container, container.streams[self.index])
         return container
 
     def _take_fresh(self) -> InputContainer:

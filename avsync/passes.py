@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from avsync.damage import Damage
 from avsync.pictureclock import PictureClock
 from avsync.sound import SoundTrack
-from avsync.streams import MediaInfo
+from avsync.streams import MediaInfo, StreamInfo
 
 MISSING_SECONDS = 0.5
 """What is missing at the end of a file is reported from here on; headers err by a frame or two."""
@@ -39,7 +39,7 @@ class PassReport:
             losses += ([absent] if absent else []) + self._missing(info)
             heard += self._missing(audio_info) if apart else []
         losses += [
-            f"stream {one.index} ({one.kind}) has no decoder and is left out"
+            f"stream {one.index} ({one.kind}) has no decoder and is left out{self._extent(one, info)}"
             for one in info.streams
             if one.codec == "unknown" and getattr(info, one.kind, 0) is None and not apart
         ]
@@ -53,6 +53,14 @@ class PassReport:
         if refused is not None and refused.count:
             words.append(f"{refused.count} sound frames have an impossible format{refused.place()}")
         return words
+
+    def _extent(self, stream: StreamInfo, info: MediaInfo) -> str:
+        """From when to when a stream would be presented, as far as that is declared, else read."""
+        start = stream.start_time if stream.start_time is not None else info.start_time or 0.0
+        length = stream.duration if stream.duration is not None else info.duration
+        if length is not None:
+            return f": all that is declared from {start:.3f} to {start + length:.3f} s"
+        return f": all from {start:.3f} s on"
 
     def _missing(self, info: MediaInfo) -> list[str]:
         """What ends long before the file says it does."""
