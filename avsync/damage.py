@@ -65,6 +65,8 @@ class Damage:
     """Seconds of the last packet before reading broke off."""
     interruptions: Loss = field(default_factory=Loss)
     """Places at which reading failed, and went on behind them: the packets around them."""
+    skipped: Loss = field(default_factory=Loss)
+    """Pictures that the file's index names and that were not found."""
     told: dict[str, Loss] = field(default_factory=dict)
     """What FFmpeg's log said, and when it was said."""
     since: float = -math.inf
@@ -125,6 +127,12 @@ class Damage:
         if self._counts(time):
             self.marked.setdefault(packet.stream.type, Loss()).add(time)
 
+    def skip(self, times: list[float]) -> None:
+        """Count pictures that were not found, by the seconds at which they belong."""
+        for time in times:
+            if self._counts(time):
+                self.skipped.add(time)
+
     def interrupt(self, before: float | None, behind: float | None) -> None:
         """Reading failed behind the packet at `before` and went on at `behind` (seconds)."""
         if self._counts(behind):
@@ -146,6 +154,7 @@ class Damage:
         self.told.clear()
         self.pictures = Loss()
         self.interruptions = Loss()
+        self.skipped = Loss()
         self.broken_off = self.end = None
         self._expected = self._given = 0
         self._due.clear()
@@ -163,6 +172,8 @@ class Damage:
         if self.pictures.count:
             told.append(f"{self.pictures.count} pictures are damaged{self.pictures.place()}")
         told += [f"FFmpeg says {kind!r}{loss.place()}" for kind, loss in self.told.items()]
+        if self.skipped.count:
+            told.append(f"{self.skipped.count} pictures are missing{self.skipped.place()}")
         if self.interruptions.count:
             told.append(
                 f"reading was interrupted {self.interruptions.count} times{self.interruptions.place()}"

@@ -20,11 +20,11 @@ from avsync.decode import (
     ahead,
     decode,
     open_container,
-    read_alone,
     source_name,
     use_threads,
 )
 from avsync.errors import MediaError
+from avsync.fileindex import read_alone
 from avsync.forks import watch
 from avsync.pictures import Converter, Image
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from avsync.choice import check_interval, choose, declared, nothing_decodes
 from avsync.clip import Clip
-from avsync.decode import Source
+from avsync.decode import SOUND_ALONE, Source
 from avsync.errors import ConfigError, MediaError
 from avsync.ffmpeg_log import heard
 from avsync.frames import Frames
@@ -27,7 +27,7 @@ from avsync.pictureclock import USUAL_GAP, PictureClock, PictureTrack
 from avsync.pictures import Converter, Image, PictureFormat
 from avsync.sound import SoundTrack
 from avsync.spool import PictureSpool, SoundSpool, Stretch
-from avsync.streams import describe, open_readable
+from avsync.streams import MediaInfo, describe, open_readable
 from avsync.timebase import Times
 
 
@@ -71,7 +71,11 @@ class Reader:
             if self.audio is not None:
                 alone = self.video is None and audio is None
                 self._sound = Input(
-                    audio or source, self.audio, container if alone else None, told if alone else ()
+                    audio or source,
+                    self.audio,
+                    container if alone else None,
+                    told if alone else (),
+                    SOUND_ALONE if _declares_all(self.audio_info, self.audio) else None,
                 )
         except BaseException:
             container.close()
@@ -299,3 +303,8 @@ class Reader:
             info=self.info,
             interval=interval,
         )
+
+
+def _declares_all(info: MediaInfo, audio: int) -> bool:
+    """Whether a file begins or ends with a table of all its sound (MP4 and MOV that are not in fragments)."""
+    return "mov" in info.container and info.streams[audio].declared_frames > 0
