@@ -175,9 +175,9 @@ class Damage:
         if self.skipped.count:
             told.append(f"{self.skipped.count} pictures are missing{self.skipped.place()}")
         if self.interruptions.count:
-            told.append(
-                f"reading was interrupted {self.interruptions.count} times{self.interruptions.place()}"
-            )
+            often = "" if self.interruptions.count == 1 else f" {self.interruptions.count} times"
+            lies = "lies there" if self.interruptions.first != self.interruptions.last else "lay before"
+            told.append(f"reading was interrupted{often}{self.interruptions.place()}: what {lies} is lost")
         if self.broken_off:
             place = "" if self.end is None else f" after {self.end:.3f} s"
             told.append(f"reading broke off{place} ({self.broken_off})")

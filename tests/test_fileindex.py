@@ -8,6 +8,7 @@ import pytest
 from flashbeep import find_beeps, read_number, render
 
 from avsync import media, reader
+from avsync.damage import Damage
 
 OUTSIDE = b"\xff" * 4
 """A place that no small file has."""
@@ -22,7 +23,7 @@ def entries(path, kind):
 
 
 def misled(path, kind, first, last):
-    """Lead a chunk of the file, that begins with one of these packets, out of the file; the packet's number."""
+    """Lead a chunk that begins with one of these packets out of the file; the packet's number."""
     data = path.read_bytes()
     places, _ = entries(path, kind)
     tables = data.index(b"stco")
@@ -61,7 +62,7 @@ def test_reading_goes_on_behind_a_picture_that_is_not_in_the_file(tmp_path, suff
     np.testing.assert_allclose(clip.frame_times, want, atol=1e-6)
     assert [read_number(f)[0] for f in clip.frames] == np.rint(want * 25).astype(int).tolist()
     last = times[lost - 1]
-    assert f"reading was interrupted 1 times between {last:.3f} and 0.960 s" in words
+    assert f"reading was interrupted between {last:.3f} and 0.960 s: what lies there is lost" in words
     for times_read in windows_and_reads(path, 0.3):
         np.testing.assert_allclose(times_read, want, atol=1e-6)
 
@@ -71,7 +72,7 @@ def test_damage_of_the_sound_is_none_of_the_pictures(tmp_path):
     misled(truth.path, "audio", 60, 80)
     clip, words = read_with_words(truth.path)
     np.testing.assert_allclose(clip.frame_times, truth.frame_times, atol=1e-6)
-    assert "reading was interrupted 1 times between 1." in words
+    assert "reading was interrupted between 1." in words
     beeps = find_beeps(clip.waveform, clip.sample_rate, clip.audio_start)
     nearest = np.abs(truth.beeps[:, None] - beeps[None]).min(axis=1)
     assert (nearest < 1e-3).sum() >= len(truth.beeps) - 1
@@ -80,7 +81,8 @@ def test_damage_of_the_sound_is_none_of_the_pictures(tmp_path):
 def test_the_first_picture_is_not_in_the_file(tmp_path):
     path = render(tmp_path / "x.mp4").path
     misled(path, "video", 0, 1)
-    clip, _ = read_with_words(path)
+    clip, words = read_with_words(path)
+    assert "reading was interrupted at 0.480 s: what lay before is lost" in words
     assert clip.frame_times[0] == pytest.approx(0.48)
     assert [read_number(f)[0] for f in clip.frames] == list(range(12, 60))
 
@@ -143,6 +145,17 @@ def test_avi_without_its_index_says_where_it_ends(tmp_path):
     clip, words = read_with_words(path)
     np.testing.assert_allclose(clip.frame_times, np.arange(40) / 25, atol=1e-9)
     assert "20 of 60 declared pictures are missing: the picture ends at 1.600 s instead of 2.400 s" in words
+
+
+def test_where_reading_broke_off_and_was_interrupted():
+    damage = Damage()
+    damage.interrupt(0.5, 0.75)
+    damage.interrupt(1.0, 1.25)
+    damage.break_off("Input/output error", 1.5)
+    assert damage.words() == [
+        "reading was interrupted 2 times between 0.500 and 1.250 s: what lies there is lost",
+        "reading broke off after 1.500 s (Input/output error)",
+    ]
 
 
 def test_a_stream_without_decoder_is_told_with_its_time(tmp_path):
