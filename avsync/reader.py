@@ -27,8 +27,11 @@ from avsync.pictureclock import USUAL_GAP, PictureClock, PictureTrack
 from avsync.pictures import Converter, Image, PictureFormat
 from avsync.sound import SoundTrack
 from avsync.spool import PictureSpool, SoundSpool, Stretch
-from avsync.streams import MediaInfo, describe, open_readable
+from avsync.streams import describe, open_readable
 from avsync.timebase import Times
+
+DESCRIBED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+"""Containers whose head describes all their streams."""
 
 
 class Reader:
@@ -75,7 +78,7 @@ class Reader:
                     self.audio,
                     container if alone else None,
                     told if alone else (),
-                    SOUND_ALONE if _declares_all(self.audio_info, self.audio) else None,
+                    SOUND_ALONE if self.audio_info.container in DESCRIBED else None,
                 )
         except BaseException:
             container.close()
@@ -303,8 +306,3 @@ class Reader:
             info=self.info,
             interval=interval,
         )
-
-
-def _declares_all(info: MediaInfo, audio: int) -> bool:
-    """Whether a file begins or ends with a table of all its sound (MP4 and MOV that are not in fragments)."""
-    return "mov" in info.container and info.streams[audio].declared_frames > 0

@@ -169,10 +169,12 @@ def test_a_stream_without_decoder_is_told_with_its_time(tmp_path):
 @pytest.mark.parametrize(
     ("suffix", "audio"),
     [("mp4", "aac"), ("mp4", "libmp3lame"), ("mp4", "ac3"), ("mp4", "libopus"), ("mp4", "flac"),
-     ("mov", "pcm_s16le"), ("mov", "alac"), ("mov", "aac")],
+     ("mov", "pcm_s16le"), ("mov", "alac"), ("mov", "aac"), ("mkv", "aac"), ("mkv", "libmp3lame"),
+     ("mkv", "ac3"), ("mkv", "flac"), ("webm", "libopus")],
 )  # fmt: skip
 def test_sound_opened_without_its_pictures_is_the_same(flash_and_beep, monkeypatch, suffix, audio):
-    truth = flash_and_beep(suffix, audio=audio)
+    video = "libvpx-vp9" if suffix == "webm" else "libx264"
+    truth = flash_and_beep(suffix, video=video, audio=audio, audio_start=0.3)
     quick = media.load(truth.path)
     monkeypatch.setattr(reader, "SOUND_ALONE", None)
     thorough = media.load(truth.path)
