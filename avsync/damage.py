@@ -33,6 +33,10 @@ class Loss:
     def add(self, time: float | None) -> None:
         """One more, at `time` where that is known."""
         self.count += 1
+        self.widen(time)
+
+    def widen(self, time: float | None) -> None:
+        """What is lost reaches to `time`."""
         if time is not None:
             self.first = time if self.first is None else min(self.first, time)
             self.last = time if self.last is None else max(self.last, time)
@@ -57,8 +61,12 @@ class Damage:
     pictures: Loss = field(default_factory=Loss)
     """Pictures that the decoder marks as damaged; they are delivered."""
     broken_off: str | None = None
+    end: float | None = None
+    """Seconds of the last packet before reading broke off."""
     interruptions: Loss = field(default_factory=Loss)
-    """Places at which reading failed, and went on behind them."""
+    """Places at which reading failed, and went on behind them: the packets around them."""
+    skipped: Loss = field(default_factory=Loss)
+    """Pictures that the file's index names and that were not found."""
     told: dict[str, Loss] = field(default_factory=dict)
     """What FFmpeg's log said, and when it was said."""
     since: float = -math.inf
@@ -119,6 +127,22 @@ class Damage:
         if self._counts(time):
             self.marked.setdefault(packet.stream.type, Loss()).add(time)
 
+    def skip(self, times: list[float]) -> None:
+        """Count pictures that were not found, by the seconds at which they belong."""
+        for time in times:
+            if self._counts(time):
+                self.skipped.add(time)
+
+    def interrupt(self, before: float | None, behind: float | None) -> None:
+        """Reading failed behind the packet at `before` and went on at `behind` (seconds)."""
+        if self._counts(behind):
+            self.interruptions.add(behind)
+            self.interruptions.widen(before)
+
+    def break_off(self, reason: str | None, time: float | None) -> None:
+        """Reading failed for good behind the packet at `time` (seconds)."""
+        self.broken_off, self.end = reason, time
+
     def _counts(self, time: float | None) -> bool:
         return time is None or time >= self.since
 
@@ -130,7 +154,8 @@ class Damage:
         self.told.clear()
         self.pictures = Loss()
         self.interruptions = Loss()
-        self.broken_off = None
+        self.skipped = Loss()
+        self.broken_off = self.end = None
         self._expected = self._given = 0
         self._due.clear()
 
@@ -147,12 +172,15 @@ class Damage:
         if self.pictures.count:
             told.append(f"{self.pictures.count} pictures are damaged{self.pictures.place()}")
         told += [f"FFmpeg says {kind!r}{loss.place()}" for kind, loss in self.told.items()]
+        if self.skipped.count:
+            told.append(f"{self.skipped.count} pictures are missing{self.skipped.place()}")
         if self.interruptions.count:
-            told.append(
-                f"reading was interrupted {self.interruptions.count} times{self.interruptions.place()}"
-            )
+            often = "" if self.interruptions.count == 1 else f" {self.interruptions.count} times"
+            lies = "lies there" if self.interruptions.first != self.interruptions.last else "lay before"
+            told.append(f"reading was interrupted{often}{self.interruptions.place()}: what {lies} is lost")
         if self.broken_off:
-            told.append(f"reading broke off ({self.broken_off})")
+            place = "" if self.end is None else f" after {self.end:.3f} s"
+            told.append(f"reading broke off{place} ({self.broken_off})")
         return told
 
 

@@ -24,6 +24,7 @@ from avsync.decode import (
     use_threads,
 )
 from avsync.errors import MediaError
+from avsync.fileindex import read_alone
 from avsync.forks import watch
 from avsync.pictures import Converter, Image
 
@@ -192,4 +193,6 @@ class Frames(Sequence[Image]):
         except av.FFmpegError as error:
             name = source_name(self._source)
             raise MediaError(f"{name}: cannot be opened again ({error})") from error
-        use_threads(self._container.streams[self._stream_index])
+        stream = self._container.streams[self._stream_index]
+        use_threads(stream)
+        read_alone(self._container, stream)

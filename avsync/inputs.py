@@ -15,6 +15,7 @@ from av.video import VideoStream
 from avsync.damage import Damage
 from avsync.decode import Decoded, Source, ahead, decode, frame_time, use_threads
 from avsync.ffmpeg_log import heard
+from avsync.fileindex import read_alone
 from avsync.forks import inherited, watch
 from avsync.pictureclock import reordered
 from avsync.streams import open_readable
@@ -56,11 +57,12 @@ class Input:
         index: int,
         opened: InputContainer | None = None,
         opening: Iterable[str] = (),
+        options: dict[str, str] | None = None,
     ) -> None:
         """`index`: of the stream; `opened`: a container of `source` from which nothing was read, to be taken
-        over, and what FFmpeg said when it was opened.
+        over, and what FFmpeg said when it was opened; `options`: of FFmpeg, to open it.
         """
-        self.source, self.index = source, index
+        self.source, self.index, self._options = source, index, options
         self._idle: InputContainer | None = None
         self._lent: list[InputContainer] = []
         self._lock = threading.Lock()
@@ -185,8 +187,9 @@ class Input:
         return SETTLED_SECONDS if self.kind == "audio" else self._preroll
 
     def _open(self, opened: InputContainer | None = None) -> InputContainer:
-        container = opened or open_readable(self.source)
+        container = opened or open_readable(self.source, self._options)
         use_threads(container.streams[self.index])
+        read_alone(container, container.streams[self.index])
         return container
 
     def _take_fresh(self) -> InputContainer:

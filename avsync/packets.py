@@ -26,8 +26,10 @@ def readable(source: InputContainer, streams: list[Stream]) -> Iterator[Packet]:
         if packet.size:  # an empty packet only says that its stream has ended
             yield packet
     if damage.broken_off:
+        place = "" if damage.end is None else f" after {damage.end:.3f} s"
         warnings.warn(
-            f"{source.name}: reading broke off ({damage.broken_off}); the rest is not copied", stacklevel=7
+            f"{source.name}: reading broke off{place} ({damage.broken_off}); the rest is not copied",
+            stacklevel=7,
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from avsync.damage import Damage
 from avsync.pictureclock import PictureClock
 from avsync.sound import SoundTrack
-from avsync.streams import MediaInfo
+from avsync.streams import MediaInfo, StreamInfo
 
 MISSING_SECONDS = 0.5
 """What is missing at the end of a file is reported from here on; headers err by a frame or two."""
@@ -39,7 +39,7 @@ class PassReport:
             losses += ([absent] if absent else []) + self._missing(info)
             heard += self._missing(audio_info) if apart else []
         losses += [
-            f"stream {one.index} ({one.kind}) has no decoder and is left out"
+            f"stream {one.index} ({one.kind}) has no decoder and is left out{_extent(one, info)}"
             for one in info.streams
             if one.codec == "unknown" and getattr(info, one.kind, 0) is None and not apart
         ]
@@ -83,13 +83,24 @@ class PassReport:
                 missing.append(f"the file ends at {end:.2f} s instead of the declared {until:.2f} s")
         if info.video is not None and info.container == "avi" and not missing and self.clock is not None:
             # FFmpeg shortens the declared length of an AVI file to its size; the count of pictures stays.
-            # They have no times of their own: where some are lost, all that follow come too early.
+            # They have no times of their own: where some are lost and so is the index, all that follow come
+            # too early.
             stream, clock = info.streams[info.video], self.clock
-            places = round(clock.last * (stream.frame_rate or 25.0)) + 1 if clock.frames else 0
+            rate = stream.frame_rate or 25.0
+            places = round(clock.last * rate) + 1 if clock.frames else 0
             if places < stream.declared_frames:
                 lost = stream.declared_frames - places
                 missing.append(
-                    f"{lost} of {stream.declared_frames} declared pictures are missing; those behind them "
-                    "come too early"
+                    f"{lost} of {stream.declared_frames} declared pictures are missing: the picture ends at "
+                    f"{places / rate:.3f} s instead of {stream.declared_frames / rate:.3f} s, and behind any "
+                    "that are lost before its end it comes too early"
                 )
         return missing
+
+
+def _extent(stream: StreamInfo, info: MediaInfo) -> str:
+    """From when to when a stream would be presented, as far as that is declared."""
+    start = stream.start_time if stream.start_time is not None else info.start_time or 0.0
+    length = stream.duration if stream.duration is not None else info.duration
+    end = "on" if length is None else f"to its declared end at {start + length:.3f} s"
+    return f", from {start:.3f} s {end}"

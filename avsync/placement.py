@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from avsync.damage import Loss
 from avsync.errors import MediaError
 
 Waveform = NDArray[np.float32]
@@ -58,6 +59,8 @@ class ClockPlacer:
     """Seconds: what is before is not asked for, and nothing is told of it."""
     overlap: int = 0
     """Samples left out because others were heard at their time."""
+    doubled: Loss = field(default_factory=Loss)
+    """When that time was."""
     silence: int = 0
     """Samples of silence put in."""
     length: int = 0
@@ -119,9 +122,14 @@ class ClockPlacer:
         if self.overlap:
             warnings.warn(
                 f"{self.source}: {self.overlap / self.sample_rate * 1000:.0f} ms of sound overlap what was "
-                "heard before and were left out",
+                f"heard before{self.doubled.place()} and were left out",
                 stacklevel=4,
             )
+
+    @property
+    def _now(self) -> float:
+        """Seconds at which the next sample that is given stands."""
+        return (self.start or 0.0) + self.length / self.sample_rate
 
     def _index(self, position: float) -> int:
         return round(position * self.sample_rate)
@@ -213,9 +221,12 @@ class ClockPlacer:
         self._buffer = self._buffer[count:]
         self._first = end
         dropped = min(self._skip, len(given))
-        self._skip -= dropped
-        if self.start is not None and self.start + self.length / self.sample_rate >= self.since:
+        if dropped and self.start is not None and self._now >= self.since:
             self.overlap += dropped
+            # From where the first of them would stand to behind the last.
+            self.doubled.add(self._now - self._skip / self.sample_rate)
+            self.doubled.widen(self._now - (self._skip - dropped) / self.sample_rate)
+        self._skip -= dropped
         self._put(given[dropped:])
 
     def _stretched(self, samples: Waveform, count: int, lag: float) -> Waveform:

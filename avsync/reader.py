@@ -17,7 +17,7 @@ import numpy as np
 
 from avsync.choice import check_interval, choose, declared, nothing_decodes
 from avsync.clip import Clip
-from avsync.decode import Source
+from avsync.decode import SOUND_ALONE, Source
 from avsync.errors import ConfigError, MediaError
 from avsync.ffmpeg_log import heard
 from avsync.frames import Frames
@@ -29,6 +29,9 @@ from avsync.sound import SoundTrack
 from avsync.spool import PictureSpool, SoundSpool, Stretch
 from avsync.streams import describe, open_readable
 from avsync.timebase import Times
+
+DESCRIBED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+"""Containers whose head describes all their streams."""
 
 
 class Reader:
@@ -71,7 +74,11 @@ class Reader:
             if self.audio is not None:
                 alone = self.video is None and audio is None
                 self._sound = Input(
-                    audio or source, self.audio, container if alone else None, told if alone else ()
+                    audio or source,
+                    self.audio,
+                    container if alone else None,
+                    told if alone else (),
+                    SOUND_ALONE if self.audio_info.container in DESCRIBED else None,
                 )
         except BaseException:
             container.close()

@@ -143,8 +143,8 @@ def open_media(source: Source) -> Iterator[InputContainer]:
         yield container
 
 
-def open_readable(source: Source) -> InputContainer:
-    """As `open_media`; the caller closes what it gets."""
+def open_readable(source: Source, options: dict[str, str] | None = None) -> InputContainer:
+    """As `open_media`; the caller closes what it gets. `options`: FFmpeg's."""
     name = source_name(source)
     if isinstance(source, Path):
         if source.is_dir():
@@ -158,7 +158,7 @@ def open_readable(source: Source) -> InputContainer:
     if source.stat().st_size == 0 if isinstance(source, Path) and source.is_file() else source == b"":
         raise MediaError(f"{name} is empty (0 bytes). Get a complete copy.")
     try:
-        container = open_container(source)
+        container = open_container(source, options)
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise MediaError(
