@@ -128,21 +128,19 @@ def interval(ms: float, samples: np.ndarray, spread_ms: float) -> tuple[float, f
 def evidence(
     curve: np.ndarray, samples: np.ndarray, raw: float, lags_ms: np.ndarray, steps: int
 ) -> np.ndarray:
-    """(6,) what speaks for the peak; `recipes/grid/calibrate.py` turns it into a probability.
+    """(5,) what speaks for the peak; `recipes/grid/calibrate.py` turns it into a probability.
 
     1; how far the peak stands above the best lag more than `RIVAL_MS` away, in standard deviations of the
     curve; the share of bootstrap peaks within 40 ms of it; their spread (log of the standard deviation in
-    10 ms); log of the seconds of face; how far the peak stands above the median lag, times the root of the
-    steps: the best of many wrong lags stays as low in long clips as in short ones, the true one does not.
+    10 ms); log of the seconds of face. All are relative to the clip's own scores: the height of the peak
+    itself separates GRID's clips better and does not carry over to other faces, whose peaks are lower.
     """
     rivals = curve[np.abs(lags_ms - raw) > RIVAL_MS]
     spread = float(rivals.std()) if len(rivals) else 0.0
     margin = (float(curve.max()) - float(rivals.max())) / max(spread, 1e-6) if len(rivals) else 0.0
     agreement = float(np.mean(np.abs(samples - raw) <= 40))
     scatter = float(np.log1p(np.std(samples) / 10))
-    length = max(steps, 1)
-    height = float(curve.max() - np.median(curve)) * np.sqrt(length)
-    return np.array([1.0, min(margin, 8.0), agreement, scatter, np.log(length / LIP_RATE), height])
+    return np.array([1.0, min(margin, 8.0), agreement, scatter, np.log(max(steps, 1) / LIP_RATE)])
 
 
 def probability(weights: tuple[float, ...], features: np.ndarray) -> float:

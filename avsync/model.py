@@ -52,7 +52,7 @@ class ModelConfig:
     """Milliseconds subtracted from every measured offset: the model's own bias on held-out speakers."""
     spread_ms: float = 15.0
     """Half-width of the 95 % interval of what speakers differ by, ms; fitted on held-out speakers."""
-    confidence: tuple[float, ...] = (0.0,) * 6
+    confidence: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
     """Weights of `lagscores.evidence`, fitted on held-out speakers."""
 
 

@@ -31,7 +31,7 @@ class Oracle:
     def __init__(self, offset_ms, **how):
         self.offset_ms = offset_ms
         # Confidence follows the agreement of the bootstrap's peaks; the interval is their scatter alone.
-        self.config = ModelConfig(**{"spread_ms": 0.0, "confidence": (-8.0, 0.0, 10.0, 0.0, 0.0, 0.0), **how})
+        self.config = ModelConfig(**{"spread_ms": 0.0, "confidence": (-8.0, 0.0, 10.0, 0.0, 0.0), **how})
 
     def embed_lips(self, grid):
         if grid.mouths.max() == 100:

@@ -31,7 +31,7 @@ from avsync.utterances import Utterance
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One measurement: evidence (6,), error in ms (bias not removed), and whether a true offset exists."""
+    """One measurement: evidence (5,), error in ms (bias not removed), and whether a true offset exists."""
 
     evidence: np.ndarray
     error_ms: float
