@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from avsync.errors import AVSyncError, MediaError, UndeterminedError
 from avsync.outputs import atomic_path, check_output, trial_path
@@ -19,6 +20,9 @@ from avsync.retime import MAX_SHIFT_MS, Piece, Retiming, retiming
 from avsync.rewrite import Written, rewrite, writable_suffixes
 from avsync.streams import describe, open_media
 from avsync.timebase import ms_to_seconds, seconds_to_ms
+
+if TYPE_CHECKING:  # the models are loaded only where something is measured
+    from avsync.offset import Offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,11 @@ def correct(
     """
     source, target = Path(source), Path(target)
     _check_target(source, target, overwrite)
+    given = offset_ms is not None or drift_ppm is not None or steps
+    found = None if given else _measured(source)
     first_picture = _check_shiftable(source, offset_ms or 0.0)
-    if offset_ms is None and drift_ppm is None and not steps:
-        offset_ms, drift_ppm, steps = _measured(source, first_picture)
+    if found is not None:
+        offset_ms, drift_ppm, steps = _over_time(found, first_picture)
     offset_ms = offset_ms or 0.0
     wanted = retiming(offset_ms, drift_ppm or 0.0, steps or (), first_picture)
     if dry_run:
@@ -104,11 +110,8 @@ def shift_audio(
         rewrite(source, temporary, target, Retiming((Piece(first_picture, ms_to_seconds(shift_ms)),)))
 
 
-def _measured(source: Path, first_picture: float) -> tuple[float, float, list[tuple[float, float]]]:
-    """Offset (ms) at the first picture, drift (ppm) and steps (seconds, ms) by the lips.
-
-    Raises `UndeterminedError`.
-    """
+def _measured(source: Path) -> "Offset":
+    """The offset by the lips. Raises `UndeterminedError`."""
     from avsync.offset import detect_offset  # the models are loaded only where something is measured
 
     found = detect_offset(source)
@@ -118,6 +121,13 @@ def _measured(source: Path, first_picture: float) -> tuple[float, float, list[tu
             "If you know it, give it: --offset-ms MS (positive: the audio leads).",
             found.reason or "ambiguous",
         )
+    return found
+
+
+def _over_time(
+    found: "Offset", first_picture: float
+) -> tuple[float | None, float, list[tuple[float, float]]]:
+    """Offset (ms) at the first picture (seconds), drift (ppm) and steps (seconds, ms)."""
     if found.line is None or found.line.constant:
         return found.ms, 0.0, []
     steps = [(jump.time, jump.after_ms) for jump in found.line.jumps]
