@@ -4,12 +4,15 @@ Every pronunciation of every word is a chain of states, one phone after the othe
 of which the last repeats, so that no phone is shorter than `minimum` frames and no blank stands inside a
 word. Chains are joined end to start, with an optional chain of silence between them and at both edges.
 
+A *filler* stands for sound that the transcript lacks: any unit, at a price. With `filler_cost` it may stand
+wherever silence may; with `skip_cost` one frame of it may stand instead of a word.
+
 Shapes: T frames, V units, S states, C chains, A arcs (a chain's first state <- the last state of a chain
 before it).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,15 +29,18 @@ WHOLE_CELLS = 8_000_000
 
 NEVER = np.float32(-np.inf)
 
+FILLER = len(UNITS)
+"""Unit of the filler; its score is a column behind those of `UNITS`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
     """A transcript as a graph; states stand in the order of the text, so that arcs only lead onward."""
 
     unit: Ints
-    """(S,) index into `UNITS`."""
+    """(S,) index into `UNITS`, or `FILLER`."""
     token: Ints
-    """(S,) index of the written token, -1 in silence."""
+    """(S,) index of the written token, -1 in silence and filler."""
     slot: Ints
     """(S,) number of the phone, unique over the lattice; the states of one phone share it."""
     loop: Floats
@@ -44,7 +50,7 @@ class Lattice:
     first: Ints
     """(C,) first state of each chain."""
     opens: Ints
-    """(C,) token that begins with the chain, -1 for silence and for later words of a token."""
+    """(C,) token that begins with the chain, -1 for silence, filler and later words of a token."""
     arc_from: Ints
     """(A,) state before a chain's first; S stands for the start of the sound."""
     arc_cost: Floats
@@ -63,8 +69,11 @@ class Lattice:
 class _Builder:
     """Grows a lattice chain by chain. An end is (last state of a chain, fewest frames up to there)."""
 
-    def __init__(self, minimum: int, silence_minimum: int, silence_cost: float) -> None:
-        self.minimum, self.silence_minimum, self.silence_cost = minimum, silence_minimum, silence_cost
+    def __init__(
+        self, minimum: int, silence_minimum: int, silence_cost: float, filler_cost: float | None
+    ) -> None:
+        self.minimum, self.silence_minimum = minimum, silence_minimum
+        self.silence_cost, self.filler_cost = silence_cost, filler_cost
         self.unit: list[int] = []
         self.token: list[int] = []
         self.slot: list[int] = []
@@ -82,7 +91,7 @@ class _Builder:
         self.opens.append(opens)
         self.arcs.append([(state, -cost) for state, _ in before])
         for unit in units:
-            states = self.minimum if unit else self.silence_minimum
+            states = {0: self.silence_minimum, FILLER: 1}.get(unit, self.minimum)
             self.unit += [unit] * states
             self.token += [token] * states
             self.slot += [self.slots] * states
@@ -94,6 +103,22 @@ class _Builder:
     def with_silence(self, ends: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """The ends, and the end of an optional silence behind them."""
         return [*ends, self.chain([0], -1, -1, ends, self.silence_cost)]
+
+    def with_gap(self, ends: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The ends, and those of what may stand between two tokens: silence, or filler with silences round
+        it.
+        """
+        ends = self.with_silence(ends)
+        if self.filler_cost is None:
+            return ends
+        filler = self.chain([FILLER], -1, -1, ends, self.filler_cost)
+        return [*ends, *self.with_silence([filler])]
+
+    def one_frame(self, token: int, before: list[tuple[int, int]], cost: float) -> tuple[int, int]:
+        """Adds a single frame of filler and returns its end."""
+        end = self.chain([FILLER], token, -1, before, cost)
+        self.repeats[-1] = False
+        return end
 
     def add(self, index: int, token: Token, ends: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Adds all readings of a token behind `ends` and returns their ends."""
@@ -113,19 +138,31 @@ class _Builder:
 
 
 def build(
-    tokens: Sequence[Token], *, minimum: int = 3, silence_minimum: int = 3, silence_cost: float = 0.0
+    tokens: Sequence[Token],
+    *,
+    minimum: int = 3,
+    silence_minimum: int = 3,
+    silence_cost: float = 0.0,
+    filler_cost: float | None = None,
+    skip_cost: float | None = None,
+    unsaid: Collection[int] = (),
 ) -> Lattice:
     """The lattice of `tokens`.
 
-    `minimum` and `silence_minimum` are frames that a phone and a silence last at least; `silence_cost` is the
-    log-score that entering a silence costs (>= 0).
+    `minimum` and `silence_minimum` are frames that a phone and a silence last at least; `silence_cost`,
+    `filler_cost` and `skip_cost` are the log-scores that entering a silence and a filler, and leaving out a
+    word cost (>= 0; None: there is none). The tokens `unsaid` are one frame of filler each, and no phones.
     """
-    grown = _Builder(minimum, silence_minimum, silence_cost)
+    grown = _Builder(minimum, silence_minimum, silence_cost, filler_cost)
     start = -1  # becomes S when S is known
-    ends = grown.with_silence([(start, 0)])
+    ends = grown.with_gap([(start, 0)])
     for index, token in enumerate(tokens):
-        ends = grown.add(index, token, ends)
-        ends = grown.with_silence(ends)
+        if index in unsaid:
+            ends = [grown.one_frame(index, ends, 0.0)]
+        else:
+            said = grown.add(index, token, ends)
+            ends = said if skip_cost is None else [*said, grown.one_frame(-1, ends, skip_cost)]
+        ends = grown.with_gap(ends)
     count = len(grown.unit)
     link = np.zeros(count, np.float32)
     link[grown.first] = NEVER

@@ -8,6 +8,7 @@ time, K shifts between them, D embedding.
 """
 
 import warnings
+from collections.abc import Callable, Hashable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import ArrayLike
 
 NORMAL_95 = 1.959964
 """Two-sided 95 % point of the normal distribution."""
+RESAMPLES = 1000
+"""Resamples of a bootstrap."""
 
 
 def share_within(errors: ArrayLike, limit: float) -> float:
@@ -40,6 +43,18 @@ def bias(errors: ArrayLike) -> float:
 def median_error(errors: ArrayLike) -> float:
     """Median of the absolute errors of the answers."""
     return _percentile(np.abs(_answered(errors)), 50.0)
+
+
+def mean_error(errors: ArrayLike) -> float:
+    """Mean of the absolute errors of the answers (MAE)."""
+    values = _answered(errors)
+    return float(np.mean(np.abs(values))) if len(values) else float("nan")
+
+
+def mean_bias(errors: ArrayLike) -> float:
+    """Mean of the signed errors of the answers: positive where answers are too high, or too late."""
+    values = _answered(errors)
+    return float(np.mean(values)) if len(values) else float("nan")
 
 
 def percentile_error(errors: ArrayLike, percent: float = 95.0) -> float:
@@ -107,6 +122,123 @@ def lse(distances_TK: ArrayLike) -> tuple[float, float]:
     return lowest, float(np.median(curve)) - lowest
 
 
+def grouped_interval(
+    statistic: Callable[[np.ndarray], float], values: ArrayLike, groups: Sequence[Hashable]
+) -> tuple[float, float]:
+    """95 % interval of a statistic of values (N, ...) that come in groups, such as several from one clip.
+
+    Bootstrap over whole groups, because values of one group err together; seeded. NaN with fewer than two.
+    """
+    rows = np.asarray(values, np.float64)
+    members: dict[Hashable, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    if len(members) < 2:
+        return float("nan"), float("nan")
+    indices = [np.array(one) for one in members.values()]
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(0, len(indices), (RESAMPLES, len(indices)))
+    found = [statistic(rows[np.concatenate([indices[one] for one in draw])]) for draw in drawn]
+    low, high = np.nanpercentile(found, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = 15) -> float:
+    """Expected calibration error: how far confidence (N,) and the share that is right lie apart, on average.
+
+    `bins` of equal width over 0 to 1, weighted by their counts (Naeini, Cooper and Hauskrecht, 2015).
+    """
+    said, true = _pairs(confidence, right)
+    if not len(said):
+        return float("nan")
+    index = np.minimum((said * bins).astype(int), bins - 1)
+    apart = np.bincount(index, weights=said - true, minlength=bins)
+    return float(np.abs(apart).sum() / len(said))
+
+
+def brier(confidence: ArrayLike, right: ArrayLike) -> float:
+    """Mean squared distance of confidence (N,) from what came true, 0 or 1 (Brier, 1950)."""
+    said, true = _pairs(confidence, right)
+    return float(np.mean(np.square(said - true))) if len(said) else float("nan")
+
+
+def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
+    """Probability that a positive scores above a negative, ties count half; NaN without one of both."""
+    values, is_positive = _pairs(scores, positive)
+    ordered = np.sort(values[is_positive == 0])
+    above = values[is_positive == 1]
+    if not len(ordered) or not len(above):
+        return float("nan")
+    below = np.searchsorted(ordered, above, "left") + np.searchsorted(ordered, above, "right")
+    return float(below.mean() / (2 * len(ordered)))
+
+
+def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Shares answered (K,) and, of these, shares wrong (K,), while the gate falls over the K confidences."""
+    said, true = _pairs(confidence, right)
+    order = np.argsort(-said, kind="stable")
+    answered = np.arange(1, len(order) + 1)
+    wrong = np.cumsum(1 - true[order])
+    last = np.append(np.diff(said[order]) != 0, True)[: len(order)]
+    return answered[last] / max(len(order), 1), wrong[last] / answered[last]
+
+
+def interval_coverage(errors: ArrayLike, half_widths: ArrayLike) -> float:
+    """Share of the answers whose error is at most the half-width stated with them.
+
+    One millionth of slack: a time on a grid of milliseconds that is wrong by just the half-width is inside.
+    """
+    off, stated = _pairs(errors, half_widths)
+    known = ~np.isnan(off)
+    return float(np.mean(np.abs(off[known]) <= stated[known] + 1e-6)) if known.any() else float("nan")
+
+
+def word_error(errors_W2: ArrayLike) -> float:
+    """Mean over words of the mean absolute error of start and end; (W, 2), words not found are left out."""
+    return mean_error(np.abs(_two_edges(errors_W2)).mean(axis=1))
+
+
+def overlap(reference_W2: ArrayLike, found_W2: ArrayLike) -> float:
+    """Mean over words of intersection by union of two spans; a word that was not found (NaN) has 0."""
+    truth, answer = _two_edges(reference_W2), _two_edges(found_W2)
+    if truth.shape != answer.shape:
+        raise ValueError(f"{len(truth)} words and {len(answer)} answers: give one of each a word.")
+    if not len(truth):
+        return float("nan")
+    common = np.minimum(truth[:, 1], answer[:, 1]) - np.maximum(truth[:, 0], answer[:, 0])
+    union = np.maximum(truth[:, 1], answer[:, 1]) - np.minimum(truth[:, 0], answer[:, 0])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.mean(np.nan_to_num(np.clip(common, 0, None) / union)))
+
+
+def boundary_scores(
+    reference: ArrayLike, found: ArrayLike, limit: float
+) -> tuple[float, float, float, float]:
+    """Precision, recall, F1 and R-value of boundaries found within `limit` of the true ones.
+
+    Strictly one to one, in the order of time; R-value after Rasanen, Laine and Altosaar (2009).
+    """
+    truth, answers = np.sort(_answered(reference)), np.sort(_answered(found))
+    if not len(truth) or not len(answers):
+        return float("nan"), float("nan"), float("nan"), float("nan")
+    hits = at = 0
+    for edge in truth:
+        while at < len(answers) and answers[at] < edge - limit - 1e-9:
+            at += 1
+        if at < len(answers) and answers[at] <= edge + limit + 1e-9:
+            hits, at = hits + 1, at + 1
+    precision, recall = hits / len(answers), hits / len(truth)
+    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+    over = len(answers) / len(truth) - 1  # over-segmentation: recall by precision, less 1
+    far = np.hypot(1 - recall, over)
+    near = abs(-over + recall - 1) / np.sqrt(2)
+    return precision, recall, f1, float(1 - (far + near) / 2)
+
+
+def _two_edges(times: ArrayLike) -> np.ndarray:
+    return np.asarray(times, np.float64).reshape(-1, 2)
+
+
 def _flat(errors: ArrayLike) -> np.ndarray:
     return np.asarray(errors, np.float64).ravel()
 
@@ -118,3 +250,10 @@ def _answered(errors: ArrayLike) -> np.ndarray:
 
 def _percentile(values: np.ndarray, percent: float) -> float:
     return float(np.percentile(values, percent)) if len(values) else float("nan")
+
+
+def _pairs(values: ArrayLike, flags: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    first, second = _flat(values), _flat(flags)
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} values and {len(second)} outcomes: give one of each a trial.")
+    return first, second

@@ -136,3 +136,100 @@ def test_embeddings_of_unequal_shapes_are_refused():
         metrics.shift_distances(SEEN, HEARD, -1)
     with pytest.raises(ValueError, match=r"\(T, K\)"):
         metrics.lse([1.0, 2.0])
+
+
+# Confidence
+
+
+def test_calibration_error_of_constructed_numbers():
+    # 10 times 0.95 said, 8 right: 0.15 apart; 30 times 0.25 said, 9 right: 0.05 apart.
+    said = [0.95] * 10 + [0.25] * 30
+    right = [1] * 8 + [0] * 2 + [1] * 9 + [0] * 21
+    assert metrics.calibration_error(said, right) == pytest.approx((10 * 0.15 + 30 * 0.05) / 40)
+
+
+def test_calibration_error_is_0_for_a_promise_that_is_kept_and_1_for_the_opposite():
+    assert metrics.calibration_error([1.0, 1.0, 0.0], [True, True, False]) == 0.0
+    assert metrics.calibration_error([1.0, 0.0], [False, True]) == 1.0
+    # 0.5 said of a fair coin: errors to both sides cancel inside a bin, not between bins.
+    assert metrics.calibration_error([0.5, 0.5], [0, 1]) == 0.0
+    assert metrics.calibration_error([0.4, 0.6], [1, 0], bins=2) == pytest.approx(0.6)
+
+
+def test_calibration_error_nears_0_for_outcomes_drawn_with_the_confidence():
+    rng = np.random.default_rng(0)
+    said = rng.random(200_000)
+    assert metrics.calibration_error(said, rng.random(len(said)) < said) < 0.01
+
+
+def test_brier():
+    assert metrics.brier([1.0, 0.5, 0.2], [1, 0, 1]) == pytest.approx((0 + 0.25 + 0.64) / 3)
+    assert math.isnan(metrics.brier([], []))
+
+
+def test_auroc():
+    assert metrics.auroc([0.9, 0.8, 0.3, 0.1], [1, 1, 0, 0]) == 1.0
+    assert metrics.auroc([0.9, 0.8, 0.3, 0.1], [0, 0, 1, 1]) == 0.0
+    # Of the four pairs: 0.9 beats both, 0.3 ties with one and loses to none but 0.8.
+    assert metrics.auroc([0.9, 0.3, 0.8, 0.3], [1, 1, 0, 0]) == pytest.approx((1 + 1 + 0 + 0.5) / 4)
+    assert math.isnan(metrics.auroc([0.1, 0.2], [1, 1]))
+
+
+def test_risk_and_coverage():
+    coverage, risk = metrics.risk_coverage([0.9, 0.2, 0.9, 0.6], [1, 0, 0, 1])
+    np.testing.assert_allclose(coverage, [2 / 4, 3 / 4, 1.0])  # the two that say 0.9 come together
+    np.testing.assert_allclose(risk, [1 / 2, 1 / 3, 2 / 4])
+    assert all(len(part) == 0 for part in metrics.risk_coverage([], []))
+
+
+def test_confidence_and_outcome_go_in_pairs():
+    with pytest.raises(ValueError, match="2 values and 1 outcomes"):
+        metrics.brier([0.1, 0.2], [1])
+
+
+def test_interval_of_groups_that_err_together():
+    # 40 clips of 25 equal measurements each say as much as 40 measurements do.
+    rng = np.random.default_rng(0)
+    of_clip = rng.normal(0, 10, 40)
+    low, high = metrics.grouped_interval(np.mean, np.repeat(of_clip, 25), np.repeat(np.arange(40), 25))
+    half = 1.96 * of_clip.std() / math.sqrt(40)
+    assert (high - low) / 2 == pytest.approx(half, rel=0.1)
+    assert low < of_clip.mean() < high
+    assert all(math.isnan(edge) for edge in metrics.grouped_interval(np.mean, [1.0, 2.0], ["a", "a"]))
+
+
+# Words
+
+
+def test_means_of_the_answers():
+    assert metrics.mean_error([-10.0, 20.0, NAN]) == 15.0
+    assert metrics.mean_bias([-10.0, 20.0, NAN]) == 5.0
+    assert math.isnan(metrics.mean_error([NAN]))
+    assert math.isnan(metrics.mean_bias([]))
+
+
+def test_the_error_of_a_word_is_that_of_both_edges():
+    assert metrics.word_error([[10.0, -30.0], [0.0, 2.0], [NAN, 5.0]]) == pytest.approx((20 + 1) / 2)
+
+
+def test_coverage_of_stated_half_widths():
+    assert metrics.interval_coverage([5.0, -20.0, NAN, 10.0], [5.0, 19.0, 1.0, 30.0]) == pytest.approx(2 / 3)
+    assert math.isnan(metrics.interval_coverage([NAN], [1.0]))
+
+
+def test_overlap_by_hand():
+    truth = [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0]]
+    found = [[0.5, 1.5], [2.0, 3.0], [8.0, 9.0], [NAN, NAN]]
+    assert metrics.overlap(truth, found) == pytest.approx((1 / 3 + 1 + 0 + 0) / 4)
+    with pytest.raises(ValueError, match="4 words and 1 answers"):
+        metrics.overlap(truth, found[:1])
+
+
+def test_boundaries_are_matched_one_to_one():
+    # two answers near the first edge count once; the edge at 3 is missed
+    precision, recall, f1, r_value = metrics.boundary_scores([1.0, 2.0, 3.0], [0.99, 1.01, 2.015], 0.02)
+    assert (precision, recall, f1) == (pytest.approx(2 / 3), pytest.approx(2 / 3), pytest.approx(2 / 3))
+    # recall 2/3, no over-segmentation: distances 1/3 and (1/3) / sqrt 2
+    assert r_value == pytest.approx(1 - (1 / 3 + 1 / 3 / math.sqrt(2)) / 2)
+    assert metrics.boundary_scores([1.0, 2.0], [1.0, 2.0], 0.0) == (1.0, 1.0, 1.0, 1.0)
+    assert math.isnan(metrics.boundary_scores([], [1.0], 0.02)[0])
