@@ -20,7 +20,17 @@ from avsync.errors import AVSyncError, FaceError, MediaError, UndeterminedError
 from avsync.pronunciations import as_lexicon
 from avsync.timebase import Times, frames_between, ms_to_seconds
 from avsync.transcripts import Transcript, as_transcript
-from avsync.words import AlignConfig, Gap, Phone, Word, align_posteriors, find_gaps, is_speech, span
+from avsync.words import (
+    AlignConfig,
+    Gap,
+    Phone,
+    Word,
+    align_posteriors,
+    find_gaps,
+    fits,
+    is_speech,
+    span,
+)  # fmt: skip
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.lips import LipTrack
@@ -81,7 +91,7 @@ def align(
 
     Errors: TextError when the text is empty, has letters that are neither Latin nor in the lexicon, or is too
     long for the clip; MediaError and FaceError when what the modality needs is not there; UndeterminedError
-    when nobody can be heard or seen speaking.
+    when nobody can be heard or seen speaking, or the transcript is that of another clip.
     """
     from avsync import lips, media, offset
 
@@ -98,6 +108,8 @@ def align(
     seen_later_s = ms_to_seconds(measured.ms) if measured is not None and measured.ms is not None else 0.0
     scores = _scores(clip, _speaker(tracks, measured), modality, seen_later_s, settings)
     words = find_words(scores, text, tokens, settings)
+    if not fits(scores, words, settings):
+        raise _foreign(clip.source, words)
     if measured is not None and measured.ms is None:
         warnings.warn(
             f"{clip.source}: the offset could not be determined ({measured.reason}): "
@@ -113,6 +125,17 @@ def align(
         source=clip.source,
         span=span(scores),
         frame_times=clip.frame_times,
+    )
+
+
+def _foreign(source: str, words: list[Word]) -> UndeterminedError:
+    """What to raise where the transcript is that of something else."""
+    spoken = [word for word in words if word.status != "interpolated"]
+    found = sum(word.status == "aligned" for word in spoken)
+    return UndeterminedError(
+        f"{source}: the transcript does not fit: {found} of its {len(spoken)} words are found in the clip. "
+        "Give the words that are spoken in it.",
+        "other_transcript",
     )
 
 

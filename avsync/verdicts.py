@@ -17,6 +17,7 @@ import numpy as np
 
 from avsync import lattice as lattices
 from avsync.errors import TextError
+from avsync.lattice import FILLER
 from avsync.places import Place, find, grow
 from avsync.text import Token
 from avsync.timebase import seconds_to_ms
@@ -24,10 +25,19 @@ from avsync.timebase import seconds_to_ms
 if TYPE_CHECKING:
     from avsync.words import AlignConfig
 
-WINDOW_S = 0.2
-"""The worst stretch of a word is this long, seconds."""
 USUAL_PHONE_S = 0.08
 """What a phone lasts about, seconds."""
+SUREST = 8.0
+"""Log-odds beyond which a word is no more certain."""
+
+WEIGHTS = (0.0, 4.0, 1.0, 0.0, 0.0, 0.0)
+"""Of `facts`."""
+WIDTH = 1.0
+"""How much wider the intervals of starts are than the scores say."""
+LEAST_CLEAR = -4.0
+"""`clearness` where nobody speaks."""
+BELONGS = ((-1.1, -4.0), (-0.9, -1.0), (-0.7, 1.0), (-0.55, 4.0))
+"""Rising pairs: how clear the speech is, and the mean log-odds that its words have at least."""
 
 BLOCK_CELLS = 6_000_000
 """T x S up to which the probabilities of all words are found in one piece."""
@@ -44,8 +54,10 @@ class Search:
     places: list[Place]
     unsaid: frozenset[int]
     """Numbers of the words that were not said; they have places, but no phones."""
-    spread_ms: np.ndarray
-    """Half the central interval of each word's start."""
+    odds: np.ndarray
+    """Log-odds that each word was said."""
+    half_ms: np.ndarray
+    """Half the central interval of each word's start, as wide as the scores say."""
     facts: np.ndarray
     """(words, F) see `facts`."""
 
@@ -64,13 +76,14 @@ def search(tokens: Sequence[Token], scores: lattices.Floats, step: float, config
         )
     places = find(graph, scores, len(tokens), step)
     odds, spread = said_and_spread(tokens, places, scores, step, config)
-    known = facts(places, scores, odds, spread, step)
+    clear = clearness(scores)
+    known = facts(places, scores, odds, clear, step)
     unsaid = frozenset(np.flatnonzero(odds < _log_odds(config.least_said)).tolist())
     if 0 < len(unsaid) < len(tokens):
         places = find(grow(tokens, step, config, unsaid=unsaid), scores, len(tokens), step, unsaid)
         kept = [number for number in range(len(tokens)) if number not in unsaid]
-        known[kept] = facts([places[number] for number in kept], scores, odds[kept], spread[kept], step)
-    return Search(places, unsaid, spread, known)
+        known[kept] = facts([places[number] for number in kept], scores, odds[kept], clear, step)
+    return Search(places, unsaid, odds, spread, known)
 
 
 def said_and_spread(
@@ -115,11 +128,12 @@ def _half_width(shares: np.ndarray, step: float, config: "AlignConfig") -> float
     edges = np.concatenate([[0.0], np.cumsum(shares)])
     tail = (1.0 - config.interval) / 2 * edges[-1]
     low, high = np.interp([tail, edges[-1] - tail], edges, np.arange(len(edges)))
-    return max(config.smallest_plus_minus_ms, seconds_to_ms(float(high - low) / 2 * step))
+    return seconds_to_ms(float(high - low) / 2 * step)
 
 
-WEIGHTS = (0.0, 4.0, 1.0, 0.0, 0.0, 0.0, 0.0)
-"""Of the facts."""
+def plus_minus_ms(half_ms: float, config: "AlignConfig") -> float:
+    """What to state: half the interval, by experience."""
+    return max(config.smallest_plus_minus_ms, WIDTH * half_ms)
 
 
 def probability(facts: np.ndarray) -> np.ndarray:
@@ -127,41 +141,38 @@ def probability(facts: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-np.clip(facts @ np.array(WEIGHTS), -30, 30))))
 
 
+def clearness(scores: lattices.Floats) -> float:
+    """Mean log-score of the best phone where it is better than silence: how clearly somebody speaks."""
+    best = scores[:, 1:FILLER].max(axis=1, initial=-np.inf)
+    speech = best > scores[:, 0]
+    return float(best[speech].mean()) if speech.any() else LEAST_CLEAR
+
+
 def facts(
-    places: Sequence[Place],
-    scores: lattices.Floats,
-    odds: np.ndarray,
-    spread: np.ndarray,
-    step: float,
+    places: Sequence[Place], scores: lattices.Floats, odds: np.ndarray, clear: float, step: float
 ) -> np.ndarray:
-    """(words, F) what speaks for and against each word."""
+    """(words, F) what speaks for and against each word: 1; that it was said, against all that may be there
+    instead; how far its frames stay behind the best units; how unusual the length of its phones is; how
+    clear the speech of the whole is, alone and where the word was said.
+    """
     rows = []
-    for place, odd, width in zip(places, odds, spread, strict=True):
-        best, own = _against_best(place, scores)
-        behind = own - best
-        window = min(max(1, round(WINDOW_S / step)), len(behind))
-        worst = running_mean(1 / (1 + np.exp(-behind)), window).min()
+    for place, odd in zip(places, odds, strict=True):
         phones = 1 + int(np.count_nonzero(np.diff(place.slots)))
-        length = math.log(len(place.units) * step / phones / USUAL_PHONE_S)
-        rows.append(
-            [1.0, odd / 4, float(np.maximum(behind, -6).mean()), _log_odds(float(worst)), abs(length),
-             math.log(width / 10)]
-        )  # fmt: skip
-    table = np.array(rows).reshape(len(rows), 6)
-    around = np.full((len(rows), 1), np.median(table[:, 2]) if len(rows) else 0.0)
-    return np.concatenate([table, around], axis=1)
+        own = scores[np.arange(place.begin, place.end), place.units]
+        behind = own - scores[place.begin : place.end, :FILLER].max(axis=1)
+        length = abs(math.log(len(place.units) * step / phones / USUAL_PHONE_S))
+        held = min(max(odd, -SUREST), SUREST) / 4
+        rows.append([1.0, held, float(behind.mean()), length, clear, held * clear])
+    return np.array(rows).reshape(len(rows), 6)
 
 
-def _against_best(place: Place, scores: lattices.Floats) -> tuple[np.ndarray, np.ndarray]:
-    """Of each frame of a word the score of the best other unit, and that of its own."""
-    frames = np.arange(len(place.units))
-    others = scores[place.begin : place.end, :-1].astype(np.float64)
-    own = others[frames, place.units].copy()
-    others[frames, place.units] = -np.inf
-    return others.max(axis=1), own
+def belongs(said: Sequence[float], clear: float) -> bool:
+    """Is a transcript, each word of which was said with these probabilities, that of the sound?
 
-
-def running_mean(values: np.ndarray, width: int) -> np.ndarray:
-    """Mean of each `width` neighbours."""
-    summed = np.concatenate([[0.0], np.cumsum(values)])
-    return np.asarray((summed[width:] - summed[:-width]) / width)
+    The clearer the speech, the more its words must have been said: of speech in noise, little is known.
+    """
+    if not said:
+        return True
+    mean = float(np.mean(np.clip([_log_odds(probability) for probability in said], -SUREST, SUREST)))
+    known, least = zip(*BELONGS, strict=True)
+    return mean >= float(np.interp(clear, known, least))

@@ -15,7 +15,7 @@ import numpy as np
 from avsync.places import Place, prepared
 from avsync.pronounce import UNITS
 from avsync.text import Token, normalise
-from avsync.verdicts import probability, running_mean, search
+from avsync.verdicts import belongs, clearness, plus_minus_ms, probability, search
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.model import Posteriors
@@ -36,7 +36,7 @@ class AlignConfig:
     which likes to stand inside words."""
     floor: float = -10.0
     """Log-probability below which no phone falls: one bad frame cannot forbid a word."""
-    evidence_scale: float = 0.3
+    evidence_scale: float = 0.2
     """Neighbouring frames repeat each other: each counts as this share of independent evidence, in
     `plus_minus_ms`."""
     interval: float = 0.9
@@ -118,6 +118,9 @@ class Word:
     where it would fit best. `interpolated` is what has no sound to find (dashes, `[music]`, the labels of
     speakers): it has the time between its neighbours, and the confidence 0."""
     phones: tuple[Phone, ...] = ()
+    """None in a word that is `not_spoken` or `interpolated`."""
+    said: float = 0.0
+    """Probability, 0 to 1, that the word was said at all, against all that may be there instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,8 @@ def align_posteriors(
         status = "not_spoken" if number in found.unsaid else "aligned"
         words.append(
             Word(token.text, start, end, start, end, None, None, float(sure[number]),
-                 float(found.spread_ms[number]), status, _phones(place, first_edge, step))
+                 plus_minus_ms(float(found.half_ms[number]), settings), status,
+                 _phones(place, first_edge, step), float(1 / (1 + np.exp(-found.odds[number]))))
         )  # fmt: skip
     return [_judged(word, settings) for word in _unbiased(words, step, settings)]
 
@@ -172,9 +176,21 @@ def find_gaps(
         if stop - start < posteriors.step / 2:
             continue
         inside = speech[(posteriors.times > start) & (posteriors.times < stop)]
-        unmatched = len(inside) > window and float(running_mean(inside, window).max()) >= SPEECH_IN_WINDOW
+        unmatched = len(inside) > window and float(_running_mean(inside, window).max()) >= SPEECH_IN_WINDOW
         gaps.append(Gap(start, stop, "unmatched_speech" if unmatched else "silence"))
     return gaps
+
+
+def fits(posteriors: "Posteriors", words: Sequence[Word], config: AlignConfig | None = None) -> bool:
+    """Can the words be those of the sound, or does the transcript belong to another?"""
+    said = [word.said for word in words if word.status != "interpolated"]
+    return belongs(said, clearness(prepared(posteriors.log_probs, config or AlignConfig())))
+
+
+def _running_mean(values: "np.ndarray", width: int) -> "np.ndarray":
+    """Mean of each `width` neighbours."""
+    summed = np.concatenate([[0.0], np.cumsum(values)])
+    return np.asarray((summed[width:] - summed[:-width]) / width)
 
 
 def is_speech(posteriors: "Posteriors") -> np.ndarray:

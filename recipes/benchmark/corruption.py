@@ -1,4 +1,4 @@
-"""Transcripts and sounds that do not belong together: words put in, left out, cut out of the sound, and noise.
+"""Transcripts and sounds that do not belong together: words put in, left out, cut out, and noise.
 
 Shapes: N samples at 16 kHz.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+RATE = 16_000
 NOISES = ("babble", "white")
 VOICES = 6
 """Other clips that babble is made of."""
@@ -55,6 +56,21 @@ def left_out(words: Sequence[str], rng: np.random.Generator) -> tuple[Text, int]
     """The transcript without one of the words, and which; the words around it stay."""
     at = int(rng.integers(len(words)))
     return Text((*words[:at], *words[at + 1 :]), tuple(n for n in range(len(words)) if n != at)), at
+
+
+def without_a_word(
+    words: Sequence[str], waveform: np.ndarray, times: np.ndarray, rng: np.random.Generator
+) -> tuple[Text, np.ndarray, np.ndarray]:
+    """The whole transcript, the sound with one of its words cut out, and the times of what is left.
+
+    `times` (W, 2) in seconds from the first sample; those of the word that is gone have no meaning.
+    """
+    at = int(rng.integers(len(words)))
+    start, end = (int(np.clip(round(edge * RATE), 0, len(waveform))) for edge in times[at])
+    moved = times.copy()
+    moved[at + 1 :] -= (end - start) / RATE
+    text = Text(tuple(words), tuple(None if n == at else n for n in range(len(words))))
+    return text, cut_out(waveform, start, end), moved
 
 
 def _other(pool: Sequence[str], but: Sequence[str], rng: np.random.Generator) -> str:

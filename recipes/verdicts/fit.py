@@ -1,31 +1,33 @@
-"""Fit the weights of `avsync.verdicts`: the confidence of words, from transcripts that were tampered with.
+"""Fit the constants of `avsync.verdicts` to a model: from transcripts and sounds that were tampered with.
 
     python recipes/verdicts/fit.py --grid CACHE/grid --speech CACHE/speech [--weights FILE]
 
-Each clip is aligned with what was said, with a word put in, with a word replaced, and with a word cut out of
-its sound; clean and in noise. A word counts as right when it was said and begins within 50 ms of the truth
-(where the times are known). Fitted on training speakers, shown on validation speakers. Prints the constants.
+CACHE is what `recipes/grid/prepare.py` and `prepare_speech.py` write. Each clip is aligned with what was
+said, with a word put in, with a word replaced, with a word cut out of its sound, and with what was said in
+other clips; clean and in noise. Training speakers fit, validation speakers show what it is worth, test
+speakers are left alone. Prints the lines to put into `avsync/verdicts.py`.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import torch
 from scipy.optimize import minimize
 from tqdm import tqdm
 
-HERE = Path(__file__).resolve().parent
-sys.path += [str(HERE.parent / "grid"), str(HERE.parent / "benchmark")]
+# Recipes are folders of scripts, not packages.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "grid"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmark"))
 
 import corruption
+from corruption import Text
 from split import part
 
-from avsync import verdicts, words
+from avsync import metrics, verdicts, words
 from avsync.errors import TextError
 from avsync.model import AVSync, Posteriors, load_model, read_model
 from avsync.places import prepared
@@ -33,123 +35,264 @@ from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.text import normalise
 from avsync.utterances import Utterance, load_utterance
 
-LIMIT_S = 0.05
-"""A word that begins this near to the truth is right, seconds."""
-CONDITIONS: tuple[tuple[str, float] | None, ...] = (None, None, ("babble", 15), ("babble", 5), ("white", 10), ("white", 0))
+NEAR_MS = 150.0
+"""A word that was said is right when it begins this near to the truth."""
+CONDITIONS = (None, None, ("babble", 15.0), ("babble", 5.0), ("white", 10.0), ("white", 0.0))
+"""Noise, and its ratio in dB."""
+FOREIGN = 4
+"""Transcripts of other clips tried on each sound."""
+FALSE_REFUSALS = 0.01
+"""Share of the true transcripts that may be refused, of speech about as clear."""
+KNOTS = 6
+"""Degrees of clearness at which a limit is set."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """A word: what is known of it, and what is true of it."""
+class Heard:
+    """A word of a transcript: what is known of it, and what is true of it."""
 
-    facts: np.ndarray
-    right: bool
-    said: bool
     group: str
-    kind: str
     condition: str
-    unsaid: bool
-    spread_ms: float
+    kind: str
+    facts: np.ndarray
+    said: bool
     error_ms: float
+    """Of its start, NaN where the truth is unknown."""
+    half_ms: float
+    """Half the interval of its start."""
+
+    @property
+    def right(self) -> bool:
+        """Was it said, and not far from where it stands? An unknown time is taken for right."""
+        return self.said and not abs(self.error_ms) > NEAR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A transcript as a whole: mean log-odds of its words, clearness of the speech, and the truth."""
+
+    group: str
+    condition: str
+    odds: float
+    clear: float
+    own: bool
 
 
 def utterances(grid: Path, speech: Path | None, limit: int) -> list[tuple[str, Utterance]]:
-    """Clips by group: `validation`, and for training `s1`, `s4`, `few` (all other speakers), `sound only`."""
+    """Clips by group: `validation`, and for fitting `s1`, `s4`, `others`, `sound only`."""
     found: list[tuple[str, Utterance]] = []
     counts: dict[str, int] = {}
-    for path in _drawn(grid.glob("*.npz")):
+    for path in _shuffled(grid.glob("*.npz")):
         speaker = path.stem.partition("-")[0]
-        if (where := part(speaker)) not in ("train", "validation"):
-            continue
-        group = where if where == "validation" else speaker if speaker in ("s1", "s4") else "few"
-        counts[group] = counts.get(group, 0) + 1
-        if counts[group] <= limit:
+        group = speaker if speaker in ("s1", "s4") else "others"
+        if part(speaker) == "validation":
+            group = "validation"
+        counts[group] = counts.get(group, 0) + (part(speaker) in ("train", "validation"))
+        if part(speaker) in ("train", "validation") and counts[group] <= limit:
             found.append((group, load_utterance(path)))
-    for path in _drawn(speech.glob("so-*.npz") if speech else [])[:limit]:
-        found.append(("sound only", load_utterance(path)))
-    return found
+    spoken = (load_utterance(path) for path in _shuffled(speech.glob("so-*.npz") if speech else ()))
+    usable = (one for one in spoken if all(word.replace("'", "").isalpha() for word in one.words))
+    return found + [("sound only", one) for one, _ in zip(usable, range(limit), strict=False)]
 
 
-def _drawn(paths) -> list[Path]:
+def _shuffled(paths: Iterable[Path]) -> list[Path]:
     files = sorted(paths)
     return [files[n] for n in np.random.default_rng(0).permutation(len(files))]
 
 
 def scores(model: AVSync, waveform: np.ndarray, start: float) -> Posteriors:
+    """Phone scores of a sound whose first sample stands at `start`."""
     mel = log_mel_tensor(torch.from_numpy(np.ascontiguousarray(waveform, np.float32))[None])[0].numpy()
     return model.speech_posteriors(Mel(mel, start + (np.arange(len(mel)) + 0.5) * HOP / SAMPLE_RATE))
 
 
-def trials(model, group, clip, sounds, pool, rng, config) -> Iterator[Trial]:
-    if not all(word.replace("'", "").isalpha() for word in clip.words):
-        return
+def listen(
+    model: AVSync,
+    group: str,
+    clip: Utterance,
+    sounds: Sequence[np.ndarray],
+    texts: Sequence[tuple[str, ...]],
+    rng: np.random.Generator,
+) -> Iterator[Heard | Judged]:
+    """All trials of a clip. `sounds` make babble, `texts` are what is said in other clips of its kind."""
+    pool = sorted({word for text in texts for word in text})
     for condition in CONDITIONS:
+        name = "clean" if condition is None else f"{condition[0]} {condition[1]:.0f} dB"
         wave = clip.waveform
         if condition is not None:
-            noise = (
-                corruption.babble(sounds, len(wave), rng)
-                if condition[0] == "babble"
-                else rng.normal(0, 1, len(wave))
-            )
+            length = len(wave)
+            white = condition[0] == "white"
+            noise = rng.normal(0, 1, length) if white else corruption.babble(sounds, length, rng)
             wave = corruption.noisy(wave, noise, condition[1])
-        whole = scores(model, wave, clip.audio_start)
-        texts = {
-            "intact": corruption.intact(clip.words),
-            "put in": corruption.inserted(clip.words, pool, rng),
-            "replaced": corruption.replaced(clip.words, pool, rng),
-        }
-        cases = [(kind, text, whole, clip.word_times) for kind, text in texts.items()]
+        heard = scores(model, wave, clip.audio_start)
+        cases = [
+            ("as said", corruption.intact(clip.words), heard, clip.word_times),
+            ("put in", corruption.inserted(clip.words, pool, rng), heard, clip.word_times),
+            ("replaced", corruption.replaced(clip.words, pool, rng), heard, clip.word_times),
+        ]
         if clip.timed:
-            at = int(rng.integers(len(clip.words)))
-            a, b = (round((t - clip.audio_start) * SAMPLE_RATE) for t in clip.word_times[at])
-            a, b = max(a, 0), min(b, len(wave))
-            moved = clip.word_times.copy()
-            moved[at + 1 :] -= (b - a) / SAMPLE_RATE
-            numbers = [None if n == at else n for n in range(len(clip.words))]
-            cut = scores(model, corruption.cut_out(wave, a, b), clip.audio_start)
-            cases.append(("cut out", corruption.Text(clip.words, tuple(numbers)), cut, moved))
-        for kind, text, heard, times in cases:
-            tokens = normalise(" ".join(text.words))
-            if len(tokens) != len(text.words):
-                continue
-            try:
-                found = verdicts.search(tokens, prepared(heard.log_probs, config), heard.step, config)
-            except TextError:
-                continue
-            edge = heard.times[0] - heard.step / 2
-            for n, source in enumerate(text.source):
-                said = source is not None
-                error = np.nan
-                if said and clip.timed:
-                    error = 1000 * (edge + found.places[n].begin * heard.step - times[source, 0])
-                right = said and not abs(error) > 1000 * LIMIT_S
-                name = "clean" if condition is None else f"{condition[0]} {condition[1]:.0f} dB"
-                yield Trial(found.facts[n], right, said, group, kind, name, n in found.unsaid, float(found.spread_ms[n]), error)
+            text, wave, times = corruption.without_a_word(
+                clip.words, wave, clip.word_times - clip.audio_start, rng
+            )
+            cut = scores(model, wave, clip.audio_start)
+            cases.append(("cut out", text, cut, times + clip.audio_start))
+        for kind, text, posteriors, times in cases:
+            found = list(_words(group, name, kind, text, posteriors, times if clip.timed else None))
+            yield from found
+            if kind == "as said" and found:
+                yield _whole(group, name, found, True)
+        for number in rng.choice(len(texts), FOREIGN):
+            if texts[number] != clip.words:
+                found = list(_words(group, name, "foreign", corruption.intact(texts[number]), heard, None))
+                if found:
+                    yield _whole(group, name, found, False)
 
 
-def fit(examples: Sequence[Trial]) -> np.ndarray:
-    """Weights of a logistic regression; each group of speakers counts as much, training is lightly held to 0."""
-    x = np.stack([one.facts for one in examples])
-    y = np.array([one.right for one in examples], float)
-    groups = [one.group for one in examples]
-    weight = np.array([1 / groups.count(group) for group in groups])
-    weight /= weight.sum()
-
-    def loss(w):
-        z = x @ w
-        return float((weight * (np.logaddexp(0, z) - y * z)).sum() + 1e-4 * np.square(w[1:]).sum())
-
-    return minimize(loss, np.zeros(x.shape[1])).x
-
-
-def auroc(values, positive) -> float:
-    below = np.sort(values[~positive])
-    above = values[positive]
-    if not len(below) or not len(above):
-        return float("nan")
-    return float((np.searchsorted(below, above, "left") + np.searchsorted(below, above, "right")).mean() / 2 / len(below))
+def _words(
+    group: str, condition: str, kind: str, text: Text, heard: Posteriors, times: np.ndarray | None
+) -> Iterator[Heard]:
+    """The words of a transcript; none where it does not fit into the sound."""
+    config = words.AlignConfig()
+    tokens = normalise(" ".join(text.words))
+    if [token.text for token in tokens] != list(text.words):
+        return
+    try:
+        found = verdicts.search(tokens, prepared(heard.log_probs, config), heard.step, config)
+    except TextError:
+        return
+    first_edge = heard.times[0] - heard.step / 2
+    for n, source in enumerate(text.source):
+        start = first_edge + found.places[n].begin * heard.step - config.start_bias_s
+        error = np.nan if source is None or times is None else 1000 * (start - times[source, 0])
+        yield Heard(group, condition, kind, found.facts[n], source is not None, error, found.half_ms[n])
 
 
-def ece(p, right, bins=15):
-    k = np.minimum((p * bins).astype(int), bins - 1)
-    return float(np.abs(np.bincount(k, p - right, bins)).sum() / len(p))
+def _whole(group: str, condition: str, found: Sequence[Heard], own: bool) -> Judged:
+    odds = float(np.mean([4 * one.facts[1] for one in found]))
+    return Judged(group, condition, odds, float(found[0].facts[4]), own)
+
+
+def fit_weights(heard: Sequence[Heard]) -> np.ndarray:
+    """Weights of a logistic regression in which each group of clips counts as much."""
+    x, right = np.stack([one.facts for one in heard]), np.array([one.right for one in heard], float)
+    groups = [one.group for one in heard]
+    weight = np.array([1 / groups.count(group) for group in groups]) / len(set(groups))
+
+    def loss(weights: np.ndarray) -> float:
+        z = x @ weights
+        return float((weight * (np.logaddexp(0, z) - right * z)).sum() + 1e-5 * np.square(weights[1:]).sum())
+
+    return np.asarray(minimize(loss, np.zeros(x.shape[1])).x)
+
+
+def fit_limits(judged: Sequence[Judged]) -> list[tuple[float, float]]:
+    """Least mean log-odds by clearness, rising: halfway between true and foreign transcripts of speech about
+    as clear where they lie apart, else where few of the true ones are refused.
+    """
+    true, foreign = ([one for one in judged if one.own is own] for own in (True, False))
+    clear = np.array([one.clear for one in true])
+    limits: list[tuple[float, float]] = []
+    for middle in np.quantile(clear, np.linspace(0.03, 0.97, KNOTS)):
+        own = _nearest(true, middle, len(true) // KNOTS)
+        others = _nearest(foreign, middle, len(foreign) // KNOTS)
+        low, high = np.quantile(own, FALSE_REFUSALS), np.quantile(others, 1 - FALSE_REFUSALS)
+        limit = float(low - 0.5 if low < high else (low + high) / 2)
+        limits.append((round(float(middle), 2), round(max([limit, *(one for _, one in limits)]), 2)))
+    return limits
+
+
+def _nearest(judged: Sequence[Judged], clear: float, count: int) -> list[float]:
+    return [one.odds for one in sorted(judged, key=lambda one: abs(one.clear - clear))[:count]]
+
+
+def fit_width(heard: Sequence[Heard], share: float) -> tuple[float, float]:
+    """Factor of the half-width and least half-width, ms, of the narrowest intervals (by their median) that
+    hold this share of the starts of words that were said.
+    """
+    known = [one for one in heard if one.right and not np.isnan(one.error_ms)]
+    errors, halves = np.abs([one.error_ms for one in known]), np.array([one.half_ms for one in known])
+    options = []
+    for least in (10.0, 20.0, 30.0, 40.0, 50.0):
+        for factor in np.arange(0.4, 4.01, 0.1):
+            stated = np.maximum(least, factor * halves)
+            if np.mean(errors <= stated) >= share:
+                options.append((float(np.mean(stated)), round(float(factor), 1), least))
+                break
+    if not options:
+        return 4.0, 50.0
+    return min(options)[1:]
+
+
+def report(name: str, heard: Sequence[Heard], judged: Sequence[Judged]) -> None:
+    """One line of what the constants of `avsync.verdicts` are worth."""
+    sure = verdicts.probability(np.stack([one.facts for one in heard]))
+    said = np.array([one.said for one in heard])
+    right = np.array([one.right for one in heard])
+    unsaid = np.array([4 * one.facts[1] < -2.94 for one in heard])
+    known, least = zip(*verdicts.BELONGS, strict=True)
+    refused = [one.odds < np.interp(one.clear, known, least) for one in judged]
+    own = np.array([one.own for one in judged])
+    print(
+        f"{name:26} {len(heard):6} words: said or not, AUROC {metrics.auroc(sure, said):.3f}, "
+        f"calibration error {metrics.calibration_error(sure, right):.3f}; not_spoken: "
+        f"{unsaid[~said].mean():.3f} of those not said, {unsaid[said].mean():.3f} of those said; "
+        f"below 0.5: {(sure[said] < 0.5).mean():.3f} of those said; refused: "
+        f"{np.mean(np.array(refused)[~own]):.3f} of {(~own).sum()} foreign and "
+        f"{np.mean(np.array(refused)[own]):.3f} of {own.sum()} true transcripts"
+    )
+
+
+def trials(
+    model: AVSync, clips: Sequence[tuple[str, Utterance]], repeats: int, seed: int
+) -> tuple[list[Heard], list[Judged]]:
+    """All trials; clips of groups with few of them are used `repeats` times."""
+    rng = np.random.default_rng(seed)
+    sounds = [clip.waveform for group, clip in clips if group != "validation"]
+    texts = {
+        True: [clip.words for group, clip in clips if group == "sound only"],
+        False: sorted({clip.words for group, clip in clips if group != "sound only"}),
+    }
+    heard: list[Heard] = []
+    judged: list[Judged] = []
+    for group, clip in tqdm(clips, desc="clips"):
+        for _ in range(repeats if group in ("validation", "others") else 1):
+            for one in listen(model, group, clip, sounds, texts[group == "sound only"], rng):
+                heard.append(one) if isinstance(one, Heard) else judged.append(one)
+    return heard, judged
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--grid", type=Path, required=True, help="cache of recipes/grid/prepare.py")
+    parser.add_argument("--speech", type=Path, help="cache of recipes/grid/prepare_speech.py")
+    parser.add_argument("--weights", type=Path, help="weights to fit to (default: those that avsync ships)")
+    parser.add_argument("--limit", type=int, default=40, help="clips of each group (default: 40)")
+    parser.add_argument("--repeats", type=int, default=4, help="draws of rare speakers' clips (default: 4)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", action="store_true", help="only show what the present constants are worth")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    model = load_model() if options.weights is None else read_model(options.weights)
+    heard, judged = trials(
+        model, utterances(options.grid, options.speech, options.limit), options.repeats, options.seed
+    )
+    fitting = [one for one in heard if one.group != "validation"]
+    if not options.keep:
+        verdicts.WEIGHTS = tuple(round(float(weight), 3) for weight in fit_weights(fitting))
+        verdicts.BELONGS = tuple(fit_limits([one for one in judged if one.group != "validation"]))
+        print(f"WEIGHTS = {verdicts.WEIGHTS}\nBELONGS = {verdicts.BELONGS}")
+        factor, least = fit_width([one for one in fitting if one.group != "sound only"], 0.9)
+        print(f"WIDTH = {factor}, AlignConfig.smallest_plus_minus_ms = {least}")
+    for group in sorted({one.group for one in heard}):
+        for condition in ("", *sorted({one.condition for one in heard})):
+            report(
+                f"{group} {condition}",
+                [one for one in heard if one.group == group and condition in ("", one.condition)],
+                [one for one in judged if one.group == group and condition in ("", one.condition)],
+            )
+
+
+if __name__ == "__main__":
+    main()
