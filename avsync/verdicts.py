@@ -30,13 +30,13 @@ USUAL_PHONE_S = 0.08
 SUREST = 8.0
 """Log-odds beyond which a word is no more certain."""
 
-WEIGHTS = (0.0, 4.0, 1.0, 0.0, 0.0, 0.0)
+WEIGHTS = (0.24, 2.809, 0.181, -0.931, -1.09, 1.819)
 """Of `facts`."""
 WIDTH = 1.0
 """How much wider the intervals of starts are than the scores say."""
-LEAST_CLEAR = -4.0
-"""`clearness` where nobody speaks."""
-BELONGS = ((-1.1, -4.0), (-0.9, -1.0), (-0.7, 1.0), (-0.55, 4.0))
+LEAST_CLEAR = -1.4
+"""Less clear speech than this, and silence, counts as this clear: nothing was fitted beyond."""
+BELONGS = ((-1.17, 0.87), (-1.02, 1.7), (-0.57, 1.7), (-0.5, 2.81))
 """Rising pairs: how clear the speech is, and the mean log-odds that its words have at least."""
 
 BLOCK_CELLS = 6_000_000
@@ -145,7 +145,7 @@ def clearness(scores: lattices.Floats) -> float:
     """Mean log-score of the best phone where it is better than silence: how clearly somebody speaks."""
     best = scores[:, 1:FILLER].max(axis=1, initial=-np.inf)
     speech = best > scores[:, 0]
-    return float(best[speech].mean()) if speech.any() else LEAST_CLEAR
+    return max(float(best[speech].mean()), LEAST_CLEAR) if speech.any() else LEAST_CLEAR
 
 
 def facts(

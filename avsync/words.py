@@ -59,7 +59,7 @@ class AlignConfig:
     """Below this a word's status is `low`."""
     longest_word_s: float = 2.0
     """A longer word is never better than `low`, seconds."""
-    unmatched_s: float = 0.3
+    unmatched_s: float = 0.1
     """Speech this long, seconds, in a gap longer than that is something that the transcript lacks."""
     lip_weight: float = 0.3
     """Weight of the lips' log-scores beside the sound's, in `both`."""
@@ -176,7 +176,7 @@ def find_gaps(
         if stop - start < posteriors.step / 2:
             continue
         inside = speech[(posteriors.times > start) & (posteriors.times < stop)]
-        unmatched = len(inside) > window and float(_running_mean(inside, window).max()) >= SPEECH_IN_WINDOW
+        unmatched = len(inside) >= window and float(_running_mean(inside, window).max()) >= SPEECH_IN_WINDOW
         gaps.append(Gap(start, stop, "unmatched_speech" if unmatched else "silence"))
     return gaps
 

@@ -4,11 +4,13 @@
 
 CACHE is what `recipes/grid/prepare.py` and `prepare_speech.py` write. Each clip is aligned with what was
 said, with a word put in, with a word replaced, with a word cut out of its sound, and with what was said in
-other clips; clean and in noise. Training speakers fit, validation speakers show what it is worth, test
-speakers are left alone. Prints the lines to put into `avsync/verdicts.py`.
+other clips; clean and in noise. Training speakers fit; validation speakers show what it is worth, and help to
+set the limits of whole transcripts; test speakers are left alone. Prints the lines to put into
+`avsync/verdicts.py`.
 """
 
 import argparse
+import pickle
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,14 +39,18 @@ from avsync.utterances import Utterance, load_utterance
 
 NEAR_MS = 150.0
 """A word that was said is right when it begins this near to the truth."""
-CONDITIONS = (None, None, ("babble", 15.0), ("babble", 5.0), ("white", 10.0), ("white", 0.0))
+CONDITIONS = (None, ("babble", 12.0), ("white", 6.0), ("babble", 3.0))
 """Noise, and its ratio in dB."""
-FOREIGN = 4
+FOREIGN = 3
 """Transcripts of other clips tried on each sound."""
-FALSE_REFUSALS = 0.01
-"""Share of the true transcripts that may be refused, of speech about as clear."""
-KNOTS = 6
-"""Degrees of clearness at which a limit is set."""
+GROUPS = ("s1", "s4", "others", "sound only", "validation")
+"""The limits are set by all clips, the weights by those that are not for validation."""
+KNOT = 0.15
+"""Degrees of clearness at which a limit is set, each by speech whose clearness is this near."""
+WRONGLY_REFUSED, WRONGLY_KEPT = 0.01, 0.01
+"""Shares of a clip's own transcripts that may be refused, and of others' that may not."""
+FEWEST = 12
+"""Fewer trials of a group say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +79,14 @@ class Judged:
 
     group: str
     condition: str
+    kind: str
     odds: float
     clear: float
-    own: bool
+
+    @property
+    def own(self) -> bool:
+        """Is it the clip's transcript, with one word wrong at most?"""
+        return self.kind != "foreign"
 
 
 def utterances(grid: Path, speech: Path | None, limit: int) -> list[tuple[str, Utterance]]:
@@ -139,13 +150,13 @@ def listen(
         for kind, text, posteriors, times in cases:
             found = list(_words(group, name, kind, text, posteriors, times if clip.timed else None))
             yield from found
-            if kind == "as said" and found:
-                yield _whole(group, name, found, True)
+            if found:
+                yield _whole(found)
         for number in rng.choice(len(texts), FOREIGN):
             if texts[number] != clip.words:
                 found = list(_words(group, name, "foreign", corruption.intact(texts[number]), heard, None))
                 if found:
-                    yield _whole(group, name, found, False)
+                    yield _whole(found)
 
 
 def _words(
@@ -167,9 +178,10 @@ def _words(
         yield Heard(group, condition, kind, found.facts[n], source is not None, error, found.half_ms[n])
 
 
-def _whole(group: str, condition: str, found: Sequence[Heard], own: bool) -> Judged:
-    odds = float(np.mean([4 * one.facts[1] for one in found]))
-    return Judged(group, condition, odds, float(found[0].facts[4]), own)
+def _whole(found: Sequence[Heard]) -> Judged:
+    one = found[0]
+    odds = float(np.mean([4 * word.facts[1] for word in found]))
+    return Judged(one.group, one.condition, one.kind, odds, float(one.facts[4]))
 
 
 def fit_weights(heard: Sequence[Heard]) -> np.ndarray:
@@ -186,23 +198,24 @@ def fit_weights(heard: Sequence[Heard]) -> np.ndarray:
 
 
 def fit_limits(judged: Sequence[Judged]) -> list[tuple[float, float]]:
-    """Least mean log-odds by clearness, rising: halfway between true and foreign transcripts of speech about
-    as clear where they lie apart, else where few of the true ones are refused.
+    """Least mean log-odds by clearness, rising: halfway between a clip's own transcripts, some with a wrong
+    word, and those of other clips, where they lie apart in speech about as clear; else where few of the
+    own ones are refused, in any group of clips.
     """
-    true, foreign = ([one for one in judged if one.own is own] for own in (True, False))
-    clear = np.array([one.clear for one in true])
+    first, last = np.quantile([one.clear for one in judged if one.own], [0.05, 0.95])
     limits: list[tuple[float, float]] = []
-    for middle in np.quantile(clear, np.linspace(0.03, 0.97, KNOTS)):
-        own = _nearest(true, middle, len(true) // KNOTS)
-        others = _nearest(foreign, middle, len(foreign) // KNOTS)
-        low, high = np.quantile(own, FALSE_REFUSALS), np.quantile(others, 1 - FALSE_REFUSALS)
-        limit = float(low - 0.5 if low < high else (low + high) / 2)
-        limits.append((round(float(middle), 2), round(max([limit, *(one for _, one in limits)]), 2)))
+    for middle in np.arange(first, last + KNOT, KNOT):
+        near = [one for one in judged if abs(one.clear - middle) <= KNOT]
+        own = [[one.odds for one in near if one.own and one.group == group] for group in GROUPS]
+        lowest = [float(np.quantile(odds, WRONGLY_REFUSED)) for odds in own if len(odds) >= FEWEST]
+        if not lowest:
+            continue
+        low = min(lowest)
+        foreign = [one.odds for one in near if not one.own]
+        high = float(np.quantile(foreign, 1 - WRONGLY_KEPT)) if foreign else low
+        limit = max([(low + high) / 2 if low > high else low, *(one for _, one in limits)])
+        limits.append((round(float(middle), 2), round(limit, 2)))
     return limits
-
-
-def _nearest(judged: Sequence[Judged], clear: float, count: int) -> list[float]:
-    return [one.odds for one in sorted(judged, key=lambda one: abs(one.clear - clear))[:count]]
 
 
 def fit_width(heard: Sequence[Heard], share: float) -> tuple[float, float]:
@@ -231,14 +244,16 @@ def report(name: str, heard: Sequence[Heard], judged: Sequence[Judged]) -> None:
     unsaid = np.array([4 * one.facts[1] < -2.94 for one in heard])
     known, least = zip(*verdicts.BELONGS, strict=True)
     refused = [one.odds < np.interp(one.clear, known, least) for one in judged]
-    own = np.array([one.own for one in judged])
+    kinds = np.array([one.kind for one in judged])
+    shares = ", ".join(
+        f"{np.mean(np.array(refused)[kinds == kind]):.3f} of {(kinds == kind).sum()} {kind}"
+        for kind in dict.fromkeys(kinds.tolist())
+    )
     print(
         f"{name:26} {len(heard):6} words: said or not, AUROC {metrics.auroc(sure, said):.3f}, "
         f"calibration error {metrics.calibration_error(sure, right):.3f}; not_spoken: "
         f"{unsaid[~said].mean():.3f} of those not said, {unsaid[said].mean():.3f} of those said; "
-        f"below 0.5: {(sure[said] < 0.5).mean():.3f} of those said; refused: "
-        f"{np.mean(np.array(refused)[~own]):.3f} of {(~own).sum()} foreign and "
-        f"{np.mean(np.array(refused)[own]):.3f} of {own.sum()} true transcripts"
+        f"below 0.5: {(sure[said] < 0.5).mean():.3f} of those said; refused: {shares}"
     )
 
 
@@ -271,17 +286,22 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=40, help="clips of each group (default: 40)")
     parser.add_argument("--repeats", type=int, default=4, help="draws of rare speakers' clips (default: 4)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trials", type=Path, help="file that keeps the trials; read when it exists")
     parser.add_argument("--keep", action="store_true", help="only show what the present constants are worth")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    model = load_model() if options.weights is None else read_model(options.weights)
-    heard, judged = trials(
-        model, utterances(options.grid, options.speech, options.limit), options.repeats, options.seed
-    )
+    if options.trials and options.trials.exists():
+        heard, judged = pickle.loads(options.trials.read_bytes())
+    else:
+        model = load_model() if options.weights is None else read_model(options.weights)
+        clips = utterances(options.grid, options.speech, options.limit)
+        heard, judged = trials(model, clips, options.repeats, options.seed)
+        if options.trials:
+            options.trials.write_bytes(pickle.dumps((heard, judged)))
     fitting = [one for one in heard if one.group != "validation"]
     if not options.keep:
         verdicts.WEIGHTS = tuple(round(float(weight), 3) for weight in fit_weights(fitting))
-        verdicts.BELONGS = tuple(fit_limits([one for one in judged if one.group != "validation"]))
+        verdicts.BELONGS = tuple(fit_limits(judged))
         print(f"WEIGHTS = {verdicts.WEIGHTS}\nBELONGS = {verdicts.BELONGS}")
         factor, least = fit_width([one for one in fitting if one.group != "sound only"], 0.9)
         print(f"WIDTH = {factor}, AlignConfig.smallest_plus_minus_ms = {least}")
