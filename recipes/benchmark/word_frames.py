@@ -28,7 +28,7 @@ LEFT_OUT = 0.3
 """Share of the pictures that a variable rate lacks."""
 MOVED_MS = (-200.0, 0.0, 200.0)
 """Positive: the sound comes first."""
-CLIPS = 4
+CLIPS = 2
 """Clips that are written again: each is written at every rate and every shift."""
 
 

@@ -1,4 +1,4 @@
-"""Words in noise: sound alone, lips alone, and both, as the noise grows.
+"""Words in noise: the sound alone, the lips alone, and both, as the noise grows.
 
 The level of noise is against that of the whole sound. Babble is six other clips at once.
 """
@@ -16,7 +16,7 @@ from word_trials import ask, drawn, late_ms, row, sound_of
 from avsync import media, metrics
 
 SNR_DB = (20, 10, 5, 0, -5)
-MODALITIES = ("audio", "both", "auto")
+MODALITIES = ("audio", "both")
 
 
 def measure(clips: Sequence[Spoken], voices: Sequence[Spoken], split: str) -> list[Row]:

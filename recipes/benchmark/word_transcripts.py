@@ -1,4 +1,4 @@
-"""Transcripts that do not fit: a word put in, replaced, left out, or gone from the sound; another clip's text.
+"""Transcripts that do not fit: a word put in, replaced, left out, or gone; the text of another clip.
 
 The confidence of words that were said is compared with that of words that were not, and so is the gap where
 something was said that the text lacks. Whole transcripts of other clips must be refused.
@@ -13,7 +13,7 @@ import numpy as np
 from corpus import Spoken
 from table import Row, markdown
 from tqdm import tqdm
-from word_trials import ask, drawn, late_ms, row, sound_of
+from word_trials import ask, drawn, row, sound_of
 
 from avsync import Alignment, media, metrics
 from avsync.media import SAMPLE_RATE, Clip
@@ -26,6 +26,9 @@ KINDS = ("put in", "replaced", "cut out of the sound", "silenced in the sound")
 NEAR_MS = 150.0
 """`confidence` is the probability that a word was said and begins this near to where it stands."""
 LONGEST_S = 2.0
+"""No word is longer, seconds, unless its status says that it is doubtful."""
+LONG_WORD_S = 0.2
+"""Words of this length, seconds, are counted for themselves."""
 BINS = 10
 
 
@@ -166,62 +169,63 @@ def _rows(
     refused: dict[str, list[bool]],
     where: str,
 ) -> list[Row]:
-    rows = []
     promised = where.startswith("GRID")
-    for kind in ("all of these", *KINDS):
-        chosen = [one for one in asked if one.kind in ((kind,) if kind in KINDS else KINDS)]
-        if not chosen:
-            continue
-        said = np.array([one.said for one in chosen])
-        sure = np.array([one.confidence for one in chosen])
-        strange = [one for one in chosen if not one.said]
-        own = [one for one in chosen if one.said]
-        near = [one.error_ms for one in own if math.isfinite(one.error_ms)]
-        name = f"a word {kind}" if kind in KINDS else "a word not said, all kinds"
-        rows += [
-            row(f"{name}: AUROC of `confidence`", metrics.auroc(sure, said), "share", len(chosen), where,
-                at_least=0.9 if promised else None),
-            row(f"{name}: it is `not_spoken`",
-                float(np.mean([one.status == "not_spoken" for one in strange])), "share", len(strange), where),
-            row(f"{name}: it is `not_spoken` or `low`",
-                float(np.mean([one.status != "aligned" for one in strange])), "share", len(strange), where),
-            row(f"{name}: the others are `aligned`",
-                float(np.mean([one.status == "aligned" for one in own])), "share", len(own), where),
-            row(f"{name}: the others, start, mean error", metrics.mean_error(near), "ms", len(near), where),
-        ]  # fmt: skip
-    genuine = [one for one in asked if one.kind == "as said"]
-    sure = [one.confidence for one in asked]
-    here, told, lengths = (
-        (np.array(column) for column in zip(*left_out, strict=True)) if left_out else [np.zeros(0, bool)] * 3
-    )
-    longer = here & (lengths >= 0.2)
-    rows += [
-        row("transcript as said: words `aligned`",
-            float(np.mean([one.status == "aligned" for one in genuine])), "share", len(genuine), where),
-        row("a word left out of the text: the gap is `unmatched_speech`",
-            float(np.mean(told[here])) if here.any() else math.nan, "share", int(here.sum()), where),
-        row("a word of 0.2 s and more left out: the gap is `unmatched_speech`",
-            float(np.mean(told[longer])) if longer.any() else math.nan, "share", int(longer.sum()), where),
-        row("other gaps are `unmatched_speech`",
-            float(np.mean(told[~here])) if (~here).any() else math.nan, "share", int((~here).sum()), where),
+    rows = _kind_rows("a word not said, all kinds", [one for one in asked if one.kind in KINDS], where)
+    for kind in KINDS:
+        rows += _kind_rows(f"a word {kind}", [one for one in asked if one.kind == kind], where)
+    rows += _gap_rows(left_out, where)
+    right = [one for one in asked if one.right]
+    short = [one.seconds <= 0 and one.status != "refused" for one in asked]
+    long = [one.seconds > LONGEST_S and one.status == "aligned" for one in asked]
+    genuine = [one.status == "aligned" for one in asked if one.kind == "as said"]
+    error = metrics.calibration_error([one.confidence for one in asked], [one.right for one in asked])
+    covered = metrics.interval_coverage([one.error_ms for one in right], [one.half_ms for one in right])
+    return [
+        *rows,
+        _share("transcript as said: words `aligned`", genuine, where),
         row(f"calibration error of `confidence`, right = said and start within {NEAR_MS:.0f} ms",
-            metrics.calibration_error(sure, [one.right for one in asked]), "share", len(asked), where),
-        row("start inside `plus_minus_ms`, words that were said, all texts",
-            metrics.interval_coverage(
-                [one.error_ms for one in asked if one.right], [one.half_ms for one in asked if one.right]
-            ), "share", sum(one.right for one in asked), where),
-        row("words of zero length", float(np.mean([one.seconds <= 0 and one.status != "refused" for one in asked])),
-            "share", len(asked), where, at_most=0.0),
-        row(f"words longer than {LONGEST_S:.0f} s that are `aligned`",
-            float(np.mean([one.seconds > LONGEST_S and one.status == "aligned" for one in asked])), "share",
-            len(asked), where, at_most=0.0),
-        row("transcript of another clip: refused",
-            float(np.mean(refused["foreign"])) if refused["foreign"] else math.nan, "share",
-            len(refused["foreign"]), where, at_least=0.98 if promised else None),
-        row("own transcript: refused", float(np.mean(refused["own"])) if refused["own"] else math.nan,
-            "share", len(refused["own"]), where, at_most=0.02 if promised else None),
+            error, "share", len(asked), where),
+        row("start inside `plus_minus_ms`, words that were said, all texts", covered, "share", len(right),
+            where, at_least=0.9),
+        _share("words of zero length", short, where, at_most=0.0),
+        _share(f"words longer than {LONGEST_S:.0f} s that are `aligned`", long, where, at_most=0.0),
+        _share("transcript of another clip: refused", refused["foreign"], where,
+               at_least=0.98 if promised else None),
+        _share("own transcript: refused", refused["own"], where, at_most=0.02 if promised else None),
     ]  # fmt: skip
-    return rows
+
+
+def _kind_rows(name: str, asked: Sequence[Asked], where: str) -> list[Row]:
+    own, strange = ([one for one in asked if one.said is said] for said in (True, False))
+    near = [one.error_ms for one in own if math.isfinite(one.error_ms)]
+    area = metrics.auroc([one.confidence for one in asked], [one.said for one in asked])
+    return [
+        row(f"{name}: AUROC of `confidence`", area, "share", len(asked), where,
+            at_least=0.9 if where.startswith("GRID") else None),
+        _share(f"{name}: it is `not_spoken`", [one.status == "not_spoken" for one in strange], where),
+        _share(f"{name}: it is not `aligned`", [one.status != "aligned" for one in strange], where),
+        _share(f"{name}: the others are `aligned`", [one.status == "aligned" for one in own], where),
+        _share(f"{name}: the whole is refused (words)", [one.status == "refused" for one in asked], where),
+        row(f"{name}: the others, start, mean error", metrics.mean_error(near), "ms", len(near), where),
+    ]  # fmt: skip
+
+
+def _gap_rows(left_out: Sequence[tuple[bool, bool, float]], where: str) -> list[Row]:
+    here = [(told, seconds) for hit, told, seconds in left_out if hit]
+    told = "`unmatched_speech`"
+    return [
+        _share(f"a word left out of the text: the gap is {told}", [one for one, _ in here], where),
+        _share(f"a word of {LONG_WORD_S} s and more left out of the text: the gap is {told}",
+               [one for one, seconds in here if seconds >= LONG_WORD_S], where),
+        _share(f"other gaps are {told}", [one for hit, one, _ in left_out if not hit], where),
+    ]  # fmt: skip
+
+
+def _share(
+    name: str, hits: Sequence[bool], where: str, at_least: float | None = None, at_most: float | None = None
+) -> Row:
+    share = float(np.mean(hits)) if len(hits) else math.nan
+    return row(name, share, "share", len(hits), where, at_least=at_least, at_most=at_most)
 
 
 def reliability(asked: Sequence[Asked]) -> str:
