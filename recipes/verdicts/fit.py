@@ -28,12 +28,15 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmark"))
 import corruption
 from corruption import Text
 from split import part
+from with_weights import using
 
 from avsync import metrics, verdicts, words
+from avsync.align import _heard
 from avsync.errors import TextError
-from avsync.model import AVSync, Posteriors, load_model, read_model
+from avsync.media import Clip
+from avsync.model import Posteriors
 from avsync.places import prepared
-from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
+from avsync.speech import SAMPLE_RATE
 from avsync.text import normalise
 from avsync.utterances import Utterance, load_utterance
 
@@ -43,13 +46,16 @@ CONDITIONS = (None, ("babble", 12.0), ("white", 6.0), ("babble", 3.0))
 """Noise, and its ratio in dB."""
 FOREIGN = 3
 """Transcripts of other clips tried on each sound."""
-GROUPS = ("s1", "s4", "others", "sound only", "validation")
+SOUND_ONLY = "sound only"
+GROUPS = ("s1", "s4", "others", SOUND_ONLY, "validation")
 """The limits are set by all clips, the weights by those that are not for validation."""
-KNOT = 0.15
+OWN = {True: ("as said", "put in", "replaced", "cut out"), False: ("as said",)}
+"""A clip's own transcripts: of GRID, and of `SOUND_ONLY`, where few words are sure to begin with."""
+KNOT = 0.1
 """Degrees of clearness at which a limit is set, each by speech whose clearness is this near."""
 WRONGLY_REFUSED, WRONGLY_KEPT = 0.01, 0.01
 """Shares of a clip's own transcripts that may be refused, and of others' that may not."""
-FEWEST = 12
+FEWEST = 5
 """Fewer trials of a group say nothing."""
 
 
@@ -103,7 +109,7 @@ def utterances(grid: Path, speech: Path | None, limit: int) -> list[tuple[str, U
             found.append((group, load_utterance(path)))
     spoken = (load_utterance(path) for path in _shuffled(speech.glob("so-*.npz") if speech else ()))
     usable = (one for one in spoken if all(word.replace("'", "").isalpha() for word in one.words))
-    return found + [("sound only", one) for one, _ in zip(usable, range(limit), strict=False)]
+    return found + [(SOUND_ONLY, one) for one, _ in zip(usable, range(limit), strict=False)]
 
 
 def _shuffled(paths: Iterable[Path]) -> list[Path]:
@@ -111,14 +117,13 @@ def _shuffled(paths: Iterable[Path]) -> list[Path]:
     return [files[n] for n in np.random.default_rng(0).permutation(len(files))]
 
 
-def scores(model: AVSync, waveform: np.ndarray, start: float) -> Posteriors:
-    """Phone scores of a sound whose first sample stands at `start`."""
-    mel = log_mel_tensor(torch.from_numpy(np.ascontiguousarray(waveform, np.float32))[None])[0].numpy()
-    return model.speech_posteriors(Mel(mel, start + (np.arange(len(mel)) + 0.5) * HOP / SAMPLE_RATE))
+def scores(waveform: np.ndarray, start: float) -> Posteriors:
+    """Phone scores, as `align` hears them, of a sound whose first sample stands at `start`."""
+    sound = np.ascontiguousarray(waveform, np.float32)
+    return _heard(Clip("fit", np.zeros(0), [], sound, SAMPLE_RATE, start, None))  # type: ignore[arg-type]
 
 
 def listen(
-    model: AVSync,
     group: str,
     clip: Utterance,
     sounds: Sequence[np.ndarray],
@@ -135,7 +140,7 @@ def listen(
             white = condition[0] == "white"
             noise = rng.normal(0, 1, length) if white else corruption.babble(sounds, length, rng)
             wave = corruption.noisy(wave, noise, condition[1])
-        heard = scores(model, wave, clip.audio_start)
+        heard = scores(wave, clip.audio_start)
         cases = [
             ("as said", corruption.intact(clip.words), heard, clip.word_times),
             ("put in", corruption.inserted(clip.words, pool, rng), heard, clip.word_times),
@@ -145,7 +150,7 @@ def listen(
             text, wave, times = corruption.without_a_word(
                 clip.words, wave, clip.word_times - clip.audio_start, rng
             )
-            cut = scores(model, wave, clip.audio_start)
+            cut = scores(wave, clip.audio_start)
             cases.append(("cut out", text, cut, times + clip.audio_start))
         for kind, text, posteriors, times in cases:
             found = list(_words(group, name, kind, text, posteriors, times if clip.timed else None))
@@ -206,7 +211,10 @@ def fit_limits(judged: Sequence[Judged]) -> list[tuple[float, float]]:
     limits: list[tuple[float, float]] = []
     for middle in np.arange(first, last + KNOT, KNOT):
         near = [one for one in judged if abs(one.clear - middle) <= KNOT]
-        own = [[one.odds for one in near if one.own and one.group == group] for group in GROUPS]
+        own = [
+            [one.odds for one in near if one.group == group and one.kind in OWN[group != SOUND_ONLY]]
+            for group in GROUPS
+        ]
         lowest = [float(np.quantile(odds, WRONGLY_REFUSED)) for odds in own if len(odds) >= FEWEST]
         if not lowest:
             continue
@@ -258,20 +266,20 @@ def report(name: str, heard: Sequence[Heard], judged: Sequence[Judged]) -> None:
 
 
 def trials(
-    model: AVSync, clips: Sequence[tuple[str, Utterance]], repeats: int, seed: int
+    clips: Sequence[tuple[str, Utterance]], repeats: int, seed: int
 ) -> tuple[list[Heard], list[Judged]]:
     """All trials; clips of groups with few of them are used `repeats` times."""
     rng = np.random.default_rng(seed)
     sounds = [clip.waveform for group, clip in clips if group != "validation"]
     texts = {
-        True: [clip.words for group, clip in clips if group == "sound only"],
-        False: sorted({clip.words for group, clip in clips if group != "sound only"}),
+        True: [clip.words for group, clip in clips if group == SOUND_ONLY],
+        False: sorted({clip.words for group, clip in clips if group != SOUND_ONLY}),
     }
     heard: list[Heard] = []
     judged: list[Judged] = []
     for group, clip in tqdm(clips, desc="clips"):
         for _ in range(repeats if group in ("validation", "others") else 1):
-            for one in listen(model, group, clip, sounds, texts[group == "sound only"], rng):
+            for one in listen(group, clip, sounds, texts[group == SOUND_ONLY], rng):
                 heard.append(one) if isinstance(one, Heard) else judged.append(one)
     return heard, judged
 
@@ -293,9 +301,9 @@ def main() -> None:
     if options.trials and options.trials.exists():
         heard, judged = pickle.loads(options.trials.read_bytes())
     else:
-        model = load_model() if options.weights is None else read_model(options.weights)
         clips = utterances(options.grid, options.speech, options.limit)
-        heard, judged = trials(model, clips, options.repeats, options.seed)
+        with using(options.weights):
+            heard, judged = trials(clips, options.repeats, options.seed)
         if options.trials:
             options.trials.write_bytes(pickle.dumps((heard, judged)))
     fitting = [one for one in heard if one.group != "validation"]
@@ -303,7 +311,7 @@ def main() -> None:
         verdicts.WEIGHTS = tuple(round(float(weight), 3) for weight in fit_weights(fitting))
         verdicts.BELONGS = tuple(fit_limits(judged))
         print(f"WEIGHTS = {verdicts.WEIGHTS}\nBELONGS = {verdicts.BELONGS}")
-        factor, least = fit_width([one for one in fitting if one.group != "sound only"], 0.9)
+        factor, least = fit_width([one for one in fitting if one.group != SOUND_ONLY], 0.9)
         print(f"WIDTH = {factor}, AlignConfig.smallest_plus_minus_ms = {least}")
     for group in sorted({one.group for one in heard}):
         for condition in ("", *sorted({one.condition for one in heard})):
