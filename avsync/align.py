@@ -106,9 +106,9 @@ def align(
     both = clip.has_audio and clip.has_video
     measured = offset.detect_offset(clip, tracks=tracks) if both else None
     seen_later_s = ms_to_seconds(measured.ms) if measured is not None and measured.ms is not None else 0.0
-    scores = _scores(clip, _speaker(tracks, measured), modality, seen_later_s, settings)
+    scores, heard = _scores(clip, _speaker(tracks, measured), modality, seen_later_s, settings)
     words = find_words(scores, text, tokens, settings)
-    if not fits(scores, words, settings):
+    if not fits(scores, words, settings, heard=heard):
         raise _foreign(clip.source, words)
     if measured is not None and measured.ms is None:
         warnings.warn(
@@ -167,8 +167,8 @@ def _speaker(tracks: "tuple[LipTrack, ...]", measured: "Offset | None") -> "LipT
 
 def _scores(
     clip: "Clip", track: "LipTrack | None", modality: str, seen_later_s: float, config: AlignConfig
-) -> "Posteriors":
-    """Phone scores of what the modality asks for, on the audio clock."""
+) -> "tuple[Posteriors, bool]":
+    """Phone scores of what the modality asks for, on the audio clock, and whether sound takes part."""
     sound = _heard(clip) if clip.has_audio and modality != "video" else None
     speech = sound is not None and _has_speech(sound, config)
     if sound is None and modality in ("audio", "both"):
@@ -186,12 +186,12 @@ def _scores(
             f"{clip.source} has no speech to be heard. {_advice(lips=track)}", "no_speech"
         )
     if sound is not None and (track is None or modality == "audio" or (speech and modality == "auto")):
-        return sound
+        return sound, True
     assert track is not None
     lips = _seen(track)
     if sound is not None and modality == "both":
-        return fuse(sound, lips, seen_later_s, config.lip_weight)
-    return dataclasses.replace(lips, times=lips.times - seen_later_s)
+        return fuse(sound, lips, seen_later_s, config.lip_weight), True
+    return dataclasses.replace(lips, times=lips.times - seen_later_s), False
 
 
 def _no_lips(clip: "Clip", sound: "Posteriors | None", config: AlignConfig) -> MediaError | FaceError:

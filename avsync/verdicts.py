@@ -1,8 +1,9 @@
 """How sure a word is: was it said at all, and does it begin where it stands?
 
 The lattice in which every word may be missing, and sound that the text lacks may stand anywhere, gives the
-probability that a word was said, against all that could be there instead. With how well the word's own frames
-fit, and how long they are, a logistic regression makes the word's confidence of it.
+probability that a word was said, against all that could be there instead. With how well the word's own
+frames fit, how usual their length is and how clearly somebody speaks, a logistic regression makes the word's
+confidence of it.
 
 Shapes: T frames of the phone scores (10 ms), V units, F facts.
 """
@@ -29,15 +30,19 @@ USUAL_PHONE_S = 0.08
 """What a phone lasts about, seconds."""
 SUREST = 8.0
 """Log-odds beyond which a word is no more certain."""
+WRONG_SHARE = 0.25
+"""Share of the words of a clip's own transcript that may be wrong."""
 
 WEIGHTS = (0.083, 3.063, 0.304, -0.524, -1.354, 2.164)
 """Of `facts`; this and the next two are what `recipes/verdicts/fit.py` found for the weights that ship."""
 WIDTH = 0.8
 """How much wider the intervals of starts are than the scores say."""
 BELONGS = ((-1.0, 1.0), (-0.8, 1.4), (-0.65, 2.5), (-0.55, 3.2))
-"""How clear the speech is, and the mean log-odds that its words have at least where the transcript is its own.
-The recipe's limits, smoothed: of GRID's clear speech, a transcript with one wrong word of six has 3.2 or more
-and nearly all foreign ones less; accented or noisy speech is refused less easily."""
+"""How clear the speech is, and the `agreement` that its words have at least where the transcript is its
+own. The recipe's limits, smoothed: of GRID's clear speech, a transcript with one wrong word of six has 3.2 or
+more and nearly all foreign ones less; accented or noisy speech is refused less easily."""
+SEEN_BELONGS = 0.0
+"""The same of lips: of 7 clips of validation speakers all have more, and so has half of the foreign ones."""
 LEAST_CLEAR = -1.4
 """Less clear speech than this, and silence, counts as this clear: nothing was fitted beyond."""
 
@@ -168,13 +173,20 @@ def facts(
     return np.array(rows).reshape(len(rows), 6)
 
 
-def belongs(said: Sequence[float], clear: float) -> bool:
-    """Is a transcript, each word of which was said with these probabilities, that of the sound?
+def belongs(said: Sequence[float], clear: float | None) -> bool:
+    """Is a transcript, each word of which was said with these probabilities, that of the clip?
 
     The clearer the speech, the more its words must have been said: of speech in noise, little is known.
+    `clear`: None for lips.
     """
     if not said:
         return True
-    mean = float(np.mean(np.clip([_log_odds(probability) for probability in said], -SUREST, SUREST)))
     known, least = zip(*BELONGS, strict=True)
-    return mean >= float(np.interp(clear, known, least))
+    limit = SEEN_BELONGS if clear is None else float(np.interp(clear, known, least))
+    return agreement([_log_odds(probability) for probability in said]) >= limit
+
+
+def agreement(odds: Sequence[float]) -> float:
+    """Mean log-odds of words without the least likely quarter: a wrong word or two is no other text."""
+    held = np.sort(np.clip(odds, -SUREST, SUREST))
+    return float(held[int(len(held) * WRONG_SHARE) :].mean())

@@ -110,12 +110,14 @@ class Word:
     """First decoded frame with `start <= pts < end`, counted from 0; None when no frame lies there."""
     last_frame: int | None
     confidence: float
-    """0 to 1; see `word_confidence`."""
+    """Probability, 0 to 1, that the word was said and begins within 150 ms of where it stands; fitted on
+    sound (`avsync.verdicts`), of lips alone only an order."""
     plus_minus_ms: float
     """Half the width of the interval that holds the start with the probability `AlignConfig.interval`."""
     status: str
-    """`aligned`, `low` or `not_spoken`, by its confidence; the times of a word that is `not_spoken` are those
-    where it would fit best. `interpolated` is what has no sound to find (dashes, `[music]`, the labels of
+    """`not_spoken`: probably not said at all; it has the speech that no other word claims between its
+    neighbours, up to a second, or a frame where there is none. `low`: its confidence is, or it is longer than
+    words are. Else `aligned`. `interpolated` is what has no sound to find (dashes, `[music]`, the labels of
     speakers): it has the time between its neighbours, and the confidence 0."""
     phones: tuple[Phone, ...] = ()
     """None in a word that is `not_spoken` or `interpolated`."""
@@ -181,10 +183,20 @@ def find_gaps(
     return gaps
 
 
-def fits(posteriors: "Posteriors", words: Sequence[Word], config: AlignConfig | None = None) -> bool:
-    """Can the words be those of the sound, or does the transcript belong to another?"""
+def fits(
+    posteriors: "Posteriors",
+    words: Sequence[Word],
+    config: AlignConfig | None = None,
+    *,
+    heard: bool = True,
+) -> bool:
+    """Can the words be those of the clip, or does the transcript belong to another?
+
+    `heard`: the scores are of sound; lips tell less, and refuse only where most words speak against them.
+    """
     said = [word.said for word in words if word.status != "interpolated"]
-    return belongs(said, clearness(prepared(posteriors.log_probs, config or AlignConfig())))
+    clear = clearness(prepared(posteriors.log_probs, config or AlignConfig()))
+    return belongs(said, clear if heard else None)
 
 
 def _running_mean(values: "np.ndarray", width: int) -> "np.ndarray":

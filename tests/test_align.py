@@ -239,3 +239,19 @@ def test_fuse_shifts_the_lips_and_leaves_uncovered_sound_alone() -> None:
     np.testing.assert_allclose(np.exp(fused.log_probs[2:4]), [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], atol=1e-5)
     np.testing.assert_allclose(fused.log_probs[[0, 1, 4, 5]], flat[:4], atol=1e-6)
     assert fused.times is times
+
+
+def test_the_transcript_of_another_clip_is_refused_as_a_whole(clip: Clip) -> None:
+    talk = clip()
+    for modality in ("audio", "video", "both", "auto"):
+        with pytest.raises(
+            UndeterminedError, match=r"talk\.mp4: the transcript does not fit: \d of its 7"
+        ) as told:
+            align(talk, "my ears are very cold this winter", modality=modality)
+        assert told.value.reason == "other_transcript"
+
+
+def test_a_transcript_with_a_wrong_word_is_not_refused_and_says_which(clip: Clip) -> None:
+    found = align(clip(), "place blue at zebra F two now")
+    assert [word.status for word in found.words] == ["aligned"] * 3 + ["not_spoken"] + ["aligned"] * 3
+    assert all(here.end <= there.start for here, there in pairwise(found.words))

@@ -76,7 +76,7 @@ def arguments() -> argparse.Namespace:
 def words_table(rows: Sequence[Row]) -> str:
     """All numbers beside what was asked."""
     lines = [
-        [row.name, row.target, row.measured, {None: "", True: "yes", False: "**no**"}[row.reached],
+        [row.name, row.target, row.measured.replace(" (nan to nan)", ""), {None: "", True: "yes", False: "**no**"}[row.reached],
          str(row.n), row.split]
         for row in rows
     ]  # fmt: skip

@@ -81,7 +81,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A transcript as a whole: mean log-odds of its words, clearness of the speech, and the truth."""
+    """A transcript as a whole: `verdicts.agreement` of its words, clearness of the speech, and the truth."""
 
     group: str
     condition: str
@@ -185,7 +185,7 @@ def _words(
 
 def _whole(found: Sequence[Heard]) -> Judged:
     one = found[0]
-    odds = float(np.mean([4 * word.facts[1] for word in found]))
+    odds = verdicts.agreement([4 * word.facts[1] for word in found])
     return Judged(one.group, one.condition, one.kind, odds, float(one.facts[4]))
 
 
@@ -203,7 +203,7 @@ def fit_weights(heard: Sequence[Heard]) -> np.ndarray:
 
 
 def fit_limits(judged: Sequence[Judged]) -> list[tuple[float, float]]:
-    """Least mean log-odds by clearness, rising: halfway between a clip's own transcripts, some with a wrong
+    """Least agreement by clearness, rising: halfway between a clip's own transcripts, some with a wrong
     word, and those of other clips, where they lie apart in speech about as clear; else where few of the
     own ones are refused, in any group of clips.
     """
@@ -311,7 +311,7 @@ def main() -> None:
         verdicts.WEIGHTS = tuple(round(float(weight), 3) for weight in fit_weights(fitting))
         verdicts.BELONGS = tuple(fit_limits(judged))
         print(f"WEIGHTS = {verdicts.WEIGHTS}\nBELONGS = {verdicts.BELONGS}")
-        factor, least = fit_width([one for one in fitting if one.group != SOUND_ONLY], 0.9)
+        factor, least = fit_width([one for one in heard if one.group in ("others", "validation")], 0.9)
         print(f"WIDTH = {factor}, AlignConfig.smallest_plus_minus_ms = {least}")
     for group in sorted({one.group for one in heard}):
         for condition in ("", *sorted({one.condition for one in heard})):
