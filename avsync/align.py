@@ -17,9 +17,11 @@ import numpy as np
 
 from avsync.anchors import find_words
 from avsync.errors import AVSyncError, FaceError, MediaError, UndeterminedError
+from avsync.places import prepared
 from avsync.pronunciations import as_lexicon
 from avsync.timebase import Times, frames_between, ms_to_seconds
 from avsync.transcripts import Transcript, as_transcript
+from avsync.verdicts import clearness
 from avsync.words import (
     AlignConfig,
     Gap,
@@ -53,6 +55,10 @@ __all__ = [
 
 MODALITIES = ("auto", "audio", "video", "both")
 """What `align` can be told to use; the first is its default."""
+
+
+CLEAR = (-1.1, -0.6)
+"""`verdicts.clearness` of speech in babble at 0 dB, and of the least clear voices without noise (GRID)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,12 @@ def _foreign(source: str, words: list[Word]) -> UndeterminedError:
     )
 
 
+def lip_weight(sound: "Posteriors", config: AlignConfig) -> float:
+    """How much the lips count beside a sound: the less clear its speech, the more."""
+    clear = clearness(prepared(sound.log_probs, config))
+    return float(np.interp(clear, CLEAR, (config.noisy_lip_weight, config.lip_weight)))
+
+
 def fuse(sound: "Posteriors", lips: "Posteriors", seen_later_s: float, weight: float) -> "Posteriors":
     """The sound's scores plus `weight` times the lips', on the sound's clock.
 
@@ -190,7 +202,7 @@ def _scores(
     assert track is not None
     lips = _seen(track)
     if sound is not None and modality == "both":
-        return fuse(sound, lips, seen_later_s, config.lip_weight), True
+        return fuse(sound, lips, seen_later_s, lip_weight(sound, config)), True
     return dataclasses.replace(lips, times=lips.times - seen_later_s), False
 
 

@@ -12,10 +12,11 @@ import pytest
 from speech_scores import Scores, spoken
 
 from avsync import features, lips, model, offset, speech
-from avsync.align import align, fuse
+from avsync.align import align, fuse, lip_weight
 from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
 from avsync.timebase import pts_to_seconds
 from avsync.transcripts import Anchor, Transcript
+from avsync.words import AlignConfig
 
 TEXT = "place blue at F two now"
 PAUSES = {0: 0.5, 2: 0.25, 6: 0.4}
@@ -255,3 +256,11 @@ def test_a_transcript_with_a_wrong_word_is_not_refused_and_says_which(clip: Clip
     found = align(clip(), "place blue at zebra F two now")
     assert [word.status for word in found.words] == ["aligned"] * 3 + ["not_spoken"] + ["aligned"] * 3
     assert all(here.end <= there.start for here, there in pairwise(found.words))
+
+
+def test_lips_count_more_the_less_is_heard() -> None:
+    config = AlignConfig()
+    weights = [lip_weight(spoken(TEXT, PAUSES, clearness=clear)[0], config) for clear in (8.0, 3.0, 1.0)]
+    assert weights[0] == config.lip_weight
+    assert weights[-1] == config.noisy_lip_weight
+    assert weights == sorted(weights)

@@ -75,9 +75,10 @@ def arguments() -> argparse.Namespace:
 
 def words_table(rows: Sequence[Row]) -> str:
     """All numbers beside what was asked."""
+    met = {None: "", True: "yes", False: "**no**"}
     lines = [
-        [row.name, row.target, row.measured.replace(" (nan to nan)", ""), {None: "", True: "yes", False: "**no**"}[row.reached],
-         str(row.n), row.split]
+        [row.name, row.target, row.measured.replace(" (nan to nan)", ""), met[row.reached], str(row.n),
+         row.split]
         for row in rows
     ]  # fmt: skip
     return markdown(["number", "asked", "measured (95 % interval)", "met", "n", "split"], lines)
