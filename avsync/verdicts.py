@@ -10,7 +10,7 @@ Shapes: T frames of the phone scores (10 ms), V units, F facts.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -87,10 +87,43 @@ def search(tokens: Sequence[Token], scores: lattices.Floats, step: float, config
     known = facts(places, scores, odds, clear, step)
     unsaid = frozenset(np.flatnonzero(odds < _log_odds(config.least_said)).tolist())
     if 0 < len(unsaid) < len(tokens):
-        places = find(grow(tokens, step, config, unsaid=unsaid), scores, len(tokens), step, unsaid)
-        kept = [number for number in range(len(tokens)) if number not in unsaid]
+        places, again = without(unsaid, tokens, places, scores, step, config)
+        kept = sorted(again - unsaid)
         known[kept] = facts([places[number] for number in kept], scores, odds[kept], clear, step)
     return Search(places, unsaid, odds, spread, known)
+
+
+def without(
+    unsaid: frozenset[int],
+    tokens: Sequence[Token],
+    places: Sequence[Place],
+    scores: lattices.Floats,
+    step: float,
+    config: "AlignConfig",
+) -> tuple[list[Place], frozenset[int]]:
+    """The places when the words `unsaid` take no time from the others, and which words were searched again:
+    those and `MARGIN_WORDS` on either side, between the words beyond.
+    """
+    fresh = list(places)
+    again: set[int] = set()
+    near = sorted({
+        number + by
+        for number in unsaid
+        for by in range(-MARGIN_WORDS, MARGIN_WORDS + 1)
+        if 0 <= number + by < len(tokens)
+    })  # fmt: skip
+    cuts = [0, *(n for n in range(1, len(near)) if near[n] > near[n - 1] + 1), len(near)]
+    for first, last in ((near[a], near[b - 1] + 1) for a, b in pairwise(cuts)):
+        begin = places[first - 1].end if first else 0
+        end = places[last].begin if last < len(tokens) else len(scores)
+        inner = frozenset(number - first for number in unsaid if first <= number < last)
+        graph = grow(tokens[first:last], step, config, unsaid=inner)
+        found = find(graph, scores[begin:end], last - first, step, inner)
+        fresh[first:last] = [
+            replace(place, begin=place.begin + begin, end=place.end + begin) for place in found
+        ]
+        again.update(range(first, last))
+    return fresh, frozenset(again)
 
 
 def said_and_spread(

@@ -120,3 +120,16 @@ def test_confidence_rises_with_what_speaks_for_a_word():
     worse[:, 1] -= 1.0
     worse[:, 5] = worse[:, 1] * worse[:, 4]
     assert (verdicts.probability(worse) < verdicts.probability(known)).all()
+
+
+def test_what_is_searched_again_in_a_long_text_is_what_the_whole_search_finds():
+    text = " ".join(["place blue at two now please", "set red by nine again soon"] * 4)
+    posteriors, _ = spoken(text, dict.fromkeys(range(0, 48, 7), 0.2), clearness=6.0)
+    plain = align_posteriors(posteriors, text)
+    words = text.split()
+    written = " ".join([*words[:10], "zebra", *words[10:40], "ocean", *words[40:]])
+    found = align_posteriors(posteriors, written)
+    assert [word.text for word in found if word.status == "not_spoken"] == ["zebra", "ocean"]
+    kept = [word for word in found if word.status == "aligned"]
+    assert [word.text for word in kept] == words
+    assert all(abs(a.start - b.start) <= 0.011 for a, b in zip(kept, plain, strict=True))
