@@ -35,11 +35,11 @@ class PhoneWindows:
     """Steps of a window."""
     speed: tuple[float, float] = (0.8, 1.25)
     """Range of tempo changes, for half of the windows."""
-    noisy: float = 0.5
+    noisy: float = 0.35
     """Share of the windows with noise, white to brown, or babble of the batch's other windows."""
-    ratio_db: tuple[float, float] = (0.0, 35.0)
+    ratio_db: tuple[float, float] = (3.0, 35.0)
     """Signal-to-noise ratios, decibels."""
-    rooms: float = 0.33
+    rooms: float = 0.2
     """Share of the windows in a room."""
     boundary_width: float = 1.0
     """Standard deviation of the soft target of boundaries, steps."""
@@ -98,7 +98,12 @@ def make_batch(heard: Sequence[Heard], config: PhoneWindows, rng: np.random.Gene
     for row, units in zip(targets, phones, strict=True):
         row[: len(units)] = torch.from_numpy(units)
     return PhoneBatch(
-        stacked(mels, math.log(1e-8)), valid, stacked(frames, UNKNOWN), stacked(boundaries, 0.0), targets, counts
+        stacked(mels, math.log(1e-8)),
+        valid,
+        stacked(frames, UNKNOWN),
+        stacked(boundaries, 0.0),
+        targets,
+        counts,
     )
 
 
@@ -146,12 +151,12 @@ def vary(
 
 
 def _room(power_BJM: torch.Tensor, config: PhoneWindows, generator: torch.Generator) -> torch.Tensor:
-    """Mel powers with a decaying tail (60 dB in 0.1 to 0.7 s, 12 dB over to 6 dB under the direct sound)."""
+    """Mel powers with a decaying tail (60 dB in 0.1 to 0.6 s, 0 to 15 dB under the direct sound)."""
     batch, length = len(power_BJM), 50
     chosen = torch.rand(batch, generator=generator) < config.rooms
-    decay = augment.uniform((batch, 1), 0.1, 0.7, generator)
+    decay = augment.uniform((batch, 1), 0.1, 0.6, generator)
     kernel = torch.exp(-13.8 * STEP * torch.arange(1, length) / decay)
-    strength = 10 ** (augment.uniform((batch, 1), -12, 6, generator) / 10) * chosen[:, None]
+    strength = 10 ** (augment.uniform((batch, 1), -15, 0, generator) / 10) * chosen[:, None]
     kernel = torch.cat((torch.ones(batch, 1), strength * kernel / kernel.sum(1, keepdim=True)), 1)
     padded = functional.pad(power_BJM.permute(2, 0, 1), (length - 1, 0))
     wet: torch.Tensor = functional.conv1d(padded, kernel.flip(1)[:, None], groups=batch).permute(1, 2, 0)

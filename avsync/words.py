@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avsync import durations
 from avsync import lattice as lattices
 from avsync.errors import TextError
 from avsync.pronounce import UNITS
@@ -35,6 +36,11 @@ class AlignConfig:
     silence_penalty: float = 2.0
     """What each frame of silence costs beyond its score, nats: silence is also the blank of CTC training,
     which likes to stand inside words."""
+    duration_weight: float = 4.0
+    """Weight of the usual durations of phones (`avsync.durations`) beside the score of one frame; 0 leaves
+    the path as the scores have it."""
+    duration_reach_s: float = 0.15
+    """How far, seconds, durations move an edge at most."""
     floor: float = -10.0
     """Log-probability below which no phone falls: one bad frame cannot forbid a word."""
     evidence_scale: float = 0.3
@@ -70,6 +76,8 @@ class AlignConfig:
         for name in (
             "silence_cost",
             "silence_penalty",
+            "duration_weight",
+            "duration_reach_s",
             "lip_weight",
             "unmatched_s",
             "smallest_plus_minus_ms",
@@ -145,6 +153,7 @@ def align_posteriors(
             "Give the words that are spoken in it."
         )
     path, _ = lattices.best_path(graph, log_probs)
+    path = _usual(graph, path, log_probs, posteriors.step, settings)
     spans = _token_frames(graph, path, len(tokens))
     spread = _start_spread(tokens, spans, log_probs, posteriors.step, settings)
     first_edge = float(posteriors.times[0]) - posteriors.step / 2
@@ -217,6 +226,22 @@ def _lattice(tokens: Sequence[Token], step: float, config: AlignConfig) -> latti
         silence_minimum=max(1, round(config.minimum_silence_s / step)),
         silence_cost=config.silence_cost,
     )
+
+
+def _usual(
+    graph: lattices.Lattice, path: lattices.Ints, log_probs: lattices.Floats, step: float, config: AlignConfig
+) -> lattices.Ints:
+    """The path with its edges where the usual durations of phones want them too: one state a phone."""
+    if config.duration_weight == 0.0:
+        return path
+    edges = durations.segments(graph.slot[path])
+    states = path[edges[:-1]]
+    edges = durations.refine(
+        graph.unit[states], edges, log_probs, weight=config.duration_weight,
+        reach=round(config.duration_reach_s / step),
+        minimum=max(1, round(min(config.minimum_phone_s, config.minimum_silence_s) / step)),
+    )  # fmt: skip
+    return np.repeat(states, np.diff(edges))
 
 
 def _token_frames(graph: lattices.Lattice, path: lattices.Ints, count: int) -> list[tuple[int, int]]:

@@ -78,7 +78,7 @@ def test_words_are_heard_where_they_sound_and_seen_an_offset_later(clip: Clip, o
     talk = clip(offset_ms=offset_ms)
     found = align(talk, TEXT)
     assert [word.text for word in found.words] == TEXT.split()
-    assert (found.transcript, found.source, found.span) == (TEXT, "talk.mp4", pytest.approx((0.0, 2.28)))
+    assert (found.transcript, found.source, found.span) == (TEXT, "talk.mp4", pytest.approx((0.0, 2.63)))
     for word, (start, end) in zip(found.words, talk.truth, strict=True):
         assert (word.heard_start, word.heard_end) == (pytest.approx(start), pytest.approx(end))
         assert word.start == pytest.approx(start + offset_ms / 1000, abs=6e-4)

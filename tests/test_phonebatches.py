@@ -43,7 +43,9 @@ def test_targets_are_those_of_the_time_that_is_heard(speed):
 
 
 def test_short_sounds_are_padded_and_their_phones_are_listed_in_order():
-    batch = make_batch([heard(60), heard(300)], PhoneWindows(steps=256, speed=(1, 1)), np.random.default_rng(1))
+    batch = make_batch(
+        [heard(60), heard(300)], PhoneWindows(steps=256, speed=(1, 1)), np.random.default_rng(1)
+    )
     assert batch.valid.sum(1).tolist() == [59, 256]
     assert (batch.frames[0, 59:] == UNKNOWN).all()
     assert batch.log_mel[0, 59:].max() == pytest.approx(math.log(1e-8))

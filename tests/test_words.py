@@ -125,7 +125,9 @@ def test_blanks_inside_a_word_do_not_end_it() -> None:
     told = posteriors.log_probs[end - 1].argmax()
     posteriors.log_probs[end - 3 : end, 0] = posteriors.log_probs[end - 3 : end, told] + 1.5
     for penalty, expected in ((0.0, end - 3), (2.0, end)):
-        config = AlignConfig(silence_cost=1.0, silence_penalty=penalty, minimum_phone_s=0.01)
+        config = AlignConfig(
+            silence_cost=1.0, silence_penalty=penalty, minimum_phone_s=0.01, duration_weight=0
+        )
         assert align_posteriors(posteriors, TEXT, config)[0].end == pytest.approx(expected / 100)
 
 
@@ -149,7 +151,9 @@ def test_confidence_of_known_frames() -> None:
     assert word_confidence(log_probs, np.array([0, 0]), 50) == word_confidence(log_probs, np.array([0, 0]), 2)
 
 
-@pytest.mark.parametrize("field", ["minimum_phone_s", "silence_cost", "silence_penalty", "interval"])
+@pytest.mark.parametrize(
+    "field", ["minimum_phone_s", "silence_cost", "silence_penalty", "duration_weight", "interval"]
+)
 def test_configuration_is_checked(field: str) -> None:
     with pytest.raises(ValueError, match=field):
         AlignConfig(**{field: -1.0})

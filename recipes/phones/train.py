@@ -28,8 +28,8 @@ from avsync.speech import normalise
 from avsync.text import UNITS
 from avsync.utterances import Utterance, load_utterance
 
-SHARES = {"s1": 0.15, "s4": 0.05, "fl": 0.25, "fe": 0.15, "so": 0.40}
-"""How often a window comes from each set: GRID's two speakers, flite, festival, speechocean762."""
+SHARES = {"s1": 0.15, "s4": 0.05, "fl": 0.15, "fe": 0.10, "es": 0.10, "so": 0.45}
+"""How often a window comes from each set: GRID's two speakers, flite, festival, eSpeak NG, speechocean762."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Plan:
     """Weight of the CTC loss with label priors."""
     prior: float = 0.3
     """Strength of the label prior in CTC, an exponent."""
-    boundary: float = 0.3
+    boundary: float = 0.2
     """Weight of the boundary head."""
     average: float = 0.995
     """Decay of the running average of the weights."""
@@ -65,13 +65,19 @@ def first_times(utterance: Utterance, judge: "model.AVSync | PhoneModel") -> Utt
     return found if found.phones is not None else None
 
 
-def renewed(heard: Heard, judge: PhoneModel) -> Heard:
-    """What was heard with phone times of the model's own path; generated speech as it is."""
+def renewed(heard: Heard, judge: PhoneModel, first: bool) -> Heard:
+    """What was heard with new phone times of the model's own path.
+
+    Words of GRID bind, speechocean762 and eSpeak NG are free. flite and festival keep their exact times but,
+    the `first` time, for edges against pauses.
+    """
     utterance = heard.utterance
-    if utterance.words == ("generated",):
-        return heard
-    trusted = utterance.speaker in SHARES
-    return Heard(targets.realign(utterance, judge, trusted_words=trusted), heard.log_mel)
+    if utterance.words != ("generated",):
+        utterance = targets.realign(utterance, judge, trusted_words=utterance.speaker in SHARES)
+    elif utterance.name.startswith("espeak") or first:
+        free = utterance.name.startswith("espeak")
+        utterance = targets.settle(utterance, judge, pauses_only=not free)
+    return Heard(utterance, heard.log_mel)
 
 
 def loss_of(network: PhoneModel, batch: PhoneBatch, mel: torch.Tensor, prior: torch.Tensor, plan: Plan):
@@ -106,13 +112,14 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=PhoneConfig().width)
     parser.add_argument("--ctc", type=float, default=Plan().ctc)
     parser.add_argument("--every", type=int, default=100)
+    parser.add_argument("--rate", type=float, default=Plan().learning_rate)
     parser.add_argument("--start", type=Path, help="weights to begin with")
     parser.add_argument("--times", type=Path, help="phone times of an earlier run")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    plan = Plan(steps=options.steps, ctc=options.ctc)
+    plan = Plan(steps=options.steps, ctc=options.ctc, learning_rate=options.rate)
     rng = np.random.default_rng(options.seed)
     generator = torch.Generator().manual_seed(options.seed)
     import pickle
@@ -139,11 +146,13 @@ def main() -> None:
         warm = 0.03 * plan.steps
         done = max(0.0, (step - warm) / (plan.steps - warm))
         for group in optimizer.param_groups:
-            group["lr"] = plan.learning_rate * (min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * done)) + 0.003)
+            group["lr"] = plan.learning_rate * (
+                min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * done)) + 0.003
+            )
         if step in options.realign:
             t0 = time.time()
-            for name in ("s1", "s4", "so"):
-                sets[name] = [renewed(one, average) for one in sets[name]]
+            for name in sets:
+                sets[name] = [renewed(one, average, step == min(options.realign)) for one in sets[name]]
             print(f"step {step}: phone times renewed in {time.time() - t0:.0f} s", flush=True)
             began += time.time() - t0
         chosen = rng.choice(len(names), windows.windows, p=shares / shares.sum())
@@ -158,7 +167,9 @@ def main() -> None:
         prior = 0.98 * prior + 0.02 * current
         keep = min(plan.average, (step + 1) / (step + 10))
         with torch.no_grad():
-            for mine, theirs in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+            for mine, theirs in zip(
+                average.state_dict().values(), network.state_dict().values(), strict=True
+            ):
                 if mine.is_floating_point():
                     mine.lerp_(theirs, 1 - keep)
                 else:
@@ -167,7 +178,9 @@ def main() -> None:
             sums[name] = sums.get(name, 0.0) + float(value.detach())
         count += 1
         if (step + 1) % options.every == 0 or step + 1 == plan.steps:
-            row = {"step": step + 1, "seconds": round(time.time() - began)} | {k: round(v / count, 4) for k, v in sums.items()}
+            row = {"step": step + 1, "seconds": round(time.time() - began)} | {
+                k: round(v / count, 4) for k, v in sums.items()
+            }
             print(row, flush=True)
             new = not (options.out / "log.csv").exists()
             with (options.out / "log.csv").open("a", newline="") as file:
@@ -188,12 +201,18 @@ def prepare(options) -> dict[str, list[Heard]]:
         "so": [u for u in read(options.speech, "so-*") if not held_out(u.speaker)],
     }
     if options.more:
-        sets["fe"] = read(options.more, "fe-*")
+        sets |= {name: read(options.more, f"{name}-*") for name in ("fe", "es")}
     result = {}
     for name, group in sets.items():
         timed = [u for u in (first_times(u, judge) for u in group) if u is not None]
         result[name] = [hear(u) for u in timed]
-        print(name, len(group), len(timed), f"{sum(len(h.log_mel) for h in result[name]) / 360000:.2f} h", flush=True)
+        print(
+            name,
+            len(group),
+            len(timed),
+            f"{sum(len(h.log_mel) for h in result[name]) / 360000:.2f} h",
+            flush=True,
+        )
     return result
 
 
