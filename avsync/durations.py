@@ -88,7 +88,7 @@ def _expected(units: NDArray[np.int32], edges: NDArray[np.int64]) -> NDArray[np.
     usual = MEAN[units] + BEFORE_PAUSE[0] * pause_next + BEFORE_PAUSE[1] * pause_after_next
     index = np.flatnonzero(spoken)
     strange = (np.log(np.diff(edges)) - usual)[index]
-    expected = usual.copy()
+    expected: NDArray[np.float64] = usual.copy()
     for place, n in enumerate(index):
         expected[n] += np.median(strange[max(0, place - PACE_OF) : place + PACE_OF + 1])
     return expected

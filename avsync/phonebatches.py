@@ -1,4 +1,4 @@
-"""Batches of sound for the acoustic phones: log-mel windows with the phone of each step, varied in the mel domain.
+"""Batches for the acoustic phones: log-mel windows with the phone of each step, varied in the mel domain.
 
 Noise, rooms and tempo are made on mel powers, which is a fraction of the cost of making them on samples.
 

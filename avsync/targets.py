@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from typing import Protocol
-
 import numpy as np
 import torch
 
 from avsync.durations import refine, segments
 from avsync.errors import TextError
 from avsync.lattice import Lattice, best_path, build
-from avsync.model import Posteriors
+from avsync.phones import Listener
 from avsync.pronounce import UNITS, pronounce
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.text import Token, normalise
@@ -40,13 +38,6 @@ PAUSE = 0.015
 """Seconds between two phones from which on there is a pause."""
 EDGE = 0.08
 """Seconds by which `settle` moves the edge of a phone against a pause at most."""
-
-
-class Listener(Protocol):
-    """What gives phone scores: `AVSync`, or `PhoneModel`."""
-
-    def speech_posteriors(self, mel: Mel) -> Posteriors:
-        """Phone scores each 10 ms of sound."""
 
 
 def rough(utterance: Utterance) -> Utterance:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from speech_scores import Scores, spoken
 
-from avsync import features, lips, model, offset, speech
+from avsync import features, lips, model, offset, phones, speech
 from avsync.align import align, fuse
 from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
 from avsync.timebase import pts_to_seconds
@@ -56,6 +56,7 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
         reason = None if offset_ms is not None else "ambiguous"
         measured = replace(offset.undetermined(reason or ""), ms=offset_ms, reason=reason, segments=segments)
         monkeypatch.setattr(model, "load_model", lambda: net)
+        monkeypatch.setattr(phones, "load_listener", lambda: net)
         monkeypatch.setattr(speech, "log_mel", lambda clip: None)
         monkeypatch.setattr(features, "on_grid", lambda track: None)
         monkeypatch.setattr(lips, "track", lambda clip: tuple(SimpleNamespace(face=n) for n in range(faces)))

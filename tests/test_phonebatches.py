@@ -75,7 +75,7 @@ def speech_like(batch=8, steps=120):
 
 
 def test_a_room_rings_behind_a_sound_and_never_before_it():
-    sound, valid = speech_like()
+    sound, _ = speech_like()
     config = PhoneWindows(noisy=0.0, rooms=1.0)
     wet = _room(sound.exp(), config, torch.Generator().manual_seed(0)).log()
     torch.testing.assert_close(wet[:, :40], sound[:, :40], atol=1.7, rtol=0)

@@ -1,17 +1,20 @@
-"""The split of the recipe of phones. Fixed: numbers of different trainings can be compared.
+"""The split of the acoustic phones. Fixed: numbers of different trainings can be compared.
 
-GRID's test speakers and those that recipes/grid/split.py reserves are never touched. Its validation speakers
-and every training speaker but s1 and s4 (1 or 2 clips each) choose checkpoints and calibrate edges; s1 and s4
-train. Of s1's clips and of speechocean762's speakers some are held out by a hash of their name.
+GRID's test speakers and those that recipes/grid/split.py reserves are never touched. s1 and s4 train; the
+validation speakers of recipes/grid and its training speakers with one or two clips each develop: they choose
+checkpoints and settings and calibrate edges. One in 25 of s1's clips, and of speechocean762's speakers, stays
+out of training by a hash of its name.
 """
 
 import zlib
 
-DEVELOPMENT = ("s22", "s23", "s30", "s34", "s3", "s6", "s11", "s15", "s16", "s17", "s20", "s25", "s27")
-"""The first four are the validation speakers of recipes/grid."""
-HELD_OUT = {"clip": 25, "speaker": 12}
+TRAINED = ("s1", "s4")
+VALIDATION = ("s22", "s23", "s30", "s34")
+"""The validation speakers of recipes/grid."""
+SMALL = ("s3", "s6", "s11", "s15", "s16", "s17", "s20", "s25", "s27")
+"""Speakers that recipes/grid trains on, and this recipe does not."""
 
 
-def held_out(name: str, one_in: int = 0) -> bool:
-    """Whether a clip of s1 (25, one in) or a speaker of speechocean762 stays out of training."""
+def held_out(name: str) -> bool:
+    """Whether a clip of s1, or a speaker of speechocean762, stays out of training."""
     return zlib.crc32(name.encode()) % 25 == 0
