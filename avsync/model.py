@@ -61,6 +61,9 @@ class Posteriors:
     """(T,) float64 seconds, the centre of each step."""
     step: float
     """Seconds between two steps."""
+    late_s: tuple[float, float] = (0.0, 0.0)
+    """By how much word starts, and word ends before a pause, come late with these scores on speakers that
+    were held out: seconds, negative for early. `words` takes it off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from avsync.encoders import SPEECH_RATE, TimeBlock
 from avsync.model import Posteriors
 from avsync.speech import Mel, normalise
 from avsync.text import UNITS
+from avsync.timebase import ms_to_seconds
 
 
 class Listener(Protocol):
@@ -50,6 +51,8 @@ class PhoneConfig:
     (350 ms)."""
     dropout: float = 0.1
     """Dropout inside the trunk while training."""
+    late_ms: tuple[float, float] = (0.0, 0.0)
+    """By how much word starts, and word ends before a pause, come late on held-out speakers, ms."""
 
 
 class PhoneModel(nn.Module):
@@ -86,7 +89,9 @@ class PhoneModel(nn.Module):
             low, high = max(start - OVERLAP, 0), min(start + CHUNK + OVERLAP, len(mel.times))
             logits, _ = self(scaled[:, low:high], valid[:, low:high])
             pieces.append(logits[0, start - low : min(start + CHUNK, len(mel.times)) - low].log_softmax(-1))
-        return Posteriors(torch.cat(pieces).numpy(), mel.times, 1.0 / SPEECH_RATE)
+        start_ms, end_ms = self.config.late_ms
+        late_s = (ms_to_seconds(start_ms), ms_to_seconds(end_ms))
+        return Posteriors(torch.cat(pieces).numpy(), mel.times, 1.0 / SPEECH_RATE, late_s)
 
 
 def save_phones(network: PhoneModel, path: Path) -> None:
@@ -124,7 +129,7 @@ class Ensemble:
     listeners: tuple[Listener, ...]
 
     def speech_posteriors(self, mel: Mel) -> Posteriors:
-        """The mean of their log-probabilities, normalised."""
+        """The mean of their log-probabilities, normalised; what is late by the first of them."""
         heard = [listener.speech_posteriors(mel) for listener in self.listeners]
         mean = np.mean([scores.log_probs for scores in heard], axis=0)
         mean -= np.logaddexp.reduce(mean, axis=1, keepdims=True)

@@ -162,7 +162,11 @@ def align_posteriors(
               graph.unit[path[begin:end]], plus_minus, posteriors.step, settings)
         for token, (begin, end), plus_minus in zip(tokens, spans, spread, strict=True)
     ]  # fmt: skip
-    return _unbiased(words, posteriors.step, settings)
+    late_s = posteriors.late_s
+    return _unbiased(
+        words, posteriors.step, settings.start_bias_s + late_s[0], settings.end_bias_s + late_s[1],
+        span(posteriors)[1],
+    )  # fmt: skip
 
 
 def find_gaps(
@@ -328,22 +332,22 @@ def _word(
     return Word(token.text, start, end, start, end, None, None, confidence, plus_minus_ms, status, phones)
 
 
-def _unbiased(words: list[Word], step: float, config: AlignConfig) -> list[Word]:
-    """The words with the mean errors of starts and ends taken off; no word shorter than a frame, none
-    overlapping.
+def _unbiased(words: list[Word], step: float, start_late: float, end_late: float, limit: float) -> list[Word]:
+    """The words with the mean errors of starts and ends (seconds) taken off; no word shorter than a frame,
+    none overlapping, none pushed beyond `limit`.
 
     Where two words touch, they still do: the boundary moves as a start.
     """
-    if config.start_bias_s == 0.0 and config.end_bias_s == 0.0:
+    if start_late == 0.0 and end_late == 0.0:
         return words
     moved: list[Word] = []
-    reached = words[0].heard_start - abs(config.start_bias_s)
+    reached = words[0].heard_start - abs(start_late)
     for index, word in enumerate(words):
         following = words[index + 1].heard_start if index + 1 < len(words) else math.inf
         touches = following - word.heard_end < step / 2
-        start = max(word.heard_start - config.start_bias_s, reached)
-        end = word.heard_end - (config.start_bias_s if touches else config.end_bias_s)
-        end = max(min(end, following - config.start_bias_s), start + step)
+        start = max(word.heard_start - start_late, reached)
+        end = word.heard_end - (start_late if touches else end_late)
+        end = max(min(end, following - start_late, max(limit, word.heard_end)), start + step)
         phones = _fitted(word.phones, start, end)
         moved.append(
             dataclasses.replace(word, start=start, end=end, heard_start=start, heard_end=end, phones=phones)

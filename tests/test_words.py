@@ -1,6 +1,7 @@
 """Words from phone scores whose truth is known."""
 
 import dataclasses
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -116,6 +117,18 @@ def test_bias_is_taken_off_and_words_never_overlap() -> None:
     assert moved[0].end == moved[1].start  # words that touch still do
     for here, there in pairwise(moved):
         assert here.start < here.end <= there.start
+
+
+def test_what_comes_late_with_the_scores_is_taken_off_and_stays_in_the_sound() -> None:
+    scores, _ = spoken(TEXT, PAUSES, clearness=8.0)
+    plain = align_posteriors(scores, TEXT)
+    moved = align_posteriors(replace(scores, late_s=(0.01, -0.03)), TEXT)
+    assert [word.start for word in moved] == pytest.approx([word.start - 0.01 for word in plain])
+    assert moved[-1].end == pytest.approx(plain[-1].end + 0.03)
+    assert moved == align_posteriors(scores, TEXT, AlignConfig(start_bias_s=0.01, end_bias_s=-0.03))
+    far = align_posteriors(replace(scores, late_s=(0.0, -9.0)), TEXT)
+    assert far[-1].end == pytest.approx(len(scores.times) / 100)
+    assert all(here.end <= there.start for here, there in pairwise(far))
 
 
 def test_blanks_inside_a_word_do_not_end_it() -> None:
