@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avsync import durations
 from avsync import lattice as lattices
 from avsync.lattice import FILLER
 from avsync.text import Token
@@ -74,6 +75,7 @@ def find(
     scores: lattices.Floats,
     count: int,
     step: float,
+    config: "AlignConfig",
     unsaid: Collection[int] = (),
 ) -> list[Place]:
     """The places of `count` tokens on the best path; silence inside a token belongs to it.
@@ -82,6 +84,7 @@ def find(
     like.
     """
     path, _ = lattices.best_path(graph, scores)
+    path = _usual(graph, path, scores, step, config)
     said = graph.token[path]
     spoken = np.flatnonzero(said >= 0)
     first = spoken[np.searchsorted(said[spoken], np.arange(count), side="left")]
@@ -104,6 +107,32 @@ def find(
         else Place(begin, end, graph.unit[path[begin:end]], graph.slot[path[begin:end]])
         for token, (begin, end) in enumerate(spans)
     ]
+
+
+def _usual(
+    graph: lattices.Lattice, path: lattices.Ints, scores: lattices.Floats, step: float, config: "AlignConfig"
+) -> lattices.Ints:
+    """The path with its edges where the usual durations of phones want them too: one state a phone.
+
+    Filler has no usual duration: what stands between two of them is moved by itself.
+    """
+    if config.duration_weight == 0.0:
+        return path
+    filler = np.flatnonzero(graph.unit[path] == FILLER)
+    moved = path.copy()
+    for begin, end in zip([0, *(filler + 1)], [*filler, len(path)], strict=True):
+        if begin == end:
+            continue
+        part = path[begin:end]
+        edges = durations.segments(graph.slot[part])
+        states = part[edges[:-1]]
+        edges = durations.refine(
+            graph.unit[states], edges, scores[begin:end, :FILLER], weight=config.duration_weight,
+            reach=round(config.duration_reach_s / step),
+            minimum=max(1, round(min(config.minimum_phone_s, config.minimum_silence_s) / step)),
+        )  # fmt: skip
+        moved[begin:end] = np.repeat(states, np.diff(edges))
+    return moved
 
 
 def _runs(numbers: Sequence[int]) -> list[list[int]]:

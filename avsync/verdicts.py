@@ -81,7 +81,7 @@ def search(tokens: Sequence[Token], scores: lattices.Floats, step: float, config
             f"at least, but the clip has {len(scores) * step:.2f} s. "
             "Give the words that are spoken in it."
         )
-    places = find(graph, scores, len(tokens), step)
+    places = find(graph, scores, len(tokens), step, config)
     odds, spread = said_and_spread(tokens, places, scores, step, config)
     clear = clearness(scores)
     known = facts(places, scores, odds, clear, step)
@@ -118,7 +118,7 @@ def without(
         end = places[last].begin if last < len(tokens) else len(scores)
         inner = frozenset(number - first for number in unsaid if first <= number < last)
         graph = grow(tokens[first:last], step, config, unsaid=inner)
-        found = find(graph, scores[begin:end], last - first, step, inner)
+        found = find(graph, scores[begin:end], last - first, step, config, inner)
         fresh[first:last] = [
             replace(place, begin=place.begin + begin, end=place.end + begin) for place in found
         ]

@@ -34,6 +34,11 @@ class AlignConfig:
     silence_penalty: float = 2.0
     """What each frame of silence costs beyond its score, nats: silence is also the blank of CTC training,
     which likes to stand inside words."""
+    duration_weight: float = 4.0
+    """Weight of the usual durations of phones (`avsync.durations`) beside the score of one frame; 0 leaves
+    the path as the scores have it."""
+    duration_reach_s: float = 0.15
+    """How far, seconds, durations move an edge at most."""
     floor: float = -10.0
     """Log-probability below which no phone falls: one bad frame cannot forbid a word."""
     evidence_scale: float = 0.2
@@ -80,6 +85,8 @@ class AlignConfig:
             "filler_penalty",
             "filler_cost",
             "skip_cost",
+            "duration_weight",
+            "duration_reach_s",
             "lip_weight",
             "noisy_lip_weight",
             "unmatched_s",
@@ -164,7 +171,11 @@ def align_posteriors(
                  plus_minus_ms(float(found.half_ms[number]), settings), status,
                  _phones(place, first_edge, step), float(1 / (1 + np.exp(-found.odds[number]))))
         )  # fmt: skip
-    return [_judged(word, settings) for word in _unbiased(words, step, settings)]
+    late_s = posteriors.late_s
+    moved = _unbiased(
+        words, step, settings.start_bias_s + late_s[0], settings.end_bias_s + late_s[1], span(posteriors)[1]
+    )
+    return [_judged(word, settings) for word in moved]
 
 
 def find_gaps(
@@ -246,22 +257,22 @@ SPEECH_IN_WINDOW = 0.8
 """Share of frames that must look like speech where somebody speaks."""
 
 
-def _unbiased(words: list[Word], step: float, config: AlignConfig) -> list[Word]:
-    """The words with the mean errors of starts and ends taken off; no word shorter than a frame, none
-    overlapping.
+def _unbiased(words: list[Word], step: float, start_late: float, end_late: float, limit: float) -> list[Word]:
+    """The words with the mean errors of starts and ends (seconds) taken off; no word shorter than a frame,
+    none overlapping, none pushed beyond `limit`.
 
     Where two words touch, they still do: the boundary moves as a start.
     """
-    if config.start_bias_s == 0.0 and config.end_bias_s == 0.0:
+    if start_late == 0.0 and end_late == 0.0:
         return words
     moved: list[Word] = []
-    reached = words[0].heard_start - abs(config.start_bias_s)
+    reached = words[0].heard_start - abs(start_late)
     for index, word in enumerate(words):
         following = words[index + 1].heard_start if index + 1 < len(words) else math.inf
         touches = following - word.heard_end < step / 2
-        start = max(word.heard_start - config.start_bias_s, reached)
-        end = word.heard_end - (config.start_bias_s if touches else config.end_bias_s)
-        end = max(min(end, following - config.start_bias_s), start + step)
+        start = max(word.heard_start - start_late, reached)
+        end = word.heard_end - (start_late if touches else end_late)
+        end = max(min(end, following - start_late, max(limit, word.heard_end)), start + step)
         phones = _fitted(word.phones, start, end)
         moved.append(
             dataclasses.replace(word, start=start, end=end, heard_start=start, heard_end=end, phones=phones)

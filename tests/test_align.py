@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from speech_scores import Scores, spoken
 
-from avsync import features, lips, model, offset, speech
+from avsync import features, lips, model, offset, phones, speech
 from avsync.align import align, fuse, lip_weight
 from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
 from avsync.timebase import pts_to_seconds
@@ -57,6 +57,7 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
         reason = None if offset_ms is not None else "ambiguous"
         measured = replace(offset.undetermined(reason or ""), ms=offset_ms, reason=reason, segments=segments)
         monkeypatch.setattr(model, "load_model", lambda: net)
+        monkeypatch.setattr(phones, "load_listener", lambda: net)
         monkeypatch.setattr(speech, "log_mel", lambda clip: None)
         monkeypatch.setattr(features, "on_grid", lambda track: None)
         monkeypatch.setattr(lips, "track", lambda clip: tuple(SimpleNamespace(face=n) for n in range(faces)))
@@ -79,7 +80,7 @@ def test_words_are_heard_where_they_sound_and_seen_an_offset_later(clip: Clip, o
     talk = clip(offset_ms=offset_ms)
     found = align(talk, TEXT)
     assert [word.text for word in found.words] == TEXT.split()
-    assert (found.transcript, found.source, found.span) == (TEXT, "talk.mp4", pytest.approx((0.0, 2.28)))
+    assert (found.transcript, found.source, found.span) == (TEXT, "talk.mp4", pytest.approx((0.0, 2.63)))
     for word, (start, end) in zip(found.words, talk.truth, strict=True):
         assert (word.heard_start, word.heard_end) == (pytest.approx(start), pytest.approx(end))
         assert word.start == pytest.approx(start + offset_ms / 1000, abs=6e-4)

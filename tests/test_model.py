@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from avsync import model as model_module
+from avsync import weightfile
 from avsync.errors import ModelError
 from avsync.model import load_model, read_model, save_model
 from avsync.speech import Mel
@@ -224,7 +225,7 @@ def test_the_package_must_hold_one_file(monkeypatch, tmp_path, names):
     (tmp_path / "weights").mkdir()
     for name in [*names, "face-1.safetensors"]:
         (tmp_path / "weights" / name).touch()
-    monkeypatch.setattr(model_module.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(weightfile.resources, "files", lambda package: tmp_path)
     with pytest.raises(ModelError, match="expected one weights file") as caught:
         load_model.__wrapped__()
     assert str(names) in str(caught.value)

@@ -34,7 +34,7 @@ def test_sound_that_the_transcript_lacks_stays_out_of_the_words_beside_it() -> N
     posteriors, truth = spoken(TEXT, {}, clearness=8.0)
     tokens = normalise("place blue two now")
     scores = prepared(posteriors.log_probs, CONFIG)
-    places = find(grow(tokens, 0.01, CONFIG), scores, 4, 0.01)
+    places = find(grow(tokens, 0.01, CONFIG), scores, 4, 0.01, CONFIG)
     said = frames(truth)
     assert [(place.begin, place.end) for place in places] == [said[0], said[1], said[4], said[5]]
 
@@ -44,7 +44,7 @@ def test_a_word_that_was_not_said_gets_the_sound_that_nobody_claims() -> None:
     tokens = normalise("place blue zebra two now")
     scores = prepared(posteriors.log_probs, CONFIG)
     unsaid = frozenset({2})
-    places = find(grow(tokens, 0.01, CONFIG, unsaid=unsaid), scores, 5, 0.01, unsaid)
+    places = find(grow(tokens, 0.01, CONFIG, unsaid=unsaid), scores, 5, 0.01, CONFIG, unsaid)
     said = frames(truth)
     assert (places[2].begin, places[2].end) == (said[2][0], said[3][1])
     assert not len(places[2].units)
@@ -56,7 +56,7 @@ def test_words_that_were_not_said_share_their_time_and_take_none_from_others() -
     tokens = normalise("place blue at F zebra ocean two now")
     scores = prepared(posteriors.log_probs, CONFIG)
     unsaid = frozenset({4, 5})
-    places = find(grow(tokens, 0.01, CONFIG, unsaid=unsaid), scores, 8, 0.01, unsaid)
+    places = find(grow(tokens, 0.01, CONFIG, unsaid=unsaid), scores, 8, 0.01, CONFIG, unsaid)
     assert all(place.end > place.begin for place in places)
     assert all(a.end <= b.begin for a, b in pairwise(places))
     said = frames(truth)
@@ -70,6 +70,6 @@ def test_no_word_that_was_not_said_is_long(seconds: float) -> None:
     tokens = normalise("place zebra now")
     unsaid = frozenset({1})
     scores = prepared(posteriors.log_probs, CONFIG)
-    place = find(grow(tokens, 0.01, CONFIG, unsaid=unsaid), scores, 3, 0.01, unsaid)[1]
+    place = find(grow(tokens, 0.01, CONFIG, unsaid=unsaid), scores, 3, 0.01, CONFIG, unsaid)[1]
     assert len(scores) > 100 * seconds
     assert 0 < place.end - place.begin <= 100

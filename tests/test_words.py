@@ -1,6 +1,7 @@
 """Words from phone scores whose truth is known."""
 
 import dataclasses
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -117,6 +118,18 @@ def test_bias_is_taken_off_and_words_never_overlap() -> None:
         assert here.start < here.end <= there.start
 
 
+def test_what_comes_late_with_the_scores_is_taken_off_and_stays_in_the_sound() -> None:
+    scores, _ = spoken(TEXT, PAUSES, clearness=8.0)
+    plain = align_posteriors(scores, TEXT)
+    moved = align_posteriors(replace(scores, late_s=(0.01, -0.03)), TEXT)
+    assert [word.start for word in moved] == pytest.approx([word.start - 0.01 for word in plain])
+    assert moved[-1].end == pytest.approx(plain[-1].end + 0.03)
+    assert moved == align_posteriors(scores, TEXT, AlignConfig(start_bias_s=0.01, end_bias_s=-0.03))
+    far = align_posteriors(replace(scores, late_s=(0.0, -9.0)), TEXT)
+    assert far[-1].end == pytest.approx(len(scores.times) / 100)
+    assert all(here.end <= there.start for here, there in pairwise(far))
+
+
 def test_blanks_inside_a_word_do_not_end_it() -> None:
     """CTC training likes silence, its blank, a little better than the phone that goes on."""
     posteriors, truth = spoken(TEXT, PAUSES, clearness=8.0)
@@ -124,11 +137,15 @@ def test_blanks_inside_a_word_do_not_end_it() -> None:
     told = posteriors.log_probs[end - 1].argmax()
     posteriors.log_probs[end - 3 : end, 0] = posteriors.log_probs[end - 3 : end, told] + 1.5
     for penalty, expected in ((0.0, end - 3), (2.0, end)):
-        config = AlignConfig(silence_cost=1.0, silence_penalty=penalty, minimum_phone_s=0.01)
+        config = AlignConfig(
+            silence_cost=1.0, silence_penalty=penalty, minimum_phone_s=0.01, duration_weight=0
+        )
         assert align_posteriors(posteriors, TEXT, config)[0].end == pytest.approx(expected / 100)
 
 
-@pytest.mark.parametrize("field", ["minimum_phone_s", "silence_cost", "silence_penalty", "interval"])
+@pytest.mark.parametrize(
+    "field", ["minimum_phone_s", "silence_cost", "silence_penalty", "duration_weight", "interval"]
+)
 def test_configuration_is_checked(field: str) -> None:
     with pytest.raises(ValueError, match=field):
         AlignConfig(**{field: -1.0})
