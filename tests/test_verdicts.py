@@ -108,8 +108,6 @@ def test_what_is_asked_of_a_transcript_rises_with_clearness(monkeypatch):
     assert verdicts.belongs(of([3.0, -8.0, 3.0, 3.0]), -0.5)  # one wrong word of four
     assert not verdicts.belongs(of([3.0, -8.0, -8.0, 3.0]), -0.5)
     assert verdicts.belongs([], 0.0)
-    assert verdicts.belongs(of([1.5, 0.6]), None)  # of lips, a little is enough
-    assert not verdicts.belongs(of([1.5, 0.4]), None)
 
 
 def test_confidence_rises_with_what_speaks_for_a_word():
