@@ -1,5 +1,6 @@
 """Verdicts on words whose truth is known."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -79,6 +80,9 @@ def test_a_transcript_of_something_else_does_not_fit():
     for text in ("set red with G nine soon", "lay white in K six again", "my ears are very cold"):
         assert not fits(posteriors, align_posteriors(posteriors, text))
     assert fits(posteriors, [])
+    short = align_posteriors(posteriors, "place blue")
+    assert fits(posteriors, [dataclasses.replace(word, said=0.6) for word in short])  # all are found
+    assert not fits(posteriors, align_posteriors(posteriors, "my ears"))
 
 
 def test_speech_that_is_not_clear_refuses_no_transcript():
