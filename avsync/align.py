@@ -97,7 +97,7 @@ def align(
 
     Errors: TextError when the text is empty, has letters that are neither Latin nor in the lexicon, or is too
     long for the clip; MediaError and FaceError when what the modality needs is not there; UndeterminedError
-    when nobody can be heard or seen speaking, or the transcript is that of another clip.
+    when nobody can be heard or seen speaking, or the transcript is that of another sound.
     """
     from avsync import lips, media, offset
 
@@ -114,7 +114,7 @@ def align(
     seen_later_s = ms_to_seconds(measured.ms) if measured is not None and measured.ms is not None else 0.0
     scores, heard = _scores(clip, _speaker(tracks, measured), modality, seen_later_s, settings)
     words = find_words(scores, text, tokens, settings)
-    if not fits(scores, words, settings, heard=heard):
+    if heard and not fits(scores, words, settings):  # lips alone tell too little to refuse
         raise _foreign(clip.source, words)
     if measured is not None and measured.ms is None:
         warnings.warn(

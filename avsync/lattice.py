@@ -189,8 +189,8 @@ def best_path(lattice: Lattice, log_probs: Floats, *, segment: int | None = None
     """The states (T,) of the best path, and its log-score (arcs included), exactly.
 
     `log_probs` (T, V), finite. Scores are kept at every `segment`-th frame only (default: all of them in
-    short sounds, the square root of T in long ones) and computed a second time from there, so that memory is
-    (T / segment + segment) x S. T must be at least `lattice.shortest`.
+    short sounds, the square root of T in long ones). From there those that the path can have passed are
+    computed a second time, so that memory is about T / segment x S. T must be at least `lattice.shortest`.
     """
     frames, states = len(log_probs), len(lattice)
     if segment is None:
@@ -210,18 +210,67 @@ def best_path(lattice: Lattice, log_probs: Floats, *, segment: int | None = None
     path = np.empty(frames, np.int32)
     path[-1] = int(ending.argmax())
     total += float(ending[path[-1]])
+    earliest = _earliest(lattice) if len(checkpoints) > 2 else None
     for number in range(len(checkpoints) - 2, -1, -1):
         begin = number * segment
         end = min(begin + segment, frames)
+        part, low, entry = lattice, 0, checkpoints[number]
         if kept is None:
-            _, _, kept = forward(lattice, checkpoints[number], log_probs[begin:end], True)
+            assert earliest is not None
+            part, low = _reaching(lattice, earliest, int(path[end - 1]), end - begin)
+            entry = np.append(entry[low : low + len(part)], entry[-1:])
+            _, _, kept = forward(part, entry, log_probs[begin:end], True)
         for t in range(end - 1, begin - 1, -1):
-            before = kept[t - begin - 1] if t > begin else checkpoints[number]
-            previous = _best_before(lattice, before, int(path[t]))
+            before = kept[t - begin - 1] if t > begin else entry
+            previous = _best_before(part, before, int(path[t]) - low) + low
             if t:
                 path[t - 1] = previous
         kept = None
     return path, total
+
+
+def _earliest(lattice: Lattice) -> Ints:
+    """(S,) the first frame in which each state can be."""
+    count = len(lattice)
+    found = np.zeros(count, np.int32)
+    ends = [*lattice.first[1:].tolist(), count]
+    arcs = [*lattice.arc_start[1:].tolist(), len(lattice.arc_from)]
+    for chain, first in enumerate(lattice.first.tolist()):
+        sources = lattice.arc_from[lattice.arc_start[chain] : arcs[chain]].tolist()
+        frame = min(0 if source == count else int(found[source]) + 1 for source in sources)
+        found[first : ends[chain]] = np.arange(frame, frame + ends[chain] - first)
+    return found
+
+
+def _reaching(lattice: Lattice, earliest: Ints, state: int, steps: int) -> tuple[Lattice, int]:
+    """The part of a lattice from which a state can be reached in some steps, and its first state: whole
+    chains up to that of `state`. No way from a state to another is shorter than their `earliest` are apart.
+    """
+    low = int(np.argmax(earliest[: state + 1] >= earliest[state] - steps))
+    first = int(np.searchsorted(lattice.first, low, side="right")) - 1
+    behind = int(np.searchsorted(lattice.first, state, side="right"))
+    low = int(lattice.first[first])
+    high = int(lattice.first[behind]) if behind < len(lattice.first) else len(lattice)
+    arc = int(lattice.arc_start[first])
+    last = int(lattice.arc_start[behind]) if behind < len(lattice.first) else len(lattice.arc_from)
+    source = lattice.arc_from[arc:last]
+    start = source == len(lattice)
+    outside = ~start & (source < low)
+    part = Lattice(
+        unit=lattice.unit[low:high],
+        token=lattice.token[low:high],
+        slot=lattice.slot[low:high],
+        loop=lattice.loop[low:high],
+        link=lattice.link[low:high],
+        first=lattice.first[first:behind] - np.int32(low),
+        opens=lattice.opens[first:behind],
+        arc_from=np.where(start | outside, high - low, source - low).astype(np.int32),
+        arc_cost=np.where(outside, NEVER, lattice.arc_cost[arc:last]).astype(np.float32),
+        arc_start=lattice.arc_start[first:behind] - np.int32(arc),
+        final=lattice.final[low:high],
+        shortest=lattice.shortest,
+    )
+    return part, low
 
 
 def _forward(lattice: Lattice, score: Floats, log_probs: Floats, keep: bool) -> tuple[Floats, float, Floats]:

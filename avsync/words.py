@@ -199,20 +199,20 @@ def find_gaps(
     return gaps
 
 
-def fits(
-    posteriors: "Posteriors",
-    words: Sequence[Word],
-    config: AlignConfig | None = None,
-    *,
-    heard: bool = True,
-) -> bool:
-    """Can the words be those of the clip, or does the transcript belong to another?
+def fits(posteriors: "Posteriors", words: Sequence[Word], config: AlignConfig | None = None) -> bool:
+    """Can the words be those of the sound, or does the transcript belong to another?
 
-    `heard`: the scores are of sound; lips tell less, and refuse only where most words speak against them.
+    A text of a few words fits where all are `aligned`: they tell too little against that.
     """
-    said = [word.said for word in words if word.status != "interpolated"]
+    spoken = [word for word in words if word.status != "interpolated"]
+    if len(spoken) <= FEW_WORDS and all(word.status == "aligned" for word in spoken):
+        return True
     clear = clearness(prepared(posteriors.log_probs, config or AlignConfig()))
-    return belongs(said, clear if heard else None)
+    return belongs([word.said for word in spoken], clear)
+
+
+FEW_WORDS = 3
+"""A text of so many words is short."""
 
 
 def _running_mean(values: "np.ndarray", width: int) -> "np.ndarray":

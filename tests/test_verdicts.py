@@ -1,5 +1,6 @@
 """Verdicts on words whose truth is known."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -79,6 +80,9 @@ def test_a_transcript_of_something_else_does_not_fit():
     for text in ("set red with G nine soon", "lay white in K six again", "my ears are very cold"):
         assert not fits(posteriors, align_posteriors(posteriors, text))
     assert fits(posteriors, [])
+    short = align_posteriors(posteriors, "place blue")
+    assert fits(posteriors, [dataclasses.replace(word, said=0.6) for word in short])  # all are found
+    assert not fits(posteriors, align_posteriors(posteriors, "my ears"))
 
 
 def test_speech_that_is_not_clear_refuses_no_transcript():
@@ -108,8 +112,6 @@ def test_what_is_asked_of_a_transcript_rises_with_clearness(monkeypatch):
     assert verdicts.belongs(of([3.0, -8.0, 3.0, 3.0]), -0.5)  # one wrong word of four
     assert not verdicts.belongs(of([3.0, -8.0, -8.0, 3.0]), -0.5)
     assert verdicts.belongs([], 0.0)
-    assert verdicts.belongs(of([1.0, -0.9]), None)  # of lips, more for than against is enough
-    assert not verdicts.belongs(of([1.0, -1.1]), None)
 
 
 def test_confidence_rises_with_what_speaks_for_a_word():
