@@ -86,7 +86,8 @@ def report(title: str, found: dict[str, dict[str, list[float]]]) -> None:
         values = np.concatenate(list(by_speaker.values()))
         print(
             f"{title}, {kind}: n {len(values)}, {len(by_speaker)} speakers, "
-            f"median {np.median(values):+.1f}, mean {values.mean():+.1f} ms, within 50 ms {np.mean(np.abs(values) <= 50.001):.3f}"
+            f"median {np.median(values):+.1f}, mean {values.mean():+.1f} ms, "
+            f"within 50 ms {np.mean(np.abs(values) <= 50.001):.3f}"
         )
 
 
