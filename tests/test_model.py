@@ -242,7 +242,7 @@ def test_the_shipped_weights_are_read():
         assert np.isfinite(theirs).all()
 
 
-@pytest.mark.parametrize("kind", ["face", "avsync"])
+@pytest.mark.parametrize("kind", ["face", "avsync", "phones"])
 def test_a_shipped_file_is_named_by_its_content(kind):
     (path,) = (Path(str(resources.files("avsync"))) / "weights").glob(f"{kind}-*.safetensors")
     assert path.stem == f"{kind}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"

@@ -81,7 +81,7 @@ def test_a_room_rings_behind_a_sound_and_never_before_it():
     torch.testing.assert_close(wet[:, :40], sound[:, :40], atol=1.7, rtol=0)
     assert (wet[:, 62] > sound[:, 62] + 1.0).all()
     decay = wet[:, 62:100].mean(2)
-    assert (decay[:, :-1] >= decay[:, 1:]).all()
+    assert (decay[:, :-1] >= decay[:, 1:] - 1e-3).all()
 
 
 def test_noise_has_the_ratio_that_is_asked_for():
