@@ -35,7 +35,7 @@ WRONG_SHARE = 0.25
 
 WEIGHTS = (0.048, 3.059, 0.678, -0.211, -2.02, 2.521)
 """Of `facts`; this and the next two are what `recipes/verdicts/fit.py` found for the weights that ship."""
-WIDTH = 1.2
+WIDTH = 1.3
 """How much wider the intervals of starts are than the scores say."""
 BELONGS = ((-1.15, 2.5), (-0.95, 3.0), (-0.8, 4.2), (-0.65, 4.7))
 """How clear the speech is, and the `agreement` that its words have at least where the transcript is its

@@ -46,7 +46,7 @@ class AlignConfig:
     `plus_minus_ms`."""
     interval: float = 0.9
     """Probability that a word's start lies within `plus_minus_ms`."""
-    smallest_plus_minus_ms: float = 10.0
+    smallest_plus_minus_ms: float = 20.0
     """No start is claimed to be known better, milliseconds."""
     start_bias_s: float = 0.0
     """Mean error of word starts, seconds, positive where they come late; subtracted."""
