@@ -40,7 +40,7 @@ WIDTH = 1.3
 BELONGS = ((-1.15, 2.0), (-0.85, 2.3), (-0.65, 3.8), (-0.58, 4.8))
 """How clear the speech is, and the `agreement` that its words have at least where the transcript is its
 own. The recipe's limits, smoothed: of GRID's clear speech, 98 % of the transcripts with one wrong word of six
-have 5.0 or more, and 98 % of the foreign ones 4.9 or less. Accented or noisy speech is refused less easily."""
+have 5.0 or more, and 98 % of the foreign ones 4.9 or less. Accented or noisy speech is refused less."""
 LEAST_CLEAR = -1.4
 """Less clear speech than this, and silence, counts as this clear: nothing was fitted beyond."""
 
