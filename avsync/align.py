@@ -17,10 +17,22 @@ import numpy as np
 
 from avsync.anchors import find_words
 from avsync.errors import AVSyncError, FaceError, MediaError, UndeterminedError
+from avsync.places import prepared
 from avsync.pronunciations import as_lexicon
 from avsync.timebase import Times, frames_between, ms_to_seconds
 from avsync.transcripts import Transcript, as_transcript
-from avsync.words import AlignConfig, Gap, Phone, Word, align_posteriors, find_gaps, is_speech, span
+from avsync.verdicts import clearness
+from avsync.words import (
+    AlignConfig,
+    Gap,
+    Phone,
+    Word,
+    align_posteriors,
+    find_gaps,
+    fits,
+    is_speech,
+    span,
+)  # fmt: skip
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.lips import LipTrack
@@ -43,6 +55,10 @@ __all__ = [
 
 MODALITIES = ("auto", "audio", "video", "both")
 """What `align` can be told to use; the first is its default."""
+
+
+CLEAR = (-1.1, -0.6)
+"""`verdicts.clearness` of speech in babble at 0 dB, and of the least clear voices without noise (GRID)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +97,7 @@ def align(
 
     Errors: TextError when the text is empty, has letters that are neither Latin nor in the lexicon, or is too
     long for the clip; MediaError and FaceError when what the modality needs is not there; UndeterminedError
-    when nobody can be heard or seen speaking.
+    when nobody can be heard or seen speaking, or the transcript is that of another sound.
     """
     from avsync import lips, media, offset
 
@@ -96,8 +112,10 @@ def align(
     both = clip.has_audio and clip.has_video
     measured = offset.detect_offset(clip, tracks=tracks) if both else None
     seen_later_s = ms_to_seconds(measured.ms) if measured is not None and measured.ms is not None else 0.0
-    scores = _scores(clip, _speaker(tracks, measured), modality, seen_later_s, settings)
+    scores, heard = _scores(clip, _speaker(tracks, measured), modality, seen_later_s, settings)
     words = find_words(scores, text, tokens, settings)
+    if heard and not fits(scores, words, settings):  # lips alone tell too little to refuse
+        raise _foreign(clip.source, words)
     if measured is not None and measured.ms is None:
         warnings.warn(
             f"{clip.source}: the offset could not be determined ({measured.reason}): "
@@ -114,6 +132,23 @@ def align(
         span=span(scores),
         frame_times=clip.frame_times,
     )
+
+
+def _foreign(source: str, words: list[Word]) -> UndeterminedError:
+    """What to raise where the transcript is that of something else."""
+    spoken = [word for word in words if word.status != "interpolated"]
+    found = sum(word.status == "aligned" for word in spoken)
+    return UndeterminedError(
+        f"{source}: the transcript does not fit: {found} of its {len(spoken)} words are found in the clip. "
+        "Give the words that are spoken in it.",
+        "other_transcript",
+    )
+
+
+def lip_weight(sound: "Posteriors", config: AlignConfig) -> float:
+    """How much the lips count beside a sound: the less clear its speech, the more."""
+    clear = clearness(prepared(sound.log_probs, config))
+    return float(np.interp(clear, CLEAR, (config.noisy_lip_weight, config.lip_weight)))
 
 
 def fuse(sound: "Posteriors", lips: "Posteriors", seen_later_s: float, weight: float) -> "Posteriors":
@@ -144,8 +179,8 @@ def _speaker(tracks: "tuple[LipTrack, ...]", measured: "Offset | None") -> "LipT
 
 def _scores(
     clip: "Clip", track: "LipTrack | None", modality: str, seen_later_s: float, config: AlignConfig
-) -> "Posteriors":
-    """Phone scores of what the modality asks for, on the audio clock."""
+) -> "tuple[Posteriors, bool]":
+    """Phone scores of what the modality asks for, on the audio clock, and whether sound takes part."""
     sound = _heard(clip) if clip.has_audio and modality != "video" else None
     speech = sound is not None and _has_speech(sound, config)
     if sound is None and modality in ("audio", "both"):
@@ -163,12 +198,12 @@ def _scores(
             f"{clip.source} has no speech to be heard. {_advice(lips=track)}", "no_speech"
         )
     if sound is not None and (track is None or modality == "audio" or (speech and modality == "auto")):
-        return sound
+        return sound, True
     assert track is not None
     lips = _seen(track)
     if sound is not None and modality == "both":
-        return fuse(sound, lips, seen_later_s, config.lip_weight)
-    return dataclasses.replace(lips, times=lips.times - seen_later_s)
+        return fuse(sound, lips, seen_later_s, lip_weight(sound, config)), True
+    return dataclasses.replace(lips, times=lips.times - seen_later_s), False
 
 
 def _no_lips(clip: "Clip", sound: "Posteriors | None", config: AlignConfig) -> MediaError | FaceError:
@@ -189,9 +224,9 @@ def _advice(*, speech: bool = False, lips: "LipTrack | None" = None) -> str:
 
 
 def _heard(clip: "Clip") -> "Posteriors":
-    from avsync import model, speech
+    from avsync import phones, speech
 
-    return model.load_model().speech_posteriors(speech.log_mel(clip))
+    return phones.load_listener().speech_posteriors(speech.log_mel(clip))
 
 
 def _seen(track: "LipTrack") -> "Posteriors":

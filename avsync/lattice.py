@@ -4,12 +4,15 @@ Every pronunciation of every word is a chain of states, one phone after the othe
 of which the last repeats, so that no phone is shorter than `minimum` frames and no blank stands inside a
 word. Chains are joined end to start, with an optional chain of silence between them and at both edges.
 
+A *filler* stands for sound that the transcript lacks: any unit, at a price. With `filler_cost` it may stand
+wherever silence may; with `skip_cost` one frame of it may stand instead of a word.
+
 Shapes: T frames, V units, S states, C chains, A arcs (a chain's first state <- the last state of a chain
 before it).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,15 +29,18 @@ WHOLE_CELLS = 8_000_000
 
 NEVER = np.float32(-np.inf)
 
+FILLER = len(UNITS)
+"""Unit of the filler; its score is a column behind those of `UNITS`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
     """A transcript as a graph; states stand in the order of the text, so that arcs only lead onward."""
 
     unit: Ints
-    """(S,) index into `UNITS`."""
+    """(S,) index into `UNITS`, or `FILLER`."""
     token: Ints
-    """(S,) index of the written token, -1 in silence."""
+    """(S,) index of the written token, -1 in silence and filler."""
     slot: Ints
     """(S,) number of the phone, unique over the lattice; the states of one phone share it."""
     loop: Floats
@@ -44,7 +50,7 @@ class Lattice:
     first: Ints
     """(C,) first state of each chain."""
     opens: Ints
-    """(C,) token that begins with the chain, -1 for silence and for later words of a token."""
+    """(C,) token that begins with the chain, -1 for silence, filler and later words of a token."""
     arc_from: Ints
     """(A,) state before a chain's first; S stands for the start of the sound."""
     arc_cost: Floats
@@ -63,8 +69,11 @@ class Lattice:
 class _Builder:
     """Grows a lattice chain by chain. An end is (last state of a chain, fewest frames up to there)."""
 
-    def __init__(self, minimum: int, silence_minimum: int, silence_cost: float) -> None:
-        self.minimum, self.silence_minimum, self.silence_cost = minimum, silence_minimum, silence_cost
+    def __init__(
+        self, minimum: int, silence_minimum: int, silence_cost: float, filler_cost: float | None
+    ) -> None:
+        self.minimum, self.silence_minimum = minimum, silence_minimum
+        self.silence_cost, self.filler_cost = silence_cost, filler_cost
         self.unit: list[int] = []
         self.token: list[int] = []
         self.slot: list[int] = []
@@ -82,7 +91,7 @@ class _Builder:
         self.opens.append(opens)
         self.arcs.append([(state, -cost) for state, _ in before])
         for unit in units:
-            states = self.minimum if unit else self.silence_minimum
+            states = {0: self.silence_minimum, FILLER: 1}.get(unit, self.minimum)
             self.unit += [unit] * states
             self.token += [token] * states
             self.slot += [self.slots] * states
@@ -94,6 +103,22 @@ class _Builder:
     def with_silence(self, ends: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """The ends, and the end of an optional silence behind them."""
         return [*ends, self.chain([0], -1, -1, ends, self.silence_cost)]
+
+    def with_gap(self, ends: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The ends, and those of what may stand between two tokens: silence, or filler with silences round
+        it.
+        """
+        ends = self.with_silence(ends)
+        if self.filler_cost is None:
+            return ends
+        filler = self.chain([FILLER], -1, -1, ends, self.filler_cost)
+        return [*ends, *self.with_silence([filler])]
+
+    def one_frame(self, token: int, before: list[tuple[int, int]], cost: float) -> tuple[int, int]:
+        """Adds a single frame of filler and returns its end."""
+        end = self.chain([FILLER], token, -1, before, cost)
+        self.repeats[-1] = False
+        return end
 
     def add(self, index: int, token: Token, ends: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Adds all readings of a token behind `ends` and returns their ends."""
@@ -113,19 +138,31 @@ class _Builder:
 
 
 def build(
-    tokens: Sequence[Token], *, minimum: int = 3, silence_minimum: int = 3, silence_cost: float = 0.0
+    tokens: Sequence[Token],
+    *,
+    minimum: int = 3,
+    silence_minimum: int = 3,
+    silence_cost: float = 0.0,
+    filler_cost: float | None = None,
+    skip_cost: float | None = None,
+    unsaid: Collection[int] = (),
 ) -> Lattice:
     """The lattice of `tokens`.
 
-    `minimum` and `silence_minimum` are frames that a phone and a silence last at least; `silence_cost` is the
-    log-score that entering a silence costs (>= 0).
+    `minimum` and `silence_minimum` are frames that a phone and a silence last at least; `silence_cost`,
+    `filler_cost` and `skip_cost` are the log-scores that entering a silence and a filler, and leaving out a
+    word cost (>= 0; None: there is none). The tokens `unsaid` are one frame of filler each, and no phones.
     """
-    grown = _Builder(minimum, silence_minimum, silence_cost)
+    grown = _Builder(minimum, silence_minimum, silence_cost, filler_cost)
     start = -1  # becomes S when S is known
-    ends = grown.with_silence([(start, 0)])
+    ends = grown.with_gap([(start, 0)])
     for index, token in enumerate(tokens):
-        ends = grown.add(index, token, ends)
-        ends = grown.with_silence(ends)
+        if index in unsaid:
+            ends = [grown.one_frame(index, ends, 0.0)]
+        else:
+            said = grown.add(index, token, ends)
+            ends = said if skip_cost is None else [*said, grown.one_frame(-1, ends, skip_cost)]
+        ends = grown.with_gap(ends)
     count = len(grown.unit)
     link = np.zeros(count, np.float32)
     link[grown.first] = NEVER
@@ -152,8 +189,8 @@ def best_path(lattice: Lattice, log_probs: Floats, *, segment: int | None = None
     """The states (T,) of the best path, and its log-score (arcs included), exactly.
 
     `log_probs` (T, V), finite. Scores are kept at every `segment`-th frame only (default: all of them in
-    short sounds, the square root of T in long ones) and computed a second time from there, so that memory is
-    (T / segment + segment) x S. T must be at least `lattice.shortest`.
+    short sounds, the square root of T in long ones). From there those that the path can have passed are
+    computed a second time, so that memory is about T / segment x S. T must be at least `lattice.shortest`.
     """
     frames, states = len(log_probs), len(lattice)
     if segment is None:
@@ -173,18 +210,67 @@ def best_path(lattice: Lattice, log_probs: Floats, *, segment: int | None = None
     path = np.empty(frames, np.int32)
     path[-1] = int(ending.argmax())
     total += float(ending[path[-1]])
+    earliest = _earliest(lattice) if len(checkpoints) > 2 else None
     for number in range(len(checkpoints) - 2, -1, -1):
         begin = number * segment
         end = min(begin + segment, frames)
+        part, low, entry = lattice, 0, checkpoints[number]
         if kept is None:
-            _, _, kept = forward(lattice, checkpoints[number], log_probs[begin:end], True)
+            assert earliest is not None
+            part, low = _reaching(lattice, earliest, int(path[end - 1]), end - begin)
+            entry = np.append(entry[low : low + len(part)], entry[-1:])
+            _, _, kept = forward(part, entry, log_probs[begin:end], True)
         for t in range(end - 1, begin - 1, -1):
-            before = kept[t - begin - 1] if t > begin else checkpoints[number]
-            previous = _best_before(lattice, before, int(path[t]))
+            before = kept[t - begin - 1] if t > begin else entry
+            previous = _best_before(part, before, int(path[t]) - low) + low
             if t:
                 path[t - 1] = previous
         kept = None
     return path, total
+
+
+def _earliest(lattice: Lattice) -> Ints:
+    """(S,) the first frame in which each state can be."""
+    count = len(lattice)
+    found = np.zeros(count, np.int32)
+    ends = [*lattice.first[1:].tolist(), count]
+    arcs = [*lattice.arc_start[1:].tolist(), len(lattice.arc_from)]
+    for chain, first in enumerate(lattice.first.tolist()):
+        sources = lattice.arc_from[lattice.arc_start[chain] : arcs[chain]].tolist()
+        frame = min(0 if source == count else int(found[source]) + 1 for source in sources)
+        found[first : ends[chain]] = np.arange(frame, frame + ends[chain] - first)
+    return found
+
+
+def _reaching(lattice: Lattice, earliest: Ints, state: int, steps: int) -> tuple[Lattice, int]:
+    """The part of a lattice from which a state can be reached in some steps, and its first state: whole
+    chains up to that of `state`. No way from a state to another is shorter than their `earliest` are apart.
+    """
+    low = int(np.argmax(earliest[: state + 1] >= earliest[state] - steps))
+    first = int(np.searchsorted(lattice.first, low, side="right")) - 1
+    behind = int(np.searchsorted(lattice.first, state, side="right"))
+    low = int(lattice.first[first])
+    high = int(lattice.first[behind]) if behind < len(lattice.first) else len(lattice)
+    arc = int(lattice.arc_start[first])
+    last = int(lattice.arc_start[behind]) if behind < len(lattice.first) else len(lattice.arc_from)
+    source = lattice.arc_from[arc:last]
+    start = source == len(lattice)
+    outside = ~start & (source < low)
+    part = Lattice(
+        unit=lattice.unit[low:high],
+        token=lattice.token[low:high],
+        slot=lattice.slot[low:high],
+        loop=lattice.loop[low:high],
+        link=lattice.link[low:high],
+        first=lattice.first[first:behind] - np.int32(low),
+        opens=lattice.opens[first:behind],
+        arc_from=np.where(start | outside, high - low, source - low).astype(np.int32),
+        arc_cost=np.where(outside, NEVER, lattice.arc_cost[arc:last]).astype(np.float32),
+        arc_start=lattice.arc_start[first:behind] - np.int32(arc),
+        final=lattice.final[low:high],
+        shortest=lattice.shortest,
+    )
+    return part, low
 
 
 def _forward(lattice: Lattice, score: Floats, log_probs: Floats, keep: bool) -> tuple[Floats, float, Floats]:

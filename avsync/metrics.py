@@ -45,6 +45,18 @@ def median_error(errors: ArrayLike) -> float:
     return _percentile(np.abs(_answered(errors)), 50.0)
 
 
+def mean_error(errors: ArrayLike) -> float:
+    """Mean of the absolute errors of the answers (MAE)."""
+    values = _answered(errors)
+    return float(np.mean(np.abs(values))) if len(values) else float("nan")
+
+
+def mean_bias(errors: ArrayLike) -> float:
+    """Mean of the signed errors of the answers: positive where answers are too high, or too late."""
+    values = _answered(errors)
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
 def percentile_error(errors: ArrayLike, percent: float = 95.0) -> float:
     """The absolute error that this percentage of the answers does not exceed."""
     if not 0 <= percent <= 100:
@@ -169,6 +181,62 @@ def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> tuple[np.ndarray, 
     wrong = np.cumsum(1 - true[order])
     last = np.append(np.diff(said[order]) != 0, True)[: len(order)]
     return answered[last] / max(len(order), 1), wrong[last] / answered[last]
+
+
+def interval_coverage(errors: ArrayLike, half_widths: ArrayLike) -> float:
+    """Share of the answers whose error is at most the half-width stated with them.
+
+    One millionth of slack: a time on a grid of milliseconds that is wrong by just the half-width is inside.
+    """
+    off, stated = _pairs(errors, half_widths)
+    known = ~np.isnan(off)
+    return float(np.mean(np.abs(off[known]) <= stated[known] + 1e-6)) if known.any() else float("nan")
+
+
+def word_error(errors_W2: ArrayLike) -> float:
+    """Mean over words of the mean absolute error of start and end; (W, 2), words not found are left out."""
+    return mean_error(np.abs(_two_edges(errors_W2)).mean(axis=1))
+
+
+def overlap(reference_W2: ArrayLike, found_W2: ArrayLike) -> float:
+    """Mean over words of intersection by union of two spans; a word that was not found (NaN) has 0."""
+    truth, answer = _two_edges(reference_W2), _two_edges(found_W2)
+    if truth.shape != answer.shape:
+        raise ValueError(f"{len(truth)} words and {len(answer)} answers: give one of each a word.")
+    if not len(truth):
+        return float("nan")
+    common = np.minimum(truth[:, 1], answer[:, 1]) - np.maximum(truth[:, 0], answer[:, 0])
+    union = np.maximum(truth[:, 1], answer[:, 1]) - np.minimum(truth[:, 0], answer[:, 0])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.mean(np.nan_to_num(np.clip(common, 0, None) / union)))
+
+
+def boundary_scores(
+    reference: ArrayLike, found: ArrayLike, limit: float
+) -> tuple[float, float, float, float]:
+    """Precision, recall, F1 and R-value of boundaries found within `limit` of the true ones.
+
+    Strictly one to one, in the order of time; R-value after Rasanen, Laine and Altosaar (2009).
+    """
+    truth, answers = np.sort(_answered(reference)), np.sort(_answered(found))
+    if not len(truth) or not len(answers):
+        return float("nan"), float("nan"), float("nan"), float("nan")
+    hits = at = 0
+    for edge in truth:
+        while at < len(answers) and answers[at] < edge - limit - 1e-9:
+            at += 1
+        if at < len(answers) and answers[at] <= edge + limit + 1e-9:
+            hits, at = hits + 1, at + 1
+    precision, recall = hits / len(answers), hits / len(truth)
+    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+    over = len(answers) / len(truth) - 1  # over-segmentation: recall by precision, less 1
+    far = np.hypot(1 - recall, over)
+    near = abs(-over + recall - 1) / np.sqrt(2)
+    return precision, recall, f1, float(1 - (far + near) / 2)
+
+
+def _two_edges(times: ArrayLike) -> np.ndarray:
+    return np.asarray(times, np.float64).reshape(-1, 2)
 
 
 def _flat(errors: ArrayLike) -> np.ndarray:

@@ -10,12 +10,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from avsync.durations import refine, segments
 from avsync.errors import TextError
-from avsync.lattice import best_path, build
-from avsync.model import AVSync
+from avsync.lattice import Lattice, best_path, build
+from avsync.phones import Listener
 from avsync.pronounce import UNITS, pronounce
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
-from avsync.text import normalise
+from avsync.text import Token, normalise
 from avsync.utterances import PhoneTimes, Utterance
 
 SLACK = 0.02
@@ -24,9 +25,19 @@ FORBIDDEN = np.float32(-40.0)
 """Log-score of a unit where the known words rule it out."""
 MINIMUM = 2
 """Frames that a phone lasts at least."""
+WEIGHT = 2.0
+"""Of usual durations beside the scores."""
+REACH = 15
+"""Frames by which usual durations move an edge at most."""
 SILENCE_PENALTY = np.float32(2.0)
 """Taken from the log-score of silence in every frame where the words are not known: silence is also the
 blank of CTC, which likes to stand inside words."""
+
+
+PAUSE = 0.015
+"""Seconds between two phones from which on there is a pause."""
+EDGE = 0.08
+"""Seconds by which `settle` moves the edge of a phone against a pause at most."""
 
 
 def rough(utterance: Utterance) -> Utterance:
@@ -51,17 +62,15 @@ def rough(utterance: Utterance) -> Utterance:
     return replace(utterance, phones=PhoneTimes(np.array(units), np.array(starts), np.array(ends)))
 
 
-def realign(utterance: Utterance, model: AVSync, *, trusted_words: bool) -> Utterance:
-    """Phone times by the exact best path through the sentence's lattice, scored by the model's speech head.
+def realign(utterance: Utterance, model: Listener, *, trusted_words: bool) -> Utterance:
+    """Phone times by the exact best path through the sentence's lattice, scored by the model.
 
     trusted_words: the word times come with the corpus and bind (a word's phones stay in it, to within
     `SLACK`); otherwise they are replaced by those of the path. An utterance that is too short for its
     phones comes back unchanged, and, unless its words are trusted, one whose text cannot be pronounced.
     Raises TextError for a trusted word that has no pronunciation.
     """
-    log_mel = log_mel_tensor(torch.from_numpy(np.ascontiguousarray(utterance.waveform))[None])[0].numpy()
-    times = utterance.audio_start + (np.arange(len(log_mel)) + 0.5) * HOP / SAMPLE_RATE
-    scores = model.speech_posteriors(Mel(log_mel, times)).log_probs
+    scores, times = _listen(utterance, model)
     if trusted_words:
         scores = np.where(_allowed(utterance, times), scores, FORBIDDEN)
     else:
@@ -72,25 +81,69 @@ def realign(utterance: Utterance, model: AVSync, *, trusted_words: bool) -> Utte
         return utterance
     if len(scores) < lattice.shortest:
         return utterance
-    path, _ = best_path(lattice, scores.astype(np.float32))
-    _, first = np.unique(lattice.slot[path], return_index=True)
-    order = np.argsort(first)
-    starts = first[order]
-    ends = np.append(starts[1:], len(path))
-    state = path[starts]
-    spoken = lattice.unit[state] > 0
-    begin = times[0] - HOP / SAMPLE_RATE / 2 + starts * HOP / SAMPLE_RATE
-    end = times[0] + (ends - 0.5) * HOP / SAMPLE_RATE
-    phones = PhoneTimes(lattice.unit[state][spoken].astype(np.int64), begin[spoken], end[spoken])
+    phones, token = _walk(lattice, scores, times)
     if trusted_words:
         return replace(utterance, phones=phones)
-    tokens = lattice.token[state]
-    words = np.array([[begin[tokens == n].min(), end[tokens == n].max()] for n in range(tokens.max() + 1)])
+    count = int(token.max()) + 1
+    words = np.array([[phones.starts[token == n].min(), phones.ends[token == n].max()] for n in range(count)])
     return replace(
         utterance,
         phones=phones,
         word_times=words if len(words) == len(utterance.words) else utterance.word_times,
     )
+
+
+def settle(utterance: Utterance, model: Listener, *, pauses_only: bool) -> Utterance:
+    """Generated speech with its own phones, in its own order, where the model hears them.
+
+    Synthesisers count closures and breath to phones or to pauses each in its own way. pauses_only: only the
+    edges of phones against pauses move, by at most `EDGE` and within the phone. What is too short for its
+    phones comes back unchanged.
+    """
+    phones = utterance.phones
+    assert phones is not None
+    first = np.append(True, phones.starts[1:] - phones.ends[:-1] > PAUSE)
+    runs = np.split(phones.units, np.flatnonzero(first)[1:])
+    tokens = [
+        Token(f"{n}", ((f"{n}",),), own={f"{n}": (tuple(UNITS[unit] for unit in run),)})
+        for n, run in enumerate(runs)
+    ]
+    scores, times = _listen(utterance, model)
+    lattice = build(tokens, minimum=MINIMUM, silence_minimum=MINIMUM)
+    if len(scores) < lattice.shortest:
+        return utterance
+    heard, _ = _walk(lattice, scores, times)
+    if not pauses_only:
+        return replace(utterance, phones=heard)
+    last = np.append(first[1:], True)
+    longest = np.minimum(EDGE, (phones.ends - phones.starts) / 2)
+    starts = np.where(first, heard.starts.clip(phones.starts - EDGE, phones.starts + longest), phones.starts)
+    ends = np.where(last, heard.ends.clip(phones.ends - longest, phones.ends + EDGE), phones.ends)
+    starts[1:] = np.maximum(starts[1:], ends[:-1])
+    return replace(utterance, phones=PhoneTimes(phones.units, starts, ends))
+
+
+def _listen(utterance: Utterance, model: Listener) -> tuple[np.ndarray, np.ndarray]:
+    """Phone scores (T, V) of an utterance, and the times (T,) of their middles."""
+    log_mel = log_mel_tensor(torch.from_numpy(np.ascontiguousarray(utterance.waveform))[None])[0].numpy()
+    times = utterance.audio_start + (np.arange(len(log_mel)) + 0.5) * HOP / SAMPLE_RATE
+    return model.speech_posteriors(Mel(log_mel, times)).log_probs, times
+
+
+def _walk(lattice: Lattice, scores: np.ndarray, times: np.ndarray) -> tuple[PhoneTimes, np.ndarray]:
+    """Phones of the best path, and the token of each (L,)."""
+    path, _ = best_path(lattice, scores.astype(np.float32))
+    edges = segments(lattice.slot[path])
+    state = path[edges[:-1]]
+    edges = refine(
+        lattice.unit[state], edges, scores.astype(np.float32), weight=WEIGHT, reach=REACH, minimum=MINIMUM
+    )
+    starts, ends = edges[:-1], edges[1:]
+    spoken = lattice.unit[state] > 0
+    begin = times[0] + (starts - 0.5) * HOP / SAMPLE_RATE
+    end = times[0] + (ends - 0.5) * HOP / SAMPLE_RATE
+    phones = PhoneTimes(lattice.unit[state][spoken].astype(np.int64), begin[spoken], end[spoken])
+    return phones, lattice.token[state][spoken]
 
 
 def _allowed(utterance: Utterance, times: np.ndarray) -> np.ndarray:

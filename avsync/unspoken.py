@@ -45,12 +45,10 @@ def _between(
         last = _ms(after.heard_start)
     missing = len(texts) - (last - first)
     if missing > 0 and before is not None:
-        phone = before.phones[-1]
-        first -= min(missing, _ms(phone.end - phone.start) // 2)
+        first -= min(missing, _half_ms(before, -1))
         before = _cut(before, end=first / 1000)
     elif missing > 0 and after is not None:
-        phone = after.phones[0]
-        last += min(missing, _ms(phone.end - phone.start) // 2)
+        last += min(missing, _half_ms(after, 0))
         after = _cut(after, start=last / 1000)
     count = min(len(texts), last - first)  # a hundred dashes in a row are told together
     texts = [*texts[: count - 1], " ".join(texts[count - 1 :])]
@@ -65,14 +63,22 @@ def _unspoken(text: str, start_ms: int, end_ms: int) -> Word:
     return Word(text, start, end, start, end, None, None, 0.0, half, "interpolated")
 
 
+def _half_ms(word: Word, phone: int) -> int:
+    """Half of one of its phones (of all of a word without), whole milliseconds."""
+    part = word.phones[phone] if word.phones else word
+    return _ms(part.end - part.start) // 2
+
+
 def _cut(word: Word, *, start: float | None = None, end: float | None = None) -> Word:
     """The word with its first phone beginning, or its last ending, at another time."""
     phones: list[Phone] = list(word.phones)
     if start is not None:
-        phones[0] = dataclasses.replace(phones[0], start=start)
+        if phones:
+            phones[0] = dataclasses.replace(phones[0], start=start)
         return dataclasses.replace(word, start=start, heard_start=start, phones=tuple(phones))
     assert end is not None
-    phones[-1] = dataclasses.replace(phones[-1], end=end)
+    if phones:
+        phones[-1] = dataclasses.replace(phones[-1], end=end)
     return dataclasses.replace(word, end=end, heard_end=end, phones=tuple(phones))
 
 

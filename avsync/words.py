@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from avsync import lattice as lattices
-from avsync.errors import TextError
+from avsync.places import Place, prepared
 from avsync.pronounce import UNITS
 from avsync.text import Token, normalise
-from avsync.timebase import seconds_to_ms
+from avsync.verdicts import belongs, clearness, plus_minus_ms, probability, search
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.model import Posteriors
@@ -35,42 +34,61 @@ class AlignConfig:
     silence_penalty: float = 2.0
     """What each frame of silence costs beyond its score, nats: silence is also the blank of CTC training,
     which likes to stand inside words."""
+    duration_weight: float = 4.0
+    """Weight of the usual durations of phones (`avsync.durations`) beside the score of one frame; 0 leaves
+    the path as the scores have it."""
+    duration_reach_s: float = 0.15
+    """How far, seconds, durations move an edge at most."""
     floor: float = -10.0
     """Log-probability below which no phone falls: one bad frame cannot forbid a word."""
-    evidence_scale: float = 0.3
+    evidence_scale: float = 0.2
     """Neighbouring frames repeat each other: each counts as this share of independent evidence, in
     `plus_minus_ms`."""
     interval: float = 0.9
     """Probability that a word's start lies within `plus_minus_ms`."""
-    smallest_plus_minus_ms: float = 10.0
+    smallest_plus_minus_ms: float = 20.0
     """No start is claimed to be known better, milliseconds."""
     start_bias_s: float = 0.0
     """Mean error of word starts, seconds, positive where they come late; subtracted."""
     end_bias_s: float = 0.0
     """Mean error of word ends, seconds, positive where they come late; subtracted."""
-    confidence_window_s: float = 0.2
-    """A word is as sure as its least sure stretch of this length, seconds."""
-    low_confidence: float = 0.15
-    """Below this a word's status is `low`. Chosen, as `spoken_confidence`, on the sound of GRID's validation
-    speakers and of the bundled samples: 6 % of 71 spoken words fall below, and 75 % of 400 words put in from
-    other sentences. Lips alone are less sure than sound: `low` and `not_spoken` are commoner there."""
-    spoken_confidence: float = 0.03
-    """Below this a word's status is `not_spoken`: none of the spoken words above, 53 % of those put in."""
-    unmatched_s: float = 0.3
+    filler_penalty: float = 1.0
+    """What each frame of sound that the transcript lacks costs beyond its best unit's score, nats."""
+    filler_cost: float = 10.0
+    """What it costs to begin such a stretch, nats."""
+    skip_cost: float = 10.0
+    """What it costs to leave out a word of the transcript, nats."""
+    least_said: float = 0.05
+    """A word that is less probably said than this is `not_spoken`, and no other makes room for it."""
+    low_confidence: float = 0.5
+    """Below this a word's status is `low`."""
+    longest_word_s: float = 2.0
+    """A longer word is never better than `low`, seconds."""
+    unmatched_s: float = 0.1
     """Speech this long, seconds, in a gap longer than that is something that the transcript lacks."""
     lip_weight: float = 0.3
-    """Weight of the lips' log-scores beside the sound's, in `both`."""
+    """Weight of the lips' log-scores beside the sound's, in `both`, where somebody speaks clearly ..."""
+    noisy_lip_weight: float = 0.8
+    """... and where it cannot be told what is said (`align.CLEAR`). Chosen on GRID's validation speakers:
+    with 0.3 throughout, the mean error in babble at -5 dB is 100 ms, with 0.6 to 1 it is 63 to 67; of clear
+    sound it is 35 and 37 to 40."""
     speech_share: float = 0.05
     """Share of the sound's frames that must look like speech for `auto` to use the sound."""
 
     def __post_init__(self) -> None:
-        for name in ("minimum_phone_s", "minimum_silence_s", "confidence_window_s", "evidence_scale"):
+        for name in ("minimum_phone_s", "minimum_silence_s", "longest_word_s", "evidence_scale"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"AlignConfig.{name} is {getattr(self, name)}: it must be above 0.")
         for name in (
             "silence_cost",
             "silence_penalty",
+            "filler_penalty",
+            "filler_cost",
+            "skip_cost",
+            "duration_weight",
+            "duration_reach_s",
             "lip_weight",
+            "noisy_lip_weight",
             "unmatched_s",
             "smallest_plus_minus_ms",
         ):
@@ -104,14 +122,19 @@ class Word:
     """First decoded frame with `start <= pts < end`, counted from 0; None when no frame lies there."""
     last_frame: int | None
     confidence: float
-    """0 to 1; see `word_confidence`."""
+    """Probability, 0 to 1, that the word was said and begins within 150 ms of where it stands; fitted on
+    sound (`avsync.verdicts`), of lips alone only an order."""
     plus_minus_ms: float
     """Half the width of the interval that holds the start with the probability `AlignConfig.interval`."""
     status: str
-    """`aligned`, `low` or `not_spoken`, by its confidence; the times of a word that is `not_spoken` are those
-    where it would fit best. `interpolated` is what has no sound to find (dashes, `[music]`, the labels of
+    """`not_spoken`: probably not said at all; it has the speech that no other word claims between its
+    neighbours, up to a second, or a frame where there is none. `low`: its confidence is, or it is longer than
+    words are. Else `aligned`. `interpolated` is what has no sound to find (dashes, `[music]`, the labels of
     speakers): it has the time between its neighbours, and the confidence 0."""
     phones: tuple[Phone, ...] = ()
+    """None in a word that is `not_spoken` or `interpolated`."""
+    said: float = 0.0
+    """Probability, 0 to 1, that the word was said at all, against all that may be there instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,25 +158,24 @@ def align_posteriors(
     settings = config or AlignConfig()
     written = normalise(transcript) if isinstance(transcript, str) else transcript
     tokens = [token for token in written if token.readings]
-    scored = posteriors.log_probs - np.float32(settings.silence_penalty) * (np.arange(len(UNITS)) == 0)
-    log_probs = np.maximum(scored, np.float32(settings.floor)).astype(np.float32)
-    graph = _lattice(tokens, posteriors.step, settings)
-    if len(log_probs) < graph.shortest:
-        raise TextError(
-            f"The transcript has {len(tokens)} words, which take {graph.shortest * posteriors.step:.2f} s "
-            f"at least, but the clip has {len(log_probs) * posteriors.step:.2f} s. "
-            "Give the words that are spoken in it."
-        )
-    path, _ = lattices.best_path(graph, log_probs)
-    spans = _token_frames(graph, path, len(tokens))
-    spread = _start_spread(tokens, spans, log_probs, posteriors.step, settings)
-    first_edge = float(posteriors.times[0]) - posteriors.step / 2
-    words = [
-        _word(token, _phones(graph, path, begin, end, first_edge, posteriors.step), log_probs[begin:end],
-              graph.unit[path[begin:end]], plus_minus, posteriors.step, settings)
-        for token, (begin, end), plus_minus in zip(tokens, spans, spread, strict=True)
-    ]  # fmt: skip
-    return _unbiased(words, posteriors.step, settings)
+    step = posteriors.step
+    found = search(tokens, prepared(posteriors.log_probs, settings), step, settings)
+    sure = probability(found.facts)
+    first_edge = float(posteriors.times[0]) - step / 2
+    words = []
+    for number, (token, place) in enumerate(zip(tokens, found.places, strict=True)):
+        start, end = first_edge + place.begin * step, first_edge + place.end * step
+        status = "not_spoken" if number in found.unsaid else "aligned"
+        words.append(
+            Word(token.text, start, end, start, end, None, None, float(sure[number]),
+                 plus_minus_ms(float(found.half_ms[number]), settings), status,
+                 _phones(place, first_edge, step), float(1 / (1 + np.exp(-found.odds[number]))))
+        )  # fmt: skip
+    late_s = posteriors.late_s
+    moved = _unbiased(
+        words, step, settings.start_bias_s + late_s[0], settings.end_bias_s + late_s[1], span(posteriors)[1]
+    )
+    return [_judged(word, settings) for word in moved]
 
 
 def find_gaps(
@@ -172,24 +194,25 @@ def find_gaps(
         if stop - start < posteriors.step / 2:
             continue
         inside = speech[(posteriors.times > start) & (posteriors.times < stop)]
-        unmatched = len(inside) > window and float(_running_mean(inside, window).max()) >= SPEECH_IN_WINDOW
+        unmatched = len(inside) >= window and float(_running_mean(inside, window).max()) >= SPEECH_IN_WINDOW
         gaps.append(Gap(start, stop, "unmatched_speech" if unmatched else "silence"))
     return gaps
 
 
-def word_confidence(log_probs: "np.ndarray", units: "np.ndarray", window: int) -> float:
-    """How well the frames of a word fit its phones, 0 to 1.
+def fits(posteriors: "Posteriors", words: Sequence[Word], config: AlignConfig | None = None) -> bool:
+    """Can the words be those of the sound, or does the transcript belong to another?
 
-    A frame's fit is p / (p + q): p its phone's probability, q that of the best other unit. The word's
-    confidence is the lowest mean fit of `window` frames on end (all of them in a shorter word), so that one
-    wrong half spoils a word. `log_probs` (T, V); `units` (T,) the phone of each frame.
+    A text of a few words fits where all are `aligned`: they tell too little against that.
     """
-    frames = np.arange(len(units))
-    own = log_probs[frames, units].astype(np.float64)
-    others = log_probs.astype(np.float64).copy()
-    others[frames, units] = -np.inf
-    fit = 1.0 / (1.0 + np.exp(others.max(axis=1) - own))
-    return float(_running_mean(fit, min(window, len(fit))).min())
+    spoken = [word for word in words if word.status != "interpolated"]
+    if len(spoken) <= FEW_WORDS and all(word.status == "aligned" for word in spoken):
+        return True
+    clear = clearness(prepared(posteriors.log_probs, config or AlignConfig()))
+    return belongs([word.said for word in spoken], clear)
+
+
+FEW_WORDS = 3
+"""A text of so many words is short."""
 
 
 def _running_mean(values: "np.ndarray", width: int) -> "np.ndarray":
@@ -210,115 +233,46 @@ def span(posteriors: "Posteriors") -> tuple[float, float]:
     return float(posteriors.times[0]) - half, float(posteriors.times[-1]) + half
 
 
-def _lattice(tokens: Sequence[Token], step: float, config: AlignConfig) -> lattices.Lattice:
-    return lattices.build(
-        tokens,
-        minimum=max(1, round(config.minimum_phone_s / step)),
-        silence_minimum=max(1, round(config.minimum_silence_s / step)),
-        silence_cost=config.silence_cost,
-    )
-
-
-def _token_frames(graph: lattices.Lattice, path: lattices.Ints, count: int) -> list[tuple[int, int]]:
-    """First frame and the frame behind the last of each token; silence inside a token belongs to it."""
-    said = graph.token[path]
-    spoken = np.flatnonzero(said >= 0)
-    first = spoken[np.searchsorted(said[spoken], np.arange(count), side="left")]
-    last = spoken[np.searchsorted(said[spoken], np.arange(count), side="right") - 1]
-    return [(int(a), int(b) + 1) for a, b in zip(first, last, strict=True)]
-
-
-def _phones(
-    graph: lattices.Lattice, path: lattices.Ints, begin: int, end: int, first_edge: float, step: float
-) -> tuple[Phone, ...]:
-    """The phones of frames `begin` to `end`, with a silence inside a token as `sil`."""
-    slots = graph.slot[path[begin:end]]
-    starts = [begin, *(begin + 1 + np.flatnonzero(np.diff(slots))), end]
+def _phones(place: Place, first_edge: float, step: float) -> tuple[Phone, ...]:
+    """The phones of a word, with a silence inside a token as `sil`."""
+    if not len(place.units):
+        return ()
+    starts = [0, *(1 + np.flatnonzero(np.diff(place.slots))), len(place.units)]
     return tuple(
-        Phone(UNITS[graph.unit[path[a]]], first_edge + float(a) * step, first_edge + float(b) * step)
+        Phone(UNITS[place.units[a]], first_edge + float(place.begin + a) * step,
+              first_edge + float(place.begin + b) * step)
         for a, b in pairwise(starts)
-    )
+    )  # fmt: skip
+
+
+def _judged(word: Word, config: AlignConfig) -> Word:
+    """The word with its status."""
+    if word.status == "not_spoken":
+        return word
+    doubtful = word.confidence < config.low_confidence or word.end - word.start > config.longest_word_s
+    return dataclasses.replace(word, status="low" if doubtful else "aligned")
 
 
 SPEECH_IN_WINDOW = 0.8
 """Share of frames that must look like speech where somebody speaks."""
 
-BLOCK_CELLS = 6_000_000
-"""T x S up to which the uncertainty of all word starts is found in one piece."""
-BLOCK_WORDS = 40
-"""Words a piece, beyond that ..."""
-MARGIN_WORDS = 3
-"""... with so many on either side, whose other ends are held where the best path has them."""
 
-
-def _start_spread(
-    tokens: Sequence[Token],
-    spans: list[tuple[int, int]],
-    log_probs: lattices.Floats,
-    step: float,
-    config: AlignConfig,
-) -> list[float]:
-    """`plus_minus_ms` of each word's start: half the central interval of its posterior, in whole frames."""
-    evidence = (log_probs * np.float32(config.evidence_scale)).astype(np.float32)
-    graph = _lattice(tokens, step, config)
-    if len(log_probs) * len(graph) <= BLOCK_CELLS:
-        pieces = [(0, len(tokens), 0, len(tokens))]
-    else:
-        cuts = [*range(0, len(tokens), BLOCK_WORDS), len(tokens)]
-        pieces = [
-            (a, b, max(0, a - MARGIN_WORDS), min(len(tokens), b + MARGIN_WORDS)) for a, b in pairwise(cuts)
-        ]
-    spread: list[float] = []
-    for first, last, outer_first, outer_last in pieces:
-        begin = spans[outer_first - 1][1] if outer_first else 0
-        end = spans[outer_last][0] if outer_last < len(tokens) else len(log_probs)
-        part = _lattice(tokens[outer_first:outer_last], step, config)
-        shares = lattices.start_posteriors(part, evidence[begin:end], outer_last - outer_first)
-        spread += [_half_width(row, step, config) for row in shares[first - outer_first : last - outer_first]]
-    return spread
-
-
-def _half_width(shares: "np.ndarray", step: float, config: AlignConfig) -> float:
-    """Half the width, ms, of the central interval of a distribution over frames, linear inside a frame."""
-    edges = np.concatenate([[0.0], np.cumsum(shares)])
-    tail = (1.0 - config.interval) / 2 * edges[-1]
-    low, high = np.interp([tail, edges[-1] - tail], edges, np.arange(len(edges)))
-    return max(config.smallest_plus_minus_ms, seconds_to_ms(float(high - low) / 2 * step))
-
-
-def _word(
-    token: Token,
-    phones: tuple[Phone, ...],
-    log_probs: lattices.Floats,
-    units: lattices.Ints,
-    plus_minus_ms: float,
-    step: float,
-    config: AlignConfig,
-) -> Word:
-    confidence = word_confidence(log_probs, units, max(1, round(config.confidence_window_s / step)))
-    status = "aligned" if confidence >= config.low_confidence else "low"
-    if confidence < config.spoken_confidence:
-        status = "not_spoken"
-    start, end = phones[0].start, phones[-1].end
-    return Word(token.text, start, end, start, end, None, None, confidence, plus_minus_ms, status, phones)
-
-
-def _unbiased(words: list[Word], step: float, config: AlignConfig) -> list[Word]:
-    """The words with the mean errors of starts and ends taken off; no word shorter than a frame, none
-    overlapping.
+def _unbiased(words: list[Word], step: float, start_late: float, end_late: float, limit: float) -> list[Word]:
+    """The words with the mean errors of starts and ends (seconds) taken off; no word shorter than a frame,
+    none overlapping, none pushed beyond `limit`.
 
     Where two words touch, they still do: the boundary moves as a start.
     """
-    if config.start_bias_s == 0.0 and config.end_bias_s == 0.0:
+    if start_late == 0.0 and end_late == 0.0:
         return words
     moved: list[Word] = []
-    reached = words[0].heard_start - abs(config.start_bias_s)
+    reached = words[0].heard_start - abs(start_late)
     for index, word in enumerate(words):
         following = words[index + 1].heard_start if index + 1 < len(words) else math.inf
         touches = following - word.heard_end < step / 2
-        start = max(word.heard_start - config.start_bias_s, reached)
-        end = word.heard_end - (config.start_bias_s if touches else config.end_bias_s)
-        end = max(min(end, following - config.start_bias_s), start + step)
+        start = max(word.heard_start - start_late, reached)
+        end = word.heard_end - (start_late if touches else end_late)
+        end = max(min(end, following - start_late, max(limit, word.heard_end)), start + step)
         phones = _fitted(word.phones, start, end)
         moved.append(
             dataclasses.replace(word, start=start, end=end, heard_start=start, heard_end=end, phones=phones)
@@ -329,6 +283,8 @@ def _unbiased(words: list[Word], step: float, config: AlignConfig) -> list[Word]
 
 def _fitted(phones: tuple[Phone, ...], start: float, end: float) -> tuple[Phone, ...]:
     """Phones stretched evenly to a word's new edges."""
+    if not phones:
+        return ()
     old_start, old_length = phones[0].start, phones[-1].end - phones[0].start
     scale = (end - start) / old_length
     edges = [start + (phone.start - old_start) * scale for phone in phones] + [end]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avsync.durations import USUAL
 from avsync.pronounce import UNITS, pronounce
 
 
@@ -14,6 +15,7 @@ class Scores:
     log_probs: np.ndarray
     times: np.ndarray
     step: float
+    late_s: tuple[float, float] = (0.0, 0.0)
 
 
 def spoken(
@@ -33,7 +35,8 @@ def spoken(
             break
         start = len(labels)
         for phone in pronounce(words[index])[0]:
-            labels += [UNITS.index(phone)] * int(rng.integers(4, 12))
+            usual = 9 * np.exp(USUAL[phone][0] + rng.normal(0, 0.5 * USUAL[phone][1]))
+            labels += [UNITS.index(phone)] * max(4, round(usual))
         truth.append((start / 100, len(labels) / 100))
     score = rng.normal(0, 1, (len(labels), len(UNITS)))
     score[np.arange(len(labels)), labels] += clearness

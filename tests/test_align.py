@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from speech_scores import Scores, spoken
 
-from avsync import features, lips, model, offset, speech
-from avsync.align import align, fuse
+from avsync import features, lips, model, offset, phones, speech
+from avsync.align import align, fuse, lip_weight
 from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
 from avsync.timebase import pts_to_seconds
 from avsync.transcripts import Anchor, Transcript
+from avsync.words import AlignConfig
 
 TEXT = "place blue at F two now"
 PAUSES = {0: 0.5, 2: 0.25, 6: 0.4}
@@ -56,6 +57,7 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
         reason = None if offset_ms is not None else "ambiguous"
         measured = replace(offset.undetermined(reason or ""), ms=offset_ms, reason=reason, segments=segments)
         monkeypatch.setattr(model, "load_model", lambda: net)
+        monkeypatch.setattr(phones, "load_listener", lambda: net)
         monkeypatch.setattr(speech, "log_mel", lambda clip: None)
         monkeypatch.setattr(features, "on_grid", lambda track: None)
         monkeypatch.setattr(lips, "track", lambda clip: tuple(SimpleNamespace(face=n) for n in range(faces)))
@@ -78,7 +80,7 @@ def test_words_are_heard_where_they_sound_and_seen_an_offset_later(clip: Clip, o
     talk = clip(offset_ms=offset_ms)
     found = align(talk, TEXT)
     assert [word.text for word in found.words] == TEXT.split()
-    assert (found.transcript, found.source, found.span) == (TEXT, "talk.mp4", pytest.approx((0.0, 2.28)))
+    assert (found.transcript, found.source, found.span) == (TEXT, "talk.mp4", pytest.approx((0.0, 2.63)))
     for word, (start, end) in zip(found.words, talk.truth, strict=True):
         assert (word.heard_start, word.heard_end) == (pytest.approx(start), pytest.approx(end))
         assert word.start == pytest.approx(start + offset_ms / 1000, abs=6e-4)
@@ -239,3 +241,28 @@ def test_fuse_shifts_the_lips_and_leaves_uncovered_sound_alone() -> None:
     np.testing.assert_allclose(np.exp(fused.log_probs[2:4]), [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], atol=1e-5)
     np.testing.assert_allclose(fused.log_probs[[0, 1, 4, 5]], flat[:4], atol=1e-6)
     assert fused.times is times
+
+
+def test_the_transcript_of_another_clip_is_refused_as_a_whole(clip: Clip) -> None:
+    talk = clip()
+    for modality in ("audio", "both", "auto"):
+        with pytest.raises(
+            UndeterminedError, match=r"talk\.mp4: the transcript does not fit: \d of its 7"
+        ) as told:
+            align(talk, "my ears are very cold this winter", modality=modality)
+        assert told.value.reason == "other_transcript"
+    assert len(align(talk, "my ears are very cold this winter", modality="video").words) == 7
+
+
+def test_a_transcript_with_a_wrong_word_is_not_refused_and_says_which(clip: Clip) -> None:
+    found = align(clip(), "place blue at zebra F two now")
+    assert [word.status for word in found.words] == ["aligned"] * 3 + ["not_spoken"] + ["aligned"] * 3
+    assert all(here.end <= there.start for here, there in pairwise(found.words))
+
+
+def test_lips_count_more_the_less_is_heard() -> None:
+    config = AlignConfig()
+    weights = [lip_weight(spoken(TEXT, PAUSES, clearness=clear)[0], config) for clear in (8.0, 3.0, 1.0)]
+    assert weights[0] == config.lip_weight
+    assert weights[-1] == config.noisy_lip_weight
+    assert weights == sorted(weights)

@@ -86,7 +86,7 @@ def test_importing_does_nothing_else():
 
 def test_the_package_is_typed_and_carries_its_files():
     assert (ROOT / "avsync" / "py.typed").exists()
-    for kind in ("face", "avsync"):
+    for kind in ("face", "avsync", "phones"):
         assert len(list((ROOT / "avsync" / "weights").glob(f"{kind}-*.safetensors"))) == 1
 
 

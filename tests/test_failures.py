@@ -16,8 +16,8 @@ from avsync.cli import main
 COMMANDS = {
     "offset": ["offset", "IN"],
     "correct": ["correct", "IN", "out.mp4"],
-    "align": ["align", "IN", "--text", "place blue", "-o", "out.srt"],
-    "annotate": ["annotate", "IN", "-o", "out.mp4", "--text", "place blue"],
+    "align": ["align", "IN", "--text", "maybe Bob", "-o", "out.srt"],
+    "annotate": ["annotate", "IN", "-o", "out.mp4", "--text", "maybe Bob"],
     "info": ["info", "IN"],
 }
 UNREADABLE = {

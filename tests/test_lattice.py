@@ -154,3 +154,90 @@ def test_compiled_scores_are_the_same_to_the_last_bit(monkeypatch: pytest.Monkey
         compiled_path, compiled_score = best_path(graph, log_probs, segment=40)
     assert np.array_equal(compiled_path, path)
     assert compiled_score == score
+
+
+FILLER_COST, SKIP_COST = 1.3, 0.9
+Row = list[tuple[int, int, int]]
+"""Unit, token that begins (-1: none does), and 1 where it lasts one frame exactly."""
+
+
+def loose_forms(tokens: tuple[Token, ...], unsaid: tuple[int, ...]) -> Iterator[tuple[float, Row]]:
+    """Cost and row of everything that may be said with filler in every gap and every word left out."""
+    silence, filler = [(0, -1, 0)], [(lattices.FILLER, -1, 0)]
+    around = FILLER_COST + COST
+    gaps = [
+        (0.0, []), (COST, silence), (FILLER_COST, filler), (around, silence + filler),
+        (around, filler + silence), (around + COST, silence + filler + silence),
+    ]  # fmt: skip
+    parts: list[list[tuple[float, Row]]] = [gaps]
+    for index, token in enumerate(tokens):
+        one = [(lattices.FILLER, -1, 1)]
+        said = [
+            (0.0, [(UNITS.index(phone), -1 if n else index, 0) for n, phone in enumerate(phones)])
+            for reading in token.readings
+            for phones in WORDS[reading[0]]
+        ]
+        parts += [[(0.0, one)] if index in unsaid else [*said, (SKIP_COST, one)], gaps]
+    for chosen in itertools.product(*parts):
+        yield sum(cost for cost, _ in chosen), [item for _, row in chosen for item in row]
+
+
+def loose_paths(
+    tokens: tuple[Token, ...], log_probs: np.ndarray, unsaid: tuple[int, ...] = ()
+) -> Iterator[tuple[float, list[int], dict[int, int]]]:
+    """Score, units a frame, and first frames of the tokens that are said, of every path."""
+    for cost, row in loose_forms(tokens, unsaid):
+        least = [1 if unit in (0, lattices.FILLER) else MINIMUM for unit, _, _ in row]
+        spare = len(log_probs) - sum(least)
+        if spare < 0:
+            continue
+        for cuts in itertools.combinations(range(spare + len(row) - 1), len(row) - 1):
+            edges = [-1, *cuts, spare + len(row) - 1]
+            more = [b - a - 1 for a, b in itertools.pairwise(edges)]
+            if any(extra and fixed for extra, (_, _, fixed) in zip(more, row, strict=True)):
+                continue
+            lengths = [low + extra for low, extra in zip(least, more, strict=True)]
+            units = [unit for (unit, _, _), n in zip(row, lengths, strict=True) for _ in range(n)]
+            score = sum(float(log_probs[t, unit]) for t, unit in enumerate(units)) - cost
+            yield score, units, {opens: sum(lengths[:n]) for n, (_, opens, _) in enumerate(row) if opens >= 0}
+
+
+def loose(tokens: tuple[Token, ...], **options: object) -> lattices.Lattice:
+    return build(
+        tokens, minimum=MINIMUM, silence_minimum=SILENCE_MINIMUM, silence_cost=COST, filler_cost=FILLER_COST,
+        **options,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def with_filler(frames: int, seed: int) -> np.ndarray:
+    log_probs = scores(frames, seed)
+    return np.concatenate([log_probs, log_probs.max(axis=1, keepdims=True) - np.float32(0.5)], axis=1)
+
+
+@pytest.mark.parametrize("tokens", TEXTS[:2], ids=lambda tokens: " ".join(token.text for token in tokens))
+def test_filler_and_words_left_out_against_every_path(tokens: tuple[Token, ...]) -> None:
+    log_probs = with_filler(8, 11)
+    graph = loose(tokens, skip_cost=SKIP_COST)
+    paths = list(loose_paths(tokens, log_probs))
+    best = max(paths, key=lambda one: one[0])
+    path, score = best_path(graph, log_probs)
+    assert score == pytest.approx(best[0], abs=1e-4)
+    assert graph.unit[path].tolist() == best[1]
+    expected, total = np.zeros((len(tokens), 8)), 0.0
+    for value, _, starts in paths:
+        total += math.exp(value)
+        for token, start in starts.items():
+            expected[token, start] += math.exp(value)
+    found = start_posteriors(graph, log_probs, len(tokens))
+    np.testing.assert_allclose(found, expected / total, atol=1e-6)
+    assert (found.sum(axis=1) < 1).all()  # what is missing is the probability that the word was left out
+
+
+def test_a_word_that_is_unsaid_is_one_frame() -> None:
+    tokens = TEXTS[1]
+    log_probs = with_filler(8, 12)
+    graph = loose(tokens, unsaid=(1,))
+    path, score = best_path(graph, log_probs)
+    best = max((one for one in loose_paths(tokens, log_probs, (1,)) if 0 in one[2]), key=lambda one: one[0])
+    assert score == pytest.approx(best[0], abs=1e-4)
+    assert np.count_nonzero(graph.token[path] == 1) == 1

@@ -138,6 +138,9 @@ def test_embeddings_of_unequal_shapes_are_refused():
         metrics.lse([1.0, 2.0])
 
 
+# Confidence
+
+
 def test_calibration_error_of_constructed_numbers():
     # 10 times 0.95 said, 8 right: 0.15 apart; 30 times 0.25 said, 9 right: 0.05 apart.
     said = [0.95] * 10 + [0.25] * 30
@@ -193,3 +196,40 @@ def test_interval_of_groups_that_err_together():
     assert (high - low) / 2 == pytest.approx(half, rel=0.1)
     assert low < of_clip.mean() < high
     assert all(math.isnan(edge) for edge in metrics.grouped_interval(np.mean, [1.0, 2.0], ["a", "a"]))
+
+
+# Words
+
+
+def test_means_of_the_answers():
+    assert metrics.mean_error([-10.0, 20.0, NAN]) == 15.0
+    assert metrics.mean_bias([-10.0, 20.0, NAN]) == 5.0
+    assert math.isnan(metrics.mean_error([NAN]))
+    assert math.isnan(metrics.mean_bias([]))
+
+
+def test_the_error_of_a_word_is_that_of_both_edges():
+    assert metrics.word_error([[10.0, -30.0], [0.0, 2.0], [NAN, 5.0]]) == pytest.approx((20 + 1) / 2)
+
+
+def test_coverage_of_stated_half_widths():
+    assert metrics.interval_coverage([5.0, -20.0, NAN, 10.0], [5.0, 19.0, 1.0, 30.0]) == pytest.approx(2 / 3)
+    assert math.isnan(metrics.interval_coverage([NAN], [1.0]))
+
+
+def test_overlap_by_hand():
+    truth = [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0]]
+    found = [[0.5, 1.5], [2.0, 3.0], [8.0, 9.0], [NAN, NAN]]
+    assert metrics.overlap(truth, found) == pytest.approx((1 / 3 + 1 + 0 + 0) / 4)
+    with pytest.raises(ValueError, match="4 words and 1 answers"):
+        metrics.overlap(truth, found[:1])
+
+
+def test_boundaries_are_matched_one_to_one():
+    # two answers near the first edge count once; the edge at 3 is missed
+    precision, recall, f1, r_value = metrics.boundary_scores([1.0, 2.0, 3.0], [0.99, 1.01, 2.015], 0.02)
+    assert (precision, recall, f1) == (pytest.approx(2 / 3), pytest.approx(2 / 3), pytest.approx(2 / 3))
+    # recall 2/3, no over-segmentation: distances 1/3 and (1/3) / sqrt 2
+    assert r_value == pytest.approx(1 - (1 / 3 + 1 / 3 / math.sqrt(2)) / 2)
+    assert metrics.boundary_scores([1.0, 2.0], [1.0, 2.0], 0.0) == (1.0, 1.0, 1.0, 1.0)
+    assert math.isnan(metrics.boundary_scores([], [1.0], 0.02)[0])

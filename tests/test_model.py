@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from avsync import model as model_module
+from avsync import weightfile
 from avsync.errors import ModelError
 from avsync.model import load_model, read_model, save_model
 from avsync.speech import Mel
@@ -224,7 +225,7 @@ def test_the_package_must_hold_one_file(monkeypatch, tmp_path, names):
     (tmp_path / "weights").mkdir()
     for name in [*names, "face-1.safetensors"]:
         (tmp_path / "weights" / name).touch()
-    monkeypatch.setattr(model_module.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(weightfile.resources, "files", lambda package: tmp_path)
     with pytest.raises(ModelError, match="expected one weights file") as caught:
         load_model.__wrapped__()
     assert str(names) in str(caught.value)
@@ -241,7 +242,7 @@ def test_the_shipped_weights_are_read():
         assert np.isfinite(theirs).all()
 
 
-@pytest.mark.parametrize("kind", ["face", "avsync"])
+@pytest.mark.parametrize("kind", ["face", "avsync", "phones"])
 def test_a_shipped_file_is_named_by_its_content(kind):
     (path,) = (Path(str(resources.files("avsync"))) / "weights").glob(f"{kind}-*.safetensors")
     assert path.stem == f"{kind}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"

@@ -1,113 +1,117 @@
-"""Word times against known ones: GRID's .align (made by a machine), and words marked by hand."""
+"""Everything that is promised about words, measured and printed as one Markdown table.
 
-import warnings
-from collections.abc import Callable, Sequence
+    python recipes/benchmark/words.py --data DIR [--only times noise transcripts frames] [--cache DIR]
 
-import numpy as np
+DIR holds `grid/` (see recipes/grid) and, where it is at hand, `gold_words/`. README.md beside this file says
+what each number is.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import corpus
+import torch
+import tracks
+import word_frames
+import word_noise
+import word_times
+import word_transcripts
 from corpus import Spoken
-from table import Row
-from tqdm import tqdm
+from table import Row, markdown
+from with_weights import using
 
-from avsync import align, media, metrics
+from avsync.errors import AVSyncError
+from avsync.media import atomic_path
 
-Times = Callable[[Spoken], np.ndarray]
-"""Finds the word times (W, 2), in seconds on the sound's clock, of a recording whose words are known."""
-
-
-def by_avsync(spoken: Spoken) -> np.ndarray:
-    """What `avsync align FILE --text T --modality audio` says."""
-    with warnings.catch_warnings():
-        # Only the sound is asked for; that the offset of some clip is undetermined has its own row.
-        warnings.filterwarnings("ignore", message=".*offset could not be determined")
-        found = align(spoken.path, " ".join(spoken.words), modality="audio")
-    return np.array([(word.heard_start, word.heard_end) for word in found.words])
+PARTS = ("times", "noise", "transcripts", "frames")
 
 
-def by_pocketsphinx() -> Times | None:
-    """The aligner of pocketsphinx with the models of its wheel; None when it is not installed."""
-    try:
-        from pocketsphinx import Decoder
-    except ImportError:
-        return None
-    decoder = Decoder(lm=None, samprate=media.SAMPLE_RATE, loglevel="FATAL")
-
-    def times(spoken: Spoken) -> np.ndarray:
-        clip = media.load(spoken.path)
-        samples = np.rint(clip.waveform.clip(-1, 1) * 32767).astype(np.int16).tobytes()
-        decoder.set_align_text(" ".join(spoken.words).lower())
-        try:
-            for second_pass in (False, True):  # the first finds words roughly, the second their states
-                if second_pass:
-                    decoder.set_alignment()
-                decoder.start_utt()
-                decoder.process_raw(samples, full_utt=True)
-                decoder.end_utt()
-        except RuntimeError:  # it gives up on some utterances: their words count as not found
-            return np.zeros((0, 2))
-        step = 1 / decoder.config["frate"]
-        said = [word for word in decoder.get_alignment() if word.name.split("(")[0].isalpha()]
-        found = np.array([(word.start, word.start + word.duration) for word in said], np.float64) * step
-        return np.asarray(clip.audio_start + found)
-
-    return times
-
-
-def measure(clips: Sequence[Spoken], gold: Sequence[Spoken], split: str) -> tuple[list[Row], list[str]]:
-    """All rows of this part, and notes on what was left out."""
-    rows, notes = [], []
-    systems: dict[str, Times] = {"avsync": by_avsync}
-    if (sphinx := by_pocketsphinx()) is not None:
-        systems["pocketsphinx"] = sphinx
-    else:
-        notes.append(
-            "pocketsphinx is not installed: its rows are left out (`pip install pocketsphinx` adds them)."
-        )
-    for system, find in systems.items():
-        for where, spoken in ((f"GRID {split}", clips), ("gold words (by hand)", gold)):
-            rows += _rows(system, where, _errors(spoken, find, f"words, {system}"))
+def measure(
+    clips: Sequence[Spoken],
+    gold: Sequence[Spoken],
+    split: str,
+    voices: Sequence[Spoken] = (),
+    parts: Sequence[str] = PARTS,
+) -> tuple[list[Row], list[str]]:
+    """Rows of the parts asked for, and notes. `voices`: other clips, for babble and for strange words."""
+    rows: list[Row] = []
+    notes: list[str] = []
+    others = voices or clips
+    if "times" in parts:
+        found, more = word_times.measure(clips, gold, split)
+        rows += found
+        notes += more
+    if "noise" in parts and clips:
+        rows += word_noise.measure(clips, others, split)
+    if "transcripts" in parts:
+        found, more = word_transcripts.measure(clips, gold, others, split)
+        rows += found
+        notes += more
+    if "frames" in parts:
+        rows += word_frames.measure(clips, split)
     return rows, notes
 
 
-def _errors(clips: Sequence[Spoken], find: Times, label: str) -> np.ndarray:
-    """(W, 2) errors of starts and ends in ms, positive = late; NaN where words were not found."""
-    errors = [np.zeros((0, 2))]
-    for spoken in tqdm(clips, desc=label):
-        found = find(spoken)
-        missing = np.full_like(spoken.times, np.nan)
-        late = found - spoken.times if found.shape == spoken.times.shape else missing
-        # Both stand on grids of milliseconds: an error of 50 ms must not become 50.00000001.
-        errors.append((1000 * late).round(6))
-    return np.concatenate(errors)
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder with grid/ and gold_words/")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts (default: all)")
+    parser.add_argument(
+        "--split", choices=("test", "validation"), default="test", help="speakers of GRID (default: test)"
+    )
+    parser.add_argument("--cache", type=Path, help="folder that keeps lip tracks from run to run")
+    parser.add_argument("--weights", type=Path, help="weights to measure (default: those that avsync ships)")
+    parser.add_argument("--markdown", type=Path, help="file to write the tables to as well (overwritten)")
+    parser.add_argument("--limit", type=int, help="measure only this many clips of each set, to try out")
+    parser.add_argument("--threads", type=int, default=2, help="threads of the models (default: 2)")
+    return parser.parse_args()
 
 
-def _rows(system: str, split: str, errors: np.ndarray) -> list[Row]:
-    promised = system == "avsync" and split.startswith("GRID")
-    starts, ends = errors.T
-    n = len(errors)
+def words_table(rows: Sequence[Row]) -> str:
+    """All numbers beside what was asked."""
+    met = {None: "", True: "yes", False: "**no**"}
+    lines = [
+        [row.name, row.target, row.measured.replace(" (nan to nan)", ""), met[row.reached], str(row.n),
+         row.split]
+        for row in rows
+    ]  # fmt: skip
+    return markdown(["number", "asked", "measured (95 % interval)", "met", "n", "split"], lines)
 
-    def row(
-        what: str, value: float, unit: str, at_least: float | None = None, at_most: float | None = None
-    ) -> Row:
-        name = f"words, {system}: {what}"
-        return Row(
-            name,
-            value,
-            unit,
-            n,
-            split,
-            "words",
-            at_least if promised else None,
-            at_most if promised else None,
-        )
 
-    return [
-        row("start, median error", metrics.median_error(starts), "ms", at_most=30.0),
-        row("start within 50 ms", metrics.share_within(starts, 50), "share", at_least=0.80),
-        row("start within 20 ms", metrics.share_within(starts, 20), "share"),
-        row("start, 95th percentile", metrics.percentile_error(starts), "ms"),
-        row("start, bias (median, late is positive)", metrics.bias(starts), "signed ms"),
-        row("end, median error", metrics.median_error(ends), "ms"),
-        row("end within 50 ms", metrics.share_within(ends, 50), "share"),
-        row("end, 95th percentile", metrics.percentile_error(ends), "ms"),
-        row("end, bias (median, late is positive)", metrics.bias(ends), "signed ms"),
-    ]
+def main() -> int:
+    options = arguments()
+    if not (options.data / "grid").is_dir():
+        print(f"{options.data} has no folder grid: give the folder that holds it.", file=sys.stderr)
+        return 2
+    torch.set_num_threads(options.threads)
+    clips = corpus.grid(options.data / "grid", options.split)[: options.limit]
+    voices = corpus.grid(options.data / "grid", "train")[::VOICES_STEP]
+    folder = options.data / "gold_words"
+    gold = corpus.gold_words(folder)[: options.limit] if folder.is_dir() else []
+    with ExitStack() as stack:
+        cache = options.cache or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stack.enter_context(tracks.remembered(cache))
+        stack.enter_context(using(options.weights))
+        rows, notes = measure(clips, gold, options.split, voices, options.only)
+    text = "\n".join([words_table(rows), *notes])
+    print(text)
+    if options.markdown:
+        with atomic_path(options.markdown, overwrite=True) as temporary:
+            temporary.write_text(text)
+    return 0
+
+
+VOICES_STEP = 20
+"""Every so many of the training clips are the other voices: about fifty."""
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except AVSyncError as error:
+        sys.exit(f"{error}")

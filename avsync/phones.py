@@ -1,0 +1,141 @@
+"""The acoustic phones: which phone is heard every 10 ms, from a network that sees a third of a second around.
+
+The sync encoder of `model` stays narrow, so that its vectors are tied to their time. To tell which phone is
+spoken, and to tell a closure from a pause, takes more of what stands around it.
+
+Shapes: B batch, J speech steps (10 ms), M mel bins, C channels, V phone units (`text.UNITS`).
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from avsync import model, weightfile
+from avsync.encoders import SPEECH_RATE, TimeBlock
+from avsync.model import Posteriors
+from avsync.speech import Mel, normalise
+from avsync.text import UNITS
+from avsync.timebase import ms_to_seconds
+
+
+class Listener(Protocol):
+    """What gives phone scores of a sound: `AVSync`, `PhoneModel`, or several of them."""
+
+    def speech_posteriors(self, mel: Mel) -> Posteriors:
+        """Phone scores each 10 ms."""
+
+
+CHUNK = 6000
+"""Steps (60 s) listened to at a time; longer sounds are cut, with `OVERLAP` on both sides."""
+OVERLAP = 100
+"""Steps (1 s) of context around a chunk, more than the network sees."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneConfig:
+    """Sizes of `PhoneModel`; stored in the weights file."""
+
+    mel_bins: int = 80
+    """Mel bands of the input."""
+    width: int = 192
+    """Channels of the trunk over time."""
+    dilations: tuple[int, ...] = (1, 1, 2, 2, 4, 4, 8, 8, 2, 1)
+    """One residual block over time each, three steps wide at this spacing: with the first layer +-35 steps
+    (350 ms)."""
+    dropout: float = 0.1
+    """Dropout inside the trunk while training."""
+    late_ms: tuple[float, float] = (0.0, 0.0)
+    """By how much word starts, and word ends before a pause, come late on held-out speakers, ms."""
+
+
+class PhoneModel(nn.Module):
+    """Normalised log-mel frames to phone scores, and to the odds of a boundary between frames."""
+
+    def __init__(self, config: PhoneConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.stem = nn.Conv1d(config.mel_bins, config.width, 5, padding=2, bias=False)
+        self.norm = nn.BatchNorm1d(config.width)
+        self.trunk = nn.ModuleList(TimeBlock(config.width, d, config.dropout) for d in config.dilations)
+        self.phones = nn.Conv1d(config.width, len(UNITS), 1)
+        self.boundary = nn.Conv1d(config.width, 1, 1)
+
+    def forward(self, mel_BJM: torch.Tensor, valid_BJ: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, J, M) from `speech.normalise`, (B, J) bool -> logits (B, J, V), boundary logits (B, J).
+
+        A boundary of step j stands between the steps j - 1 and j.
+        """
+        valid_B1J = valid_BJ[:, None].to(mel_BJM.dtype)
+        x_BCJ = torch.relu(self.norm(self.stem(mel_BJM.transpose(1, 2) * valid_B1J))) * valid_B1J
+        for block in self.trunk:
+            x_BCJ = block(x_BCJ, valid_B1J)
+        return self.phones(x_BCJ).transpose(1, 2), self.boundary(x_BCJ)[:, 0]
+
+    @torch.inference_mode()
+    def speech_posteriors(self, mel: Mel) -> Posteriors:
+        """Phone scores each 10 ms of a sound of any length, levelled as a whole."""
+        log_mel = torch.from_numpy(mel.log_mel)[None]
+        valid = torch.ones(log_mel.shape[:2], dtype=torch.bool)
+        scaled = normalise(log_mel, valid) if len(mel.times) else log_mel
+        pieces = [torch.zeros(0, len(UNITS))]
+        for start in range(0, len(mel.times), CHUNK):
+            low, high = max(start - OVERLAP, 0), min(start + CHUNK + OVERLAP, len(mel.times))
+            logits, _ = self(scaled[:, low:high], valid[:, low:high])
+            pieces.append(logits[0, start - low : min(start + CHUNK, len(mel.times)) - low].log_softmax(-1))
+        start_ms, end_ms = self.config.late_ms
+        late_s = (ms_to_seconds(start_ms), ms_to_seconds(end_ms))
+        return Posteriors(torch.cat(pieces).numpy(), mel.times, 1.0 / SPEECH_RATE, late_s)
+
+
+def save_phones(network: PhoneModel, path: Path) -> None:
+    """Write fp16 weights with their configuration and phone set as one safetensors file."""
+    weightfile.write(network, network.config, path)
+
+
+def read_phones(path: Path) -> PhoneModel:
+    """Read a file that `save_phones` wrote, ready for inference.
+
+    Raises ModelError when it is missing, damaged or of another make.
+    """
+    fields, tensors = weightfile.read(path)
+    try:
+        network = PhoneModel(PhoneConfig(**fields))
+    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+        raise weightfile.misfit(path, error) from error
+    weightfile.fill(network, tensors, path)
+    return network.eval()
+
+
+@functools.cache
+def load_phones() -> PhoneModel:
+    """The weights that ship with avsync, ready for inference; read once.
+
+    Raises ModelError when the package does not hold exactly one weights file, or a damaged one.
+    """
+    return read_phones(weightfile.shipped("phones"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """Listeners that are asked together: where they err apart, the mean errs less."""
+
+    listeners: tuple[Listener, ...]
+
+    def speech_posteriors(self, mel: Mel) -> Posteriors:
+        """The mean of their log-probabilities, normalised; what is late by the first of them."""
+        heard = [listener.speech_posteriors(mel) for listener in self.listeners]
+        mean = np.mean([scores.log_probs for scores in heard], axis=0)
+        mean -= np.logaddexp.reduce(mean, axis=1, keepdims=True)
+        return replace(heard[0], log_probs=mean.astype(np.float32))
+
+
+def load_listener() -> Ensemble:
+    """What listens to the words of a clip: the phone network and the phone head of the sync network."""
+    return Ensemble((load_phones(), model.load_model()))

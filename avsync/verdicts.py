@@ -1,0 +1,223 @@
+"""How sure a word is: was it said at all, and does it begin where it stands?
+
+The lattice in which every word may be missing, and sound that the text lacks may stand anywhere, gives the
+probability that a word was said, against all that could be there instead. With how well the word's own
+frames fit, how usual their length is and how clearly somebody speaks, a logistic regression makes the word's
+confidence of it.
+
+Shapes: T frames of the phone scores (10 ms), V units, F facts.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from avsync import lattice as lattices
+from avsync.errors import TextError
+from avsync.lattice import FILLER
+from avsync.places import Place, find, grow
+from avsync.text import Token
+from avsync.timebase import seconds_to_ms
+
+if TYPE_CHECKING:
+    from avsync.words import AlignConfig
+
+USUAL_PHONE_S = 0.08
+"""What a phone lasts about, seconds."""
+SUREST = 8.0
+"""Log-odds beyond which a word is no more certain."""
+WRONG_SHARE = 0.25
+"""Share of the words of a clip's own transcript that may be wrong."""
+
+WEIGHTS = (0.048, 3.059, 0.678, -0.211, -2.02, 2.521)
+"""Of `facts`; this and the next two are what `recipes/verdicts/fit.py` found for the weights that ship."""
+WIDTH = 1.3
+"""How much wider the intervals of starts are than the scores say."""
+BELONGS = ((-1.15, 2.5), (-0.95, 3.0), (-0.8, 4.2), (-0.65, 4.7))
+"""How clear the speech is, and the `agreement` that its words have at least where the transcript is its
+own. The recipe's limits, smoothed: of GRID's clear speech, its own have 6.3 or more, nearly all of those with
+one wrong word of six 4.6 or more, and nearly all foreign ones less. Accented or noisy speech is refused less
+easily."""
+LEAST_CLEAR = -1.4
+"""Less clear speech than this, and silence, counts as this clear: nothing was fitted beyond."""
+
+BLOCK_CELLS = 6_000_000
+"""T x S up to which the probabilities of all words are found in one piece."""
+BLOCK_WORDS = 40
+"""Words a piece, beyond that ..."""
+MARGIN_WORDS = 3
+"""... with so many on either side, whose other ends are held where the best path has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The words of a transcript in phone scores, and what is known of each."""
+
+    places: list[Place]
+    unsaid: frozenset[int]
+    """Numbers of the words that were not said; they have places, but no phones."""
+    odds: np.ndarray
+    """Log-odds that each word was said."""
+    half_ms: np.ndarray
+    """Half the central interval of each word's start, as wide as the scores say."""
+    facts: np.ndarray
+    """(words, F) see `facts`."""
+
+
+def search(tokens: Sequence[Token], scores: lattices.Floats, step: float, config: "AlignConfig") -> Search:
+    """Find all words; then, where some were not said, once more those that were.
+
+    `scores` (T, V + 1) of `places.prepared`. Errors: TextError when the words take longer than the sound.
+    """
+    graph = grow(tokens, step, config)
+    if len(scores) < graph.shortest:
+        raise TextError(
+            f"The transcript has {len(tokens)} words, which take {graph.shortest * step:.2f} s "
+            f"at least, but the clip has {len(scores) * step:.2f} s. "
+            "Give the words that are spoken in it."
+        )
+    places = find(graph, scores, len(tokens), step, config)
+    odds, spread = said_and_spread(tokens, places, scores, step, config)
+    clear = clearness(scores)
+    known = facts(places, scores, odds, clear, step)
+    unsaid = frozenset(np.flatnonzero(odds < _log_odds(config.least_said)).tolist())
+    if 0 < len(unsaid) < len(tokens):
+        places, again = without(unsaid, tokens, places, scores, step, config)
+        kept = sorted(again - unsaid)
+        known[kept] = facts([places[number] for number in kept], scores, odds[kept], clear, step)
+    return Search(places, unsaid, odds, spread, known)
+
+
+def without(
+    unsaid: frozenset[int],
+    tokens: Sequence[Token],
+    places: Sequence[Place],
+    scores: lattices.Floats,
+    step: float,
+    config: "AlignConfig",
+) -> tuple[list[Place], frozenset[int]]:
+    """The places when the words `unsaid` take no time from the others, and which words were searched again:
+    those and `MARGIN_WORDS` on either side, between the words beyond.
+    """
+    fresh = list(places)
+    again: set[int] = set()
+    near = sorted({
+        number + by
+        for number in unsaid
+        for by in range(-MARGIN_WORDS, MARGIN_WORDS + 1)
+        if 0 <= number + by < len(tokens)
+    })  # fmt: skip
+    cuts = [0, *(n for n in range(1, len(near)) if near[n] > near[n - 1] + 1), len(near)]
+    for first, last in ((near[a], near[b - 1] + 1) for a, b in pairwise(cuts)):
+        begin = places[first - 1].end if first else 0
+        end = places[last].begin if last < len(tokens) else len(scores)
+        inner = frozenset(number - first for number in unsaid if first <= number < last)
+        graph = grow(tokens[first:last], step, config, unsaid=inner)
+        found = find(graph, scores[begin:end], last - first, step, config, inner)
+        fresh[first:last] = [
+            replace(place, begin=place.begin + begin, end=place.end + begin) for place in found
+        ]
+        again.update(range(first, last))
+    return fresh, frozenset(again)
+
+
+def said_and_spread(
+    tokens: Sequence[Token],
+    places: Sequence[Place],
+    scores: lattices.Floats,
+    step: float,
+    config: "AlignConfig",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each word the log-odds that it was said, and half the central interval of its start in ms.
+
+    `places` are those of the best path, for cutting long texts.
+    """
+    evidence = (scores * np.float32(config.evidence_scale)).astype(np.float32)
+    if len(scores) * len(grow(tokens, step, config, skips=True)) <= BLOCK_CELLS:
+        pieces = [(0, len(tokens), 0, len(tokens))]
+    else:
+        cuts = [*range(0, len(tokens), BLOCK_WORDS), len(tokens)]
+        pieces = [
+            (a, b, max(0, a - MARGIN_WORDS), min(len(tokens), b + MARGIN_WORDS)) for a, b in pairwise(cuts)
+        ]
+    odds: list[float] = []
+    spread: list[float] = []
+    for first, last, outer_first, outer_last in pieces:
+        begin = places[outer_first - 1].end if outer_first else 0
+        end = places[outer_last].begin if outer_last < len(tokens) else len(scores)
+        part = grow(tokens[outer_first:outer_last], step, config, skips=True)
+        shares = lattices.start_posteriors(part, evidence[begin:end], outer_last - outer_first)
+        for row in shares[first - outer_first : last - outer_first]:
+            odds.append(_log_odds(float(row.sum())))
+            spread.append(_half_width(row, step, config))
+    return np.array(odds), np.array(spread)
+
+
+def _log_odds(probability: float) -> float:
+    held = min(max(probability, 1e-9), 1 - 1e-9)
+    return math.log(held / (1 - held))
+
+
+def _half_width(shares: np.ndarray, step: float, config: "AlignConfig") -> float:
+    """Half the width, ms, of the central interval of a distribution over frames, linear inside a frame."""
+    edges = np.concatenate([[0.0], np.cumsum(shares)])
+    tail = (1.0 - config.interval) / 2 * edges[-1]
+    low, high = np.interp([tail, edges[-1] - tail], edges, np.arange(len(edges)))
+    return seconds_to_ms(float(high - low) / 2 * step)
+
+
+def plus_minus_ms(half_ms: float, config: "AlignConfig") -> float:
+    """What to state: half the interval, by experience."""
+    return max(config.smallest_plus_minus_ms, WIDTH * half_ms)
+
+
+def probability(facts: np.ndarray) -> np.ndarray:
+    """The confidence of each word by its facts (words, F)."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(facts @ np.array(WEIGHTS), -30, 30))))
+
+
+def clearness(scores: lattices.Floats) -> float:
+    """Mean log-score of the best phone where it is better than silence: how clearly somebody speaks."""
+    best = scores[:, 1:FILLER].max(axis=1, initial=-np.inf)
+    speech = best > scores[:, 0]
+    return max(float(best[speech].mean()), LEAST_CLEAR) if speech.any() else LEAST_CLEAR
+
+
+def facts(
+    places: Sequence[Place], scores: lattices.Floats, odds: np.ndarray, clear: float, step: float
+) -> np.ndarray:
+    """(words, F) what speaks for and against each word: 1; that it was said, against all that may be there
+    instead; how far its frames stay behind the best units; how unusual the length of its phones is; how
+    clear the speech of the whole is, alone and where the word was said.
+    """
+    rows = []
+    for place, odd in zip(places, odds, strict=True):
+        phones = 1 + int(np.count_nonzero(np.diff(place.slots)))
+        own = scores[np.arange(place.begin, place.end), place.units]
+        behind = own - scores[place.begin : place.end, :FILLER].max(axis=1)
+        length = abs(math.log(len(place.units) * step / phones / USUAL_PHONE_S))
+        held = min(max(odd, -SUREST), SUREST) / 4
+        rows.append([1.0, held, float(behind.mean()), length, clear, held * clear])
+    return np.array(rows).reshape(len(rows), 6)
+
+
+def belongs(said: Sequence[float], clear: float) -> bool:
+    """Is a transcript, each word of which was said with these probabilities, that of the sound?
+
+    The clearer the speech, the more its words must have been said: of speech in noise, little is known.
+    """
+    if not said:
+        return True
+    known, least = zip(*BELONGS, strict=True)
+    limit = float(np.interp(clear, known, least))
+    return agreement([_log_odds(probability) for probability in said]) >= limit
+
+
+def agreement(odds: Sequence[float]) -> float:
+    """Mean log-odds of words without the least likely quarter: a wrong word or two is no other text."""
+    held = np.sort(np.clip(odds, -SUREST, SUREST))
+    return float(held[int(len(held) * WRONG_SHARE) :].mean())

@@ -1,0 +1,129 @@
+"""The benchmark of words on texts, sounds and answers whose truth is known."""
+
+import importlib
+import math
+import sys
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "recipes" / "benchmark"
+WORDS = ("place", "blue", "at", "f", "two", "now")
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def script():
+    """Its scripts import each other by bare names; those are forgotten again."""
+    before, names = list(sys.path), set(sys.modules)
+    sys.path.insert(0, str(FOLDER))
+
+    def load(name: str) -> ModuleType:
+        return importlib.import_module(name)
+
+    yield load
+    sys.path[:] = before
+    for name in set(sys.modules) - names:
+        if str(FOLDER.parent) in str(getattr(sys.modules[name], "__file__", None)):
+            del sys.modules[name]
+
+
+def test_tampered_texts_know_what_was_said(script):
+    corruption = script("corruption")
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        text = corruption.inserted(WORDS, ["blue", "red"], rng)
+        assert [word for word, said in zip(text.words, text.said, strict=True) if said] == list(WORDS)
+        at = text.said.index(False)
+        assert text.words[at] not in text.words[max(at - 1, 0) : at] + text.words[at + 1 : at + 2]
+        text = corruption.replaced(WORDS, ["blue", "red"], rng)
+        at = text.said.index(False)
+        assert text.words[at] != WORDS[at]
+        assert (text.words[:at], text.words[at + 1 :]) == (WORDS[:at], WORDS[at + 1 :])
+        text, at = corruption.left_out(WORDS, rng)
+        assert [WORDS[number] for number in text.source] == list(text.words)
+        assert text.words == WORDS[:at] + WORDS[at + 1 :]
+
+
+def test_a_word_cut_out_moves_the_words_behind_it(script):
+    corruption = script("corruption")
+    times = np.array([[0.1, 0.2], [0.2, 0.4], [0.5, 0.6]])
+    sound = np.repeat(np.arange(10, dtype=np.float32), RATE // 10)  # each tenth of a second has its number
+    text, cut, moved = corruption.without_a_word(("a", "b", "c"), sound, times, np.random.default_rng(1))
+    gone = text.said.index(False)
+    length = times[gone, 1] - times[gone, 0]
+    assert len(sound) - len(cut) == round(length * RATE)
+    for n in set(range(3)) - {gone}:
+        middle = round(moved[n].mean() * RATE)
+        assert cut[middle] == sound[round(times[n].mean() * RATE)]
+
+
+def test_noise_has_the_level_that_was_asked_for(script):
+    corruption = script("corruption")
+    rng = np.random.default_rng(0)
+    sound = rng.normal(0, 0.1, RATE).astype(np.float32)
+    voices = [rng.normal(0, level, 5000) for level in (0.01, 0.5, 3.0)]
+    for snr in (20, 0, -5):
+        noise = corruption.noisy(sound, corruption.babble(voices, RATE, rng), snr) - sound
+        assert 10 * math.log10(np.mean(sound**2) / np.mean(noise**2)) == pytest.approx(snr, abs=0.01)
+
+
+def test_a_silenced_word_leaves_the_rest(script):
+    corruption = script("corruption")
+    rng = np.random.default_rng(0)
+    sound = rng.normal(0, 0.1, RATE).astype(np.float32)
+    sound[:2000] = rng.normal(0, 0.001, 2000)
+    quiet = corruption.silenced(sound, 8000, 9000, rng)
+    assert np.array_equal(quiet[:8000], sound[:8000])
+    assert np.array_equal(quiet[9000:], sound[9000:])
+    assert quiet[8000:9000].std() == pytest.approx(0.001, rel=0.2)
+
+
+def word(start, end, **more):
+    given = {"confidence": 0.9, "status": "aligned", "plus_minus_ms": 20.0} | more
+    return SimpleNamespace(heard_start=start, heard_end=end, **given)
+
+
+def test_errors_are_late_where_words_are_late_and_missing_where_refused(script):
+    trials = script("word_trials")
+    spoken = script("corpus").Spoken("s1/x", Path("x"), ("a", "b"), np.array([[0.1, 0.2], [0.3, 0.5]]))
+    found = SimpleNamespace(words=[word(0.11, 0.19), word(0.3, 0.55)])
+    np.testing.assert_array_equal(trials.late_ms(found, spoken), [[10.0, -10.0], [0.0, 50.0]])
+    assert np.isnan(trials.late_ms(None, spoken)).all()
+    rows = {
+        row.name: row for row in trials.edge_rows("x", trials.late_ms(found, spoken), "split", {"bias": 5.0})
+    }
+    assert rows["words, x: start within 10 ms"].value == 1.0
+    assert rows["words, x: end within 20 ms"].value == 0.5
+    assert rows["words, x: end, size of the bias (mean)"].value == 20.0
+    assert rows["words, x: end, size of the bias (mean)"].reached is False
+    assert rows["words, x: word error (mean of both edges)"].value == (10 + 25) / 2
+
+
+def test_answers_are_judged_against_what_was_said(script):
+    transcripts, corruption = script("word_transcripts"), script("corruption")
+    text = corruption.Text(("a", "x", "b"), (0, None, 1))
+    times = np.array([[0.1, 0.2], [0.3, 0.5]])
+    found = SimpleNamespace(
+        words=[word(0.1, 0.2), word(0.2, 0.21, confidence=0.1, status="not_spoken"), word(0.6, 0.7)]
+    )
+    right, strange, far = transcripts._judge("put in", found, text, times)
+    assert (right.said, right.right, right.error_ms) == (True, True, 0.0)
+    assert (strange.said, strange.right, strange.status) == (False, False, "not_spoken")
+    assert (far.said, far.right, far.error_ms) == (True, False, pytest.approx(300.0))
+    refused = transcripts._judge("put in", None, text, times)
+    assert [one.status for one in refused] == ["refused"] * 3
+    assert not any(one.right for one in refused)
+
+
+def test_frames_that_the_table_takes_for_the_truth_are_those_written(script, tmp_path):
+    frames = script("word_frames")
+    ticks = np.array([0, 1, 4, 5])
+    pictures = [np.full((32, 32, 3), 60 * n, np.uint8) for n in range(4)]
+    path = tmp_path / "made.mp4"
+    frames.write(path, pictures, ticks, Fraction(30000, 1001), np.zeros(RATE // 4, np.float32), RATE)
+    expected = [float(tick * Fraction(1001, 30000)) for tick in ticks.tolist()]
+    assert frames.picture_times(path) == pytest.approx(expected, abs=1e-6)
