@@ -21,8 +21,7 @@ import numpy as np
 import torch
 from split import SMALL, VALIDATION, held_out
 
-from avsync import model
-from avsync.phones import Ensemble, Listener, read_phones, save_phones
+from avsync.phones import PhoneModel, read_phones, save_phones
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.utterances import Utterance, load_utterance
 from avsync.words import Word, align_posteriors
@@ -33,7 +32,7 @@ TOUCH_S = 0.005
 """Words nearer to each other than this have an edge in common."""
 
 
-def find(utterance: Utterance, listener: Listener) -> list[Word]:
+def find(utterance: Utterance, listener: PhoneModel) -> list[Word]:
     """The words as `align` finds them in the sound."""
     waveform = torch.from_numpy(np.ascontiguousarray(utterance.waveform))[None]
     log_mel = log_mel_tensor(waveform)[0].numpy()
@@ -51,7 +50,7 @@ def errors(utterance: Utterance, words: list[Word]) -> Iterator[tuple[str, float
             yield "end before a pause", 1000 * (word.heard_end - end)
 
 
-def measure(clips: list[Utterance], listener: Listener) -> dict[str, dict[str, list[float]]]:
+def measure(clips: list[Utterance], listener: PhoneModel) -> dict[str, dict[str, list[float]]]:
     """Errors by kind of edge and speaker."""
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for clip in clips:
@@ -102,7 +101,6 @@ def main() -> None:
     torch.set_num_threads(1)
     network = read_phones(options.weights)
     network.config = replace(network.config, late_ms=(0.0, 0.0))
-    listener = Ensemble((network, model.load_model()))
 
     def clips(names: tuple[str, ...]) -> list[Utterance]:
         paths = [path for name in names for path in sorted(options.grid.glob(f"{name}-*.npz"))]
@@ -112,7 +110,7 @@ def main() -> None:
         "development": clips(VALIDATION + SMALL),
         "s1 held out": [clip for clip in clips(("s1",)) if held_out(clip.name)],
     }
-    found = {title: measure(group, listener) for title, group in groups.items()}
+    found = {title: measure(group, network) for title, group in groups.items()}
     for title, kinds in found.items():
         report(title, kinds)
     start_ms = late(*(starts(kinds) for kinds in found.values()))
@@ -120,7 +118,7 @@ def main() -> None:
     network.config = replace(network.config, late_ms=(start_ms, end_ms))
     if (start_ms, end_ms) != (0.0, 0.0):
         for title, group in groups.items():
-            report(f"{title}, moved by {start_ms, end_ms}", measure(group, listener))
+            report(f"{title}, moved by {start_ms, end_ms}", measure(group, network))
 
     fresh = options.out / "fresh.safetensors"
     save_phones(network, fresh)
