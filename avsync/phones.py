@@ -41,8 +41,9 @@ class PhoneConfig:
     (350 ms)."""
     dropout: float = 0.1
     """Dropout inside the trunk while training."""
-    late_ms: tuple[float, float] = (0.0, 0.0)
-    """By how much word starts, and word ends before a pause, come late on held-out speakers, ms."""
+    late_ms: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """By how much word starts behind a pause, starts behind a word, and ends before a pause come late on
+    held-out speakers, ms; negative for early."""
 
 
 class PhoneModel(nn.Module):
@@ -79,9 +80,8 @@ class PhoneModel(nn.Module):
             low, high = max(start - OVERLAP, 0), min(start + CHUNK + OVERLAP, len(mel.times))
             logits, _ = self(scaled[:, low:high], valid[:, low:high])
             pieces.append(logits[0, start - low : min(start + CHUNK, len(mel.times)) - low].log_softmax(-1))
-        start_ms, end_ms = self.config.late_ms
-        late_s = (ms_to_seconds(start_ms), ms_to_seconds(end_ms))
-        return Posteriors(torch.cat(pieces).numpy(), mel.times, 1.0 / SPEECH_RATE, late_s)
+        first, following, end = (ms_to_seconds(late) for late in self.config.late_ms)
+        return Posteriors(torch.cat(pieces).numpy(), mel.times, 1.0 / SPEECH_RATE, (first, following, end))
 
 
 def save_phones(network: PhoneModel, path: Path) -> None:
