@@ -6,8 +6,8 @@ r"""Measure how late edges come on speakers that were held out, and write the we
 Words are found in the sound of the development speakers of split.py, and of the clips of s1 that were held
 out, as `align` finds them, and compared with `.align`. Starts behind a pause, starts behind a word, and ends
 before a pause are each moved by the median of the development speakers' medians, where that is more than
-`LEAST_MS` and lowers the mean error of both groups. Prints the errors of each kind of edge. The file is called
-phones-<first 8 hex of its SHA-256>.safetensors.
+`LEAST_MS` and lowers the mean error of both groups. Prints the errors of each kind of edge. The file is
+called phones-<first 8 hex of its SHA-256>.safetensors.
 """
 
 import argparse
