@@ -108,7 +108,7 @@ def losses_of(
         scores, batch.valid.sum(1), batch.phones, batch.phone_counts, prior.log().clamp(min=-8),
         strength=plan.prior,
     )  # fmt: skip
-    parts = {"frames": float(frames), "boundary": float(boundary), "ctc": float(ctc)}
+    parts = {"frames": frames.item(), "boundary": boundary.item(), "ctc": ctc.item()}
     total = frames + plan.boundary * boundary + plan.ctc * ctc
     return total, parts, scores.detach()[batch.valid].exp().mean(0)
 
