@@ -226,7 +226,7 @@ def _advice(*, speech: bool = False, lips: "LipTrack | None" = None) -> str:
 def _heard(clip: "Clip") -> "Posteriors":
     from avsync import phones, speech
 
-    return phones.load_listener().speech_posteriors(speech.log_mel(clip))
+    return phones.load_phones().speech_posteriors(speech.log_mel(clip))
 
 
 def _seen(track: "LipTrack") -> "Posteriors":

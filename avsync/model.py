@@ -61,9 +61,9 @@ class Posteriors:
     """(T,) float64 seconds, the centre of each step."""
     step: float
     """Seconds between two steps."""
-    late_s: tuple[float, float] = (0.0, 0.0)
-    """By how much word starts, and word ends before a pause, come late with these scores on speakers that
-    were held out: seconds, negative for early. `words` takes it off."""
+    late_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """By how much edges come late with these scores on speakers that were held out, seconds, negative for
+    early: word starts behind a pause, starts behind a word, ends before a pause. `words` takes it off."""
 
 
 @dataclass(frozen=True, slots=True)

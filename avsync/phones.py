@@ -9,28 +9,18 @@ Shapes: B batch, J speech steps (10 ms), M mel bins, C channels, V phone units (
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import torch
 from torch import nn
 
-from avsync import model, weightfile
+from avsync import weightfile
 from avsync.encoders import SPEECH_RATE, TimeBlock
 from avsync.model import Posteriors
 from avsync.speech import Mel, normalise
 from avsync.text import UNITS
 from avsync.timebase import ms_to_seconds
-
-
-class Listener(Protocol):
-    """What gives phone scores of a sound: `AVSync`, `PhoneModel`, or several of them."""
-
-    def speech_posteriors(self, mel: Mel) -> Posteriors:
-        """Phone scores each 10 ms."""
-
 
 CHUNK = 6000
 """Steps (60 s) listened to at a time; longer sounds are cut, with `OVERLAP` on both sides."""
@@ -51,8 +41,9 @@ class PhoneConfig:
     (350 ms)."""
     dropout: float = 0.1
     """Dropout inside the trunk while training."""
-    late_ms: tuple[float, float] = (0.0, 0.0)
-    """By how much word starts, and word ends before a pause, come late on held-out speakers, ms."""
+    late_ms: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """By how much word starts behind a pause, starts behind a word, and ends before a pause come late on
+    held-out speakers, ms; negative for early."""
 
 
 class PhoneModel(nn.Module):
@@ -89,9 +80,8 @@ class PhoneModel(nn.Module):
             low, high = max(start - OVERLAP, 0), min(start + CHUNK + OVERLAP, len(mel.times))
             logits, _ = self(scaled[:, low:high], valid[:, low:high])
             pieces.append(logits[0, start - low : min(start + CHUNK, len(mel.times)) - low].log_softmax(-1))
-        start_ms, end_ms = self.config.late_ms
-        late_s = (ms_to_seconds(start_ms), ms_to_seconds(end_ms))
-        return Posteriors(torch.cat(pieces).numpy(), mel.times, 1.0 / SPEECH_RATE, late_s)
+        first, following, end = (ms_to_seconds(late) for late in self.config.late_ms)
+        return Posteriors(torch.cat(pieces).numpy(), mel.times, 1.0 / SPEECH_RATE, (first, following, end))
 
 
 def save_phones(network: PhoneModel, path: Path) -> None:
@@ -120,22 +110,3 @@ def load_phones() -> PhoneModel:
     Raises ModelError when the package does not hold exactly one weights file, or a damaged one.
     """
     return read_phones(weightfile.shipped("phones"))
-
-
-@dataclass(frozen=True, slots=True)
-class Ensemble:
-    """Listeners that are asked together: where they err apart, the mean errs less."""
-
-    listeners: tuple[Listener, ...]
-
-    def speech_posteriors(self, mel: Mel) -> Posteriors:
-        """The mean of their log-probabilities, normalised; what is late by the first of them."""
-        heard = [listener.speech_posteriors(mel) for listener in self.listeners]
-        mean = np.mean([scores.log_probs for scores in heard], axis=0)
-        mean -= np.logaddexp.reduce(mean, axis=1, keepdims=True)
-        return replace(heard[0], log_probs=mean.astype(np.float32))
-
-
-def load_listener() -> Ensemble:
-    """What listens to the words of a clip: the phone network and the phone head of the sync network."""
-    return Ensemble((load_phones(), model.load_model()))

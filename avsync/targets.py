@@ -5,7 +5,8 @@ Shapes: T frames of 10 ms, V phone units, L phones, W words.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ import torch
 from avsync.durations import refine, segments
 from avsync.errors import TextError
 from avsync.lattice import Lattice, best_path, build
-from avsync.phones import Listener
+from avsync.model import Posteriors
 from avsync.pronounce import UNITS, pronounce
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.text import Token, normalise
@@ -38,6 +39,27 @@ PAUSE = 0.015
 """Seconds between two phones from which on there is a pause."""
 EDGE = 0.08
 """Seconds by which `settle` moves the edge of a phone against a pause at most."""
+
+
+class Listener(Protocol):
+    """What gives phone scores of a sound: `AVSync`, `PhoneModel`, or several of them."""
+
+    def speech_posteriors(self, mel: Mel) -> Posteriors:
+        """Phone scores each 10 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """Listeners that are asked together: where they err apart, the mean errs less."""
+
+    listeners: tuple[Listener, ...]
+
+    def speech_posteriors(self, mel: Mel) -> Posteriors:
+        """The mean of their log-probabilities, normalised."""
+        heard = [listener.speech_posteriors(mel) for listener in self.listeners]
+        mean = np.mean([scores.log_probs for scores in heard], axis=0)
+        mean -= np.logaddexp.reduce(mean, axis=1, keepdims=True)
+        return replace(heard[0], log_probs=mean.astype(np.float32))
 
 
 def rough(utterance: Utterance) -> Utterance:

@@ -171,10 +171,11 @@ def align_posteriors(
                  plus_minus_ms(float(found.half_ms[number]), settings), status,
                  _phones(place, first_edge, step), float(1 / (1 + np.exp(-found.odds[number]))))
         )  # fmt: skip
-    late_s = posteriors.late_s
-    moved = _unbiased(
-        words, step, settings.start_bias_s + late_s[0], settings.end_bias_s + late_s[1], span(posteriors)[1]
+    start_bias, end_bias = settings.start_bias_s, settings.end_bias_s
+    late = tuple(
+        known + own for known, own in zip(posteriors.late_s, (start_bias, start_bias, end_bias), strict=True)
     )
+    moved = _unbiased(words, step, late, span(posteriors)[1])
     return [_judged(word, settings) for word in moved]
 
 
@@ -257,22 +258,28 @@ SPEECH_IN_WINDOW = 0.8
 """Share of frames that must look like speech where somebody speaks."""
 
 
-def _unbiased(words: list[Word], step: float, start_late: float, end_late: float, limit: float) -> list[Word]:
-    """The words with the mean errors of starts and ends (seconds) taken off; no word shorter than a frame,
-    none overlapping, none pushed beyond `limit`.
+def _unbiased(words: list[Word], step: float, late: tuple[float, ...], limit: float) -> list[Word]:
+    """The words with the mean errors of their edges (seconds, in the order of `Posteriors.late_s`) taken off;
+    no word shorter than a frame, none overlapping, none pushed beyond `limit`.
 
     Where two words touch, they still do: the boundary moves as a start.
     """
-    if start_late == 0.0 and end_late == 0.0:
+    if not any(late):
         return words
+    first_late, next_late, end_late = late
+    touching = [there.heard_start - here.heard_end < step / 2 for here, there in pairwise(words)]
+    starts = [
+        word.heard_start - (next_late if touches else first_late)
+        for word, touches in zip(words, [False, *touching], strict=True)
+    ]
     moved: list[Word] = []
-    reached = words[0].heard_start - abs(start_late)
-    for index, word in enumerate(words):
-        following = words[index + 1].heard_start if index + 1 < len(words) else math.inf
-        touches = following - word.heard_end < step / 2
-        start = max(word.heard_start - start_late, reached)
-        end = word.heard_end - (start_late if touches else end_late)
-        end = max(min(end, following - start_late, max(limit, word.heard_end)), start + step)
+    reached = -math.inf
+    for word, begin, following, touches in zip(
+        words, starts, [*starts[1:], math.inf], [*touching, False], strict=True
+    ):
+        start = max(begin, reached)
+        end = following if touches else word.heard_end - end_late
+        end = max(min(end, following, max(limit, word.heard_end)), start + step)
         phones = _fitted(word.phones, start, end)
         moved.append(
             dataclasses.replace(word, start=start, end=end, heard_start=start, heard_end=end, phones=phones)

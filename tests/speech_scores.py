@@ -15,7 +15,7 @@ class Scores:
     log_probs: np.ndarray
     times: np.ndarray
     step: float
-    late_s: tuple[float, float] = (0.0, 0.0)
+    late_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def spoken(

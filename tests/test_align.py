@@ -57,7 +57,7 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
         reason = None if offset_ms is not None else "ambiguous"
         measured = replace(offset.undetermined(reason or ""), ms=offset_ms, reason=reason, segments=segments)
         monkeypatch.setattr(model, "load_model", lambda: net)
-        monkeypatch.setattr(phones, "load_listener", lambda: net)
+        monkeypatch.setattr(phones, "load_phones", lambda: net)
         monkeypatch.setattr(speech, "log_mel", lambda clip: None)
         monkeypatch.setattr(features, "on_grid", lambda track: None)
         monkeypatch.setattr(lips, "track", lambda clip: tuple(SimpleNamespace(face=n) for n in range(faces)))

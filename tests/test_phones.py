@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from avsync import phones
 from avsync.errors import ModelError
-from avsync.phones import Ensemble, PhoneConfig, PhoneModel, load_phones, read_phones, save_phones
+from avsync.phones import PhoneConfig, PhoneModel, load_phones, read_phones, save_phones
 from avsync.speech import Mel
 from avsync.text import UNITS
 
@@ -119,20 +119,3 @@ def test_the_shipped_weights_are_read_and_small():
     scores = shipped.speech_posteriors(mel(70)).log_probs
     np.testing.assert_array_equal(scores, read_phones(path).speech_posteriors(mel(70)).log_probs)
     assert np.isfinite(scores).all()
-
-
-def test_listeners_are_asked_together():
-    networks = network(0), network(1)
-    sound = mel(40)
-    alone = [net.speech_posteriors(sound).log_probs for net in networks]
-    together = Ensemble(networks).speech_posteriors(sound)
-    np.testing.assert_allclose(np.exp(together.log_probs).sum(1), 1, atol=1e-5)
-    np.testing.assert_array_equal(together.times, sound.times)
-    # What both leave out of account is one number a step.
-    rest = together.log_probs - (alone[0] + alone[1]) / 2
-    np.testing.assert_allclose(rest, np.broadcast_to(rest[:, :1], rest.shape), atol=1e-5)
-    np.testing.assert_allclose(Ensemble(networks[:1]).speech_posteriors(sound).log_probs, alone[0], atol=1e-5)
-
-
-def test_a_sound_of_less_than_a_frame_is_heard_by_nobody():
-    assert Ensemble((network(), network(1))).speech_posteriors(mel(0)).log_probs.shape == (0, len(UNITS))

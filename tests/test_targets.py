@@ -8,7 +8,8 @@ from speech_scores import Scores, spoken
 
 from avsync import targets
 from avsync.pronounce import UNITS, pronounce
-from avsync.utterances import Utterance
+from avsync.speech import Mel
+from avsync.utterances import PhoneTimes, Utterance
 
 TEXT = "place blue at f two now"
 PAUSES = {0: 0.4, 3: 0.15, 6: 0.3}
@@ -124,3 +125,51 @@ def test_rough_splits_the_whole_sound_where_no_times_are_known():
     np.testing.assert_allclose(after.phones.starts, START + np.arange(6) * 0.2)
     np.testing.assert_allclose(after.phones.ends, START + np.arange(1, 7) * 0.2)
     assert not after.timed  # a guess is no knowledge
+
+
+def test_listeners_are_asked_together():
+    first, second = planted(clearness=2.0)[0], planted(clearness=2.0, seed=0)[0]
+    second = dataclasses.replace(second, log_probs=np.roll(second.log_probs, 1, axis=0))
+    mel = Mel(np.zeros((len(first.times), 80), np.float32), START + first.times)
+    together = targets.Ensemble((Oracle(first), Oracle(second))).speech_posteriors(mel)
+    np.testing.assert_allclose(np.exp(together.log_probs).sum(1), 1, atol=1e-5)
+    rest = together.log_probs - (first.log_probs + second.log_probs) / 2  # one number a step
+    np.testing.assert_allclose(rest, np.broadcast_to(rest[:, :1], rest.shape), atol=1e-5)
+    alone = targets.Ensemble((Oracle(first),)).speech_posteriors(mel)
+    np.testing.assert_allclose(alone.log_probs, first.log_probs, atol=1e-5)
+
+
+def generated(late=0.0):
+    """Generated speech whose phones begin `late` seconds behind the planted ones, and the planted ones."""
+    scores, _, phones = planted()
+    units, starts, ends = (np.array(column) for column in zip(*phones, strict=True))
+    moved = PhoneTimes(units, START + starts + late, START + ends + late)
+    before = dataclasses.replace(utterance(len(scores.log_probs), "generated"), phones=moved)
+    return before, Oracle(scores), START + starts, START + ends
+
+
+def test_generated_speech_settles_where_it_is_heard():
+    before, listener, starts, ends = generated(late=0.03)
+    after = targets.settle(before, listener, pauses_only=False)
+    np.testing.assert_array_equal(after.phones.units, before.phones.units)
+    np.testing.assert_allclose(after.phones.starts, starts, atol=0.0101)
+    np.testing.assert_allclose(after.phones.ends, ends, atol=0.0101)
+
+
+def test_only_edges_against_pauses_move_and_not_far():
+    before, listener, starts, _ = generated(late=0.03)
+    after = targets.settle(before, listener, pauses_only=True)
+    inner = np.flatnonzero(before.phones.starts[1:] - before.phones.ends[:-1] < 0.005) + 1
+    np.testing.assert_array_equal(after.phones.starts[inner], before.phones.starts[inner])
+    outer = np.setdiff1d(np.arange(len(starts)), inner)
+    np.testing.assert_allclose(after.phones.starts[outer], starts[outer], atol=0.0101)
+    assert np.abs(after.phones.starts - before.phones.starts).max() <= targets.EDGE
+    assert (after.phones.starts[1:] >= after.phones.ends[:-1]).all()
+    assert (after.phones.ends > after.phones.starts).all()
+
+
+def test_generated_speech_too_short_for_its_phones_stays():
+    before = generated()[0]
+    short = dataclasses.replace(before, waveform=np.zeros(160 * 8, np.float32))
+    few = Scores(np.full((8, len(UNITS)), -3.7, np.float32), np.arange(8) * 0.01 + 0.005, 0.01)
+    assert targets.settle(short, Oracle(few), pauses_only=False) is short

@@ -121,11 +121,16 @@ def test_bias_is_taken_off_and_words_never_overlap() -> None:
 def test_what_comes_late_with_the_scores_is_taken_off_and_stays_in_the_sound() -> None:
     scores, _ = spoken(TEXT, PAUSES, clearness=8.0)
     plain = align_posteriors(scores, TEXT)
-    moved = align_posteriors(replace(scores, late_s=(0.01, -0.03)), TEXT)
+    moved = align_posteriors(replace(scores, late_s=(0.01, 0.01, -0.03)), TEXT)
     assert [word.start for word in moved] == pytest.approx([word.start - 0.01 for word in plain])
     assert moved[-1].end == pytest.approx(plain[-1].end + 0.03)
     assert moved == align_posteriors(scores, TEXT, AlignConfig(start_bias_s=0.01, end_bias_s=-0.03))
-    far = align_posteriors(replace(scores, late_s=(0.0, -9.0)), TEXT)
+    first = align_posteriors(replace(scores, late_s=(-0.02, 0.0, 0.0)), TEXT)
+    behind_pauses = [index in PAUSES for index in range(len(plain))]
+    expected = [word.start + 0.02 * pause for word, pause in zip(plain, behind_pauses, strict=True)]
+    assert [word.start for word in first] == pytest.approx(expected)
+    assert [word.end for word in first] == pytest.approx([word.end for word in plain])
+    far = align_posteriors(replace(scores, late_s=(0.0, 0.0, -9.0)), TEXT)
     assert far[-1].end == pytest.approx(len(scores.times) / 100)
     assert all(here.end <= there.start for here, there in pairwise(far))
 

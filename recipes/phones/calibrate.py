@@ -1,13 +1,13 @@
 r"""Measure how late edges come on speakers that were held out, and write the weights that ship.
 
-    python recipes/phones/calibrate.py --weights RUN/second/step-00900.safetensors --grid CACHE/grid \
+    python recipes/phones/calibrate.py --weights RUN/third/step-00400.safetensors --grid CACHE/grid \
         --out avsync/weights
 
 Words are found in the sound of the development speakers of split.py, and of the clips of s1 that were held
-out, as `align` finds them, and compared with `.align`. Starts, and ends before a pause, are moved by the
-median of the development speakers' medians where that is more than `LEAST_MS` and lowers the mean error of
-both groups. Prints the errors of each kind of edge. The file is called phones-<first 8 hex of its
-SHA-256>.safetensors.
+out, as `align` finds them, and compared with `.align`. Starts behind a pause, starts behind a word, and ends
+before a pause are each moved by the median of the development speakers' medians, where that is more than
+`LEAST_MS` and lowers the mean error of both groups. Prints the errors of each kind of edge. The file is
+called phones-<first 8 hex of its SHA-256>.safetensors.
 """
 
 import argparse
@@ -21,19 +21,20 @@ import numpy as np
 import torch
 from split import SMALL, VALIDATION, held_out
 
-from avsync import model
-from avsync.phones import Ensemble, Listener, read_phones, save_phones
+from avsync.phones import PhoneModel, read_phones, save_phones
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.utterances import Utterance, load_utterance
 from avsync.words import Word, align_posteriors
 
 LEAST_MS = 5.0
 """Smaller medians are not told from chance with so few clips."""
+KINDS = ("start behind a pause", "start behind a word", "end before a pause")
+"""In the order of `PhoneConfig.late_ms`."""
 TOUCH_S = 0.005
 """Words nearer to each other than this have an edge in common."""
 
 
-def find(utterance: Utterance, listener: Listener) -> list[Word]:
+def find(utterance: Utterance, listener: PhoneModel) -> list[Word]:
     """The words as `align` finds them in the sound."""
     waveform = torch.from_numpy(np.ascontiguousarray(utterance.waveform))[None]
     log_mel = log_mel_tensor(waveform)[0].numpy()
@@ -46,12 +47,12 @@ def errors(utterance: Utterance, words: list[Word]) -> Iterator[tuple[str, float
     truth = utterance.word_times
     for n, (word, (start, end)) in enumerate(zip(words, truth, strict=True)):
         joint = n > 0 and start - truth[n - 1, 1] < TOUCH_S
-        yield "start behind a word" if joint else "start behind a pause", 1000 * (word.heard_start - start)
+        yield KINDS[int(joint)], 1000 * (word.heard_start - start)
         if n + 1 == len(words) or truth[n + 1, 0] - end >= TOUCH_S:
-            yield "end before a pause", 1000 * (word.heard_end - end)
+            yield KINDS[2], 1000 * (word.heard_end - end)
 
 
-def measure(clips: list[Utterance], listener: Listener) -> dict[str, dict[str, list[float]]]:
+def measure(clips: list[Utterance], listener: PhoneModel) -> dict[str, dict[str, list[float]]]:
     """Errors by kind of edge and speaker."""
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for clip in clips:
@@ -67,17 +68,10 @@ def late(development: dict[str, list[float]], others: dict[str, list[float]]) ->
         np.abs(errors - value).mean() < np.abs(errors).mean()
         for errors in (np.concatenate(list(group.values())) for group in (development, others))
     ]
-    print(f"median of the speakers' medians {value:+.1f} ms; taking it off helps {helps}")
+    print(
+        f"median of the speakers' medians {value:+.1f} ms; taking it off helps {[bool(one) for one in helps]}"
+    )
     return value if abs(value) > LEAST_MS and all(helps) else 0.0
-
-
-def starts(found: dict[str, dict[str, list[float]]]) -> dict[str, list[float]]:
-    """Errors of all starts by speaker."""
-    merged: dict[str, list[float]] = defaultdict(list)
-    for kind, by_speaker in found.items():
-        for speaker, values in by_speaker.items() if kind.startswith("start") else ():
-            merged[speaker] += values
-    return merged
 
 
 def report(title: str, found: dict[str, dict[str, list[float]]]) -> None:
@@ -101,8 +95,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     network = read_phones(options.weights)
-    network.config = replace(network.config, late_ms=(0.0, 0.0))
-    listener = Ensemble((network, model.load_model()))
+    network.config = replace(network.config, late_ms=(0.0, 0.0, 0.0))
 
     def clips(names: tuple[str, ...]) -> list[Utterance]:
         paths = [path for name in names for path in sorted(options.grid.glob(f"{name}-*.npz"))]
@@ -112,15 +105,14 @@ def main() -> None:
         "development": clips(VALIDATION + SMALL),
         "s1 held out": [clip for clip in clips(("s1",)) if held_out(clip.name)],
     }
-    found = {title: measure(group, listener) for title, group in groups.items()}
+    found = {title: measure(group, network) for title, group in groups.items()}
     for title, kinds in found.items():
         report(title, kinds)
-    start_ms = late(*(starts(kinds) for kinds in found.values()))
-    end_ms = late(*(kinds["end before a pause"] for kinds in found.values()))
-    network.config = replace(network.config, late_ms=(start_ms, end_ms))
-    if (start_ms, end_ms) != (0.0, 0.0):
+    first, following, end = (late(*(kinds[kind] for kinds in found.values())) for kind in KINDS)
+    network.config = replace(network.config, late_ms=(first, following, end))
+    if any(network.config.late_ms):
         for title, group in groups.items():
-            report(f"{title}, moved by {start_ms, end_ms}", measure(group, listener))
+            report(f"{title}, {network.config.late_ms} ms taken off", measure(group, network))
 
     fresh = options.out / "fresh.safetensors"
     save_phones(network, fresh)

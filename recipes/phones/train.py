@@ -4,11 +4,13 @@ r"""Train the acoustic phones.
     python recipes/phones/train.py $DATA --out RUN/first
     python recipes/phones/train.py $DATA --out RUN/second --steps 900 --rate 1.5e-3 \
         --start RUN/first/step-00800.safetensors
+    python recipes/phones/train.py $DATA --out RUN/third --steps 400 --rate 1e-3 --seed 1 \
+        --start RUN/second/step-00900.safetensors
 
 Reads what recipes/grid/prepare.py, recipes/grid/prepare_speech.py and generate.py wrote. The first round
-takes the phone times of GRID and speechocean762 from the paths of the shipped sync weights, the second
+takes the phone times of GRID and speechocean762 from the paths of the shipped sync weights, a later one
 (`--start`) from the mean of their scores and its own; flite and festival keep the times of the synthesiser,
-but that the second round lets festival's phones settle against pauses. log.csv of a run holds the losses,
+but that a later round lets festival's phones settle against pauses. log.csv of a run holds the losses,
 step-NNNNN.safetensors the averaged weights.
 """
 
@@ -27,7 +29,7 @@ from torch.nn import functional
 
 from avsync import losses, model, targets
 from avsync.phonebatches import Heard, PhoneBatch, PhoneWindows, hear, make_batch, vary
-from avsync.phones import Ensemble, Listener, PhoneConfig, PhoneModel, read_phones, save_phones
+from avsync.phones import PhoneConfig, PhoneModel, read_phones, save_phones
 from avsync.speech import normalise
 from avsync.text import UNITS
 from avsync.utterances import Utterance, load_utterance
@@ -62,17 +64,17 @@ def read(folder: Path, pattern: str) -> list[Utterance]:
     return [replace(load_utterance(path), lips=None) for path in sorted(folder.glob(f"{pattern}.npz"))]
 
 
-def timed(utterance: Utterance, judge: Listener, *, second: bool) -> Utterance:
+def timed(utterance: Utterance, judge: targets.Listener, *, later: bool) -> Utterance:
     """The utterance with the phone times that it is trained with."""
     if utterance.words == ("generated",):
-        settles = second and utterance.name.startswith("festival")
+        settles = later and utterance.name.startswith("festival")
         return targets.settle(utterance, judge, pauses_only=True) if settles else utterance
     return targets.realign(utterance, judge, trusted_words=utterance.timed)
 
 
 def prepare(options: argparse.Namespace) -> dict[str, list[Heard]]:
     """Every set as it is heard; what has no phone times is left out."""
-    listeners: list[Listener] = [model.load_model()]
+    listeners: list[targets.Listener] = [model.load_model()]
     if options.start:
         listeners.append(read_phones(options.start))
     sets = {
@@ -83,11 +85,9 @@ def prepare(options: argparse.Namespace) -> dict[str, list[Heard]]:
         "so": [u for u in read(options.speech, "so-*") if not held_out(u.speaker)],
     }
     assert {u.speaker for name in TRAINED for u in sets[name]} <= set(TRAINED)
-    heard = {}
+    heard, judge = {}, targets.Ensemble(tuple(listeners))
     for name, group in sets.items():
-        found = [
-            timed(utterance, Ensemble(tuple(listeners)), second=bool(options.start)) for utterance in group
-        ]
+        found = [timed(utterance, judge, later=bool(options.start)) for utterance in group]
         heard[name] = [hear(utterance) for utterance in found if utterance.phones is not None]
         hours = sum(len(one.log_mel) for one in heard[name]) / 360_000
         print(f"{name}: {len(heard[name])} of {len(group)} utterances, {hours:.2f} h", flush=True)
@@ -108,7 +108,7 @@ def losses_of(
         scores, batch.valid.sum(1), batch.phones, batch.phone_counts, prior.log().clamp(min=-8),
         strength=plan.prior,
     )  # fmt: skip
-    parts = {"frames": float(frames), "boundary": float(boundary), "ctc": float(ctc)}
+    parts = {"frames": frames.item(), "boundary": boundary.item(), "ctc": ctc.item()}
     total = frames + plan.boundary * boundary + plan.ctc * ctc
     return total, parts, scores.detach()[batch.valid].exp().mean(0)
 
