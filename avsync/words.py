@@ -46,19 +46,23 @@ class AlignConfig:
     `plus_minus_ms`."""
     interval: float = 0.9
     """Probability that a word's start lies within `plus_minus_ms`."""
-    smallest_plus_minus_ms: float = 20.0
+    smallest_plus_minus_ms: float = 40.0
     """No start is claimed to be known better, milliseconds."""
     start_bias_s: float = 0.0
     """Mean error of word starts, seconds, positive where they come late; subtracted."""
     end_bias_s: float = 0.0
     """Mean error of word ends, seconds, positive where they come late; subtracted."""
-    filler_penalty: float = 1.0
-    """What each frame of sound that the transcript lacks costs beyond its best unit's score, nats."""
+    filler_penalty: float = 3.0
+    """What each frame of sound that the transcript lacks costs beyond its best unit's score, nats. Less, and
+    it takes frames from words: with 1, starts of 108 words of 13 GRID speakers are 32 ms off in the mean,
+    with 3 it is 24."""
+    rival_penalty: float = 1.0
+    """The same, where it is asked whether a word was said or something else."""
     filler_cost: float = 10.0
     """What it costs to begin such a stretch, nats."""
     skip_cost: float = 10.0
     """What it costs to leave out a word of the transcript, nats."""
-    least_said: float = 0.05
+    least_said: float = 0.02
     """A word that is less probably said than this is `not_spoken`, and no other makes room for it."""
     low_confidence: float = 0.5
     """Below this a word's status is `low`."""
@@ -83,6 +87,7 @@ class AlignConfig:
             "silence_cost",
             "silence_penalty",
             "filler_penalty",
+            "rival_penalty",
             "filler_cost",
             "skip_cost",
             "duration_weight",
