@@ -180,7 +180,7 @@ def _speaker(tracks: "tuple[LipTrack, ...]", measured: "Offset | None") -> "LipT
 def _scores(
     clip: "Clip", track: "LipTrack | None", modality: str, seen_later_s: float, config: AlignConfig
 ) -> "tuple[Posteriors, bool]":
-    """Phone scores of what the modality asks for, on the audio clock, and whether sound takes part."""
+    """Phone scores of what the modality asks for, on the audio clock, and whether they are mostly the sound's."""
     sound = _heard(clip) if clip.has_audio and modality != "video" else None
     speech = sound is not None and _has_speech(sound, config)
     if sound is None and modality in ("audio", "both"):
@@ -202,7 +202,9 @@ def _scores(
     assert track is not None
     lips = _seen(track)
     if sound is not None and modality == "both":
-        return fuse(sound, lips, seen_later_s, lip_weight(sound, config)), True
+        weight = lip_weight(sound, config)
+        mostly_sound = weight <= (config.lip_weight + config.noisy_lip_weight) / 2
+        return fuse(sound, lips, seen_later_s, weight), mostly_sound
     return dataclasses.replace(lips, times=lips.times - seen_later_s), False
 
 
