@@ -180,7 +180,9 @@ def _speaker(tracks: "tuple[LipTrack, ...]", measured: "Offset | None") -> "LipT
 def _scores(
     clip: "Clip", track: "LipTrack | None", modality: str, seen_later_s: float, config: AlignConfig
 ) -> "tuple[Posteriors, bool]":
-    """Phone scores of what the modality asks for, on the audio clock, and whether they are mostly the sound's."""
+    """Phone scores of what the modality asks for, on the audio clock, and whether they are mostly the
+    sound's.
+    """
     sound = _heard(clip) if clip.has_audio and modality != "video" else None
     speech = sound is not None and _has_speech(sound, config)
     if sound is None and modality in ("audio", "both"):

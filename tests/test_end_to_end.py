@@ -129,7 +129,7 @@ def test_every_word_of_the_recordings_is_found(tmp_path, text):
 
 def test_the_words_of_another_sentence_are_refused(tmp_path):
     said, other = sentences()[:2]
-    with pytest.raises(avsync.UndeterminedError, match="the transcript does not fit: . of its 9 words"):
+    with pytest.raises(avsync.UndeterminedError, match="the transcript does not fit"):
         avsync.align(write_recording(tmp_path / "talk.wav", said), other)
 
 
