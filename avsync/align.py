@@ -122,6 +122,12 @@ def align(
             "words are aligned as if sound and picture agreed.",
             stacklevel=2,
         )
+    if measured is not None and measured.line is not None and not measured.line.constant:
+        warnings.warn(
+            f"{clip.source}: the offset changes over time; what is seen follows what is heard by "
+            f"{measured.ms:+.0f} ms throughout. Correct the file first: avsync correct IN OUT.",
+            stacklevel=2,
+        )
     gaps = find_gaps(scores, words, settings)
     return Alignment(
         words=[_on_picture(word, seen_later_s, clip.frame_times) for word in words],
@@ -170,11 +176,17 @@ def fuse(sound: "Posteriors", lips: "Posteriors", seen_later_s: float, weight: f
 
 
 def _speaker(tracks: "tuple[LipTrack, ...]", measured: "Offset | None") -> "LipTrack | None":
-    """The face that speaks: the one that the offset was measured on, else the first; None without faces."""
+    """The face that speaks: the one that most of the offset was measured on, else the first; None without
+    faces.
+    """
     first = tracks[0] if tracks else None
     if measured is None or not measured.segments:
         return first
-    return next((track for track in tracks if track.face == measured.segments[0].face), first)
+    seconds: dict[int, float] = {}
+    for part in measured.segments:
+        seconds[part.face] = seconds.get(part.face, 0.0) + part.end - part.start
+    most = max(seconds, key=lambda face: seconds[face])
+    return next((track for track in tracks if track.face == most), first)
 
 
 def _scores(

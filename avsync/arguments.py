@@ -118,7 +118,12 @@ def _add_offset(parser: Parser) -> None:
         action="store_true",
         help="read all of a file of more than a minute, not only as much as its offset and drift need",
     )
-    parser.add_argument("--plot", metavar="PNG", type=_suffix(".png"), help="draw the score of every offset")
+    parser.add_argument(
+        "--plot",
+        metavar="PNG",
+        type=_suffix(".png"),
+        help="draw the score of every offset, and the offset over time",
+    )
     parser.add_argument(
         "--standard",
         choices=[standard.name for standard in STANDARDS],
@@ -180,7 +185,7 @@ def _add_align(parser: Parser) -> None:
         action="extend",
         default=[],
         metavar="OUT",
-        help=f"files to write: {', '.join(SUFFIXES)}",
+        help=f"files to write: {SUFFIXES}",
     )
     parser.add_argument(
         "--clock",

@@ -138,6 +138,8 @@ def _offset_code(found: Offset, fail_on: str | None) -> int:
     if found.ms is None:
         return UNDETERMINED
     stated = [found.ms, *(segment.offset_ms for segment in found.segments)]
+    if found.line is not None and not found.line.constant:
+        stated += [ms for piece in found.line.pieces for ms in found.line.ends_of(piece)]
     if fail_on == "possibly-out-of-sync" and found.ci_ms is not None:
         stated += found.ci_ms
     good = all(found.standard.verdict(ms) == "in_sync" for ms in stated)

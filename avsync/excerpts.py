@@ -106,7 +106,8 @@ class Excerpts:
         # Whole seconds, of about equally good ones the first: the answer hangs on no single phone.
         share = share[:: round(1 / phones.step)]
         best = int(np.argmax(share > share.max() - 0.05))
-        return None if share[best] < SPOKEN_SHARE else (place + best, place + best + length)
+        begin = float(phones.times[0]) - phones.step / 2 + best
+        return None if share[best] < SPOKEN_SHARE else (begin, begin + length)
 
     def read(self, number: int, window: Window, lags_ms: np.ndarray) -> list[FaceScores]:
         """The scores of every face in a window, whose sound is read as far around it as the lags reach."""

@@ -241,9 +241,9 @@ class _Cutter:
         landmarks = np.full((count, 468, 2), np.nan, np.float32)
         boxes = np.full((count, 4), np.nan, np.float32)
         found = np.zeros(count, bool)
-        for index, mouth in self._mouths.items():
-            mouths[index], landmarks[index] = mouth, self._landmarks[index]
-            boxes[index], found[index] = self._boxes[index], True
+        for index in list(self._mouths):  # each is given up as it is copied
+            mouths[index], landmarks[index] = self._mouths.pop(index), self._landmarks.pop(index)
+            boxes[index], found[index] = self._boxes.pop(index), True
         return LipTrack(np.array(self.times), mouths, landmarks, boxes, found, face)
 
     def add(self, sighting: Sighting, pictures: np.ndarray, start: int) -> None:
@@ -255,7 +255,7 @@ class _Cutter:
         boxes = np.concatenate([outline.min(axis=1), outline.max(axis=1)], axis=1)
         self.prominence += float(np.abs(a).sum())
         for k, index in enumerate(int(index) for index in sighting.indices):
-            self._landmarks[index], self._boxes[index] = sighting.points[k, :, :2], boxes[k]
+            self._landmarks[index], self._boxes[index] = sighting.points[k, :, :2].copy(), boxes[k]
             last = self._runs[-1][-1] if self._runs else None
             if (
                 last is None

@@ -40,7 +40,7 @@ class Segment:
     offset_ms: float
     """Milliseconds, positive when the audio leads."""
     face: int
-    """`LipTrack.face` of the face that was read."""
+    """`LipTrack.face` of the face that was read; in a long file, its number in the stretch that was read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +119,10 @@ def measure_long(path: Path, config: OffsetConfig, *, whole: bool) -> Offset:
     readings = (stretches.read_all if whole else stretches.read_some)(source, config)
     if not readings.windows:  # nobody was heard where it was listened
         return undetermined("no_speech")
-    return estimate(readings.series(), model.config, config)
+    found = estimate(readings.series(), model.config, config)
+    if found.ms is None and whole and not stretches.anybody_heard(source):
+        return replace(found, reason="no_speech")
+    return found
 
 
 def unusable(clip: Clip, config: OffsetConfig) -> str | None:

@@ -24,6 +24,9 @@ from avsync.timebase import ms_to_seconds, seconds_to_ms
 if TYPE_CHECKING:  # the models are loaded only where something is measured
     from avsync.offset import Offset
 
+UNSURE_PLACE_S = 2.0
+"""A step whose place is known less well than this, seconds, is told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Correction:
@@ -130,6 +133,14 @@ def _over_time(
     """Offset (ms) at the first picture (seconds), drift (ppm) and steps (seconds, ms)."""
     if found.line is None or found.line.constant:
         return found.ms, 0.0, []
+    for jump in found.line.jumps:
+        if jump.end - jump.start > UNSURE_PLACE_S:
+            warnings.warn(
+                f"the step to {jump.after_ms:+.0f} ms may lie anywhere from {jump.start:.1f} to "
+                f"{jump.end:.1f} s, where nobody is seen speaking; it is made at {jump.time:.1f} s. If you "
+                "know better, give it: --step SECONDS:MS.",
+                stacklevel=3,
+            )
     steps = [(jump.time, jump.after_ms) for jump in found.line.jumps]
     return float(found.line.offset_at(first_picture)), found.line.slope_ppm, steps
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -55,13 +55,24 @@ def offset_json(file: str, offset: Offset, clip: Clip) -> JsonObject:
 
 
 def streams_json(clip: Clip) -> JsonObject:
-    """Where both streams start (seconds) and how fast the frames come; null where there is no such stream."""
+    """Where both streams start (seconds) and how fast the frames come; null where there is no such stream.
+
+    Of a long file by its first seconds; a stream that begins later starts where it is declared to.
+    """
+    video = float(clip.frame_times[0]) if clip.has_video else _declared_start(clip, "video")
+    audio = clip.audio_start if clip.has_audio else _declared_start(clip, "audio")
     return {
-        "video_start": rounded(float(clip.frame_times[0]), 6) if clip.has_video else None,
-        "audio_start": rounded(clip.audio_start, 6) if clip.has_audio else None,
+        "video_start": rounded(video, 6),
+        "audio_start": rounded(audio, 6),
         "fps": rounded(clip.fps, 3) if clip.has_video else None,
         "variable_frame_rate": bool(clip.variable_frame_rate) if clip.has_video else None,
     }
+
+
+def _declared_start(clip: Clip, kind: Literal["video", "audio"]) -> float | None:
+    """Where the chosen stream of a kind says that it starts, seconds; None without one."""
+    index = None if clip.info is None else getattr(clip.info, kind)
+    return None if clip.info is None or index is None else clip.info.streams[index].start_time
 
 
 def correction_json(file: str, correction: Correction | None, reason: str | None = None) -> JsonObject:

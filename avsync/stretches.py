@@ -22,6 +22,9 @@ from avsync.speaking import NEAR_MS, SPEAKS, SURE, FaceScores, Series, decide, s
 
 SPREAD = 9
 """Places by halves before the ends are read more closely: eight equal parts."""
+APART_MS = 40.0
+"""Neighbours whose lags differ by more than this have what lies between them read. Less than the smallest
+step that is told (`timeline.LEAST_JUMP_MS`): by chance it costs only some reading."""
 
 
 class Source(Protocol):
@@ -141,6 +144,14 @@ def read_all(source: Source, offsets: OffsetConfig, config: ReadingConfig | None
     return readings
 
 
+def anybody_heard(source: Source, config: ReadingConfig | None = None) -> bool:
+    """Whether somebody is heard speaking at any of a few places spread over the file."""
+    config = config or ReadingConfig()
+    start, end = source.span
+    places = islice(_places(start, end - config.stretch_seconds, config.look_seconds), SPREAD)
+    return any(source.listen(place, config.look_seconds, config.stretch_seconds) for place in places)
+
+
 def enough(readings: Readings, offsets: OffsetConfig) -> bool:
     """Whether offset and drift are known as well as is asked for."""
     if len({part.stretch for part in readings.parts}) < readings.config.fewest:
@@ -165,7 +176,7 @@ def between(readings: Readings) -> list[Window]:
     levels = window_lags(series, readings.windows) if series.probability >= SPEAKS else []
     for (_, end, lag), (start, _, other) in pairwise(levels):
         free = _uncovered(end, start, readings.windows)
-        if abs(other - lag) <= NEAR_MS or not free:
+        if abs(other - lag) <= APART_MS or not free:
             continue
         a, b = max(free, key=lambda gap: gap[1] - gap[0])
         if b - a >= 0.5:

@@ -25,7 +25,7 @@ LEAST_JUMP_MS = 45.0
 """Smaller jumps are not told from the way that sounds differ, nor noticed (ITU-R BT.1359)."""
 SHORTEST_S = 1.6
 """Seconds of lip steps that a piece must have."""
-LEAST_DRIFT_MS = 10.0
+LEAST_DRIFT_MS = 20.0
 """A drift that makes less of a difference from end to end is left as it is."""
 NARROW_PPM = 50.0
 """A drift that is not told from 0 is stated where its 95 % interval is at most this wide to both sides."""
@@ -123,6 +123,11 @@ class Timeline:
         line: np.ndarray = level + self.slope_ppm * (times - middle) / 1000
         return line
 
+    def ends_of(self, piece: Piece) -> tuple[float, float]:
+        """Offset in ms at the start and at the end of one of the pieces."""
+        first, last = self.offset_at(np.array([piece.start, piece.end - 1e-6]))
+        return float(first), float(last)
+
     def plus_minus_at(self, times: np.ndarray | float) -> np.ndarray:
         """Half width of the 95 % interval of `offset_at`."""
         times = np.asarray(times, np.float64)
@@ -147,7 +152,7 @@ def over_time(times_s: np.ndarray, scores_TK: np.ndarray, lags_ms: np.ndarray) -
     path, weight, drifting = _chosen(bins, sizes, step_ms)
     slopes, offsets = pieces.resampled(bins, drifting)
     drift = drifting.slope * step_ms * 1000
-    jitter = SPEAKER_MS * _lever(bins)
+    jitter = SPEAKER_MS * _lever(bins, len(times_s))
     plus_minus = float(np.hypot(1.96 * np.std(slopes) * step_ms * 1000, 1.96 * jitter))
     found = path is drifting and abs(drift) > plus_minus
     if path is drifting and not found:
@@ -227,13 +232,13 @@ def _weight(bins: Bins, path: Path, sizes: np.ndarray, step_ms: float) -> float:
     """What turns sums of scores along lags into log likelihoods: the signal over the noise's variance."""
     steps = int(sizes.sum())
     variance = pieces.noise(bins, path, steps, round(150 / step_ms))
-    return float(max(path.total, 0.0) / steps / max(variance, 1e-12))
+    return max(float(path.total / steps / max(variance, 1e-12)), 1e-12)
 
 
-def _lever(bins: Bins) -> float:
+def _lever(bins: Bins, steps: int) -> float:
     """Drift in ppm by independent errors of 1 ms in windows of 4 s."""
     times = bins.times
-    windows = max(len(times) * pieces.BIN_STEPS * LIP_STEP_S / WINDOW_S[1], 1.0)
+    windows = max(steps * LIP_STEP_S / WINDOW_S[1], 1.0)
     return 1000 / float(np.sqrt(windows) * max(np.std(times), 1e-3))
 
 

@@ -84,7 +84,7 @@ def search(tokens: Sequence[Token], scores: lattices.Floats, step: float, config
     clear = clearness(scores)
     known = facts(places, scores, odds, clear, step)
     unsaid = frozenset(np.flatnonzero(odds < _log_odds(config.least_said)).tolist())
-    if 0 < len(unsaid) < len(tokens):
+    if unsaid:
         places, again = without(unsaid, tokens, places, scores, step, config)
         kept = sorted(again - unsaid)
         known[kept] = facts([places[number] for number in kept], scores, odds[kept], clear, step)
