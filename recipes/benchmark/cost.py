@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,17 @@ MINUTES = 2.0
 HOUR = 3600.0
 LONGEST = 12.0
 """Longer clips do not go into the film."""
+WATCH = """
+import json, os, subprocess, sys, time
+began = time.perf_counter()
+child = subprocess.Popen([sys.executable, *sys.argv[1:]])
+_, status, used = os.wait4(child.pid, 0)
+wall = time.perf_counter() - began
+code = os.waitstatus_to_exitcode(status)
+print(f"\\n{json.dumps([code, wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024])}", flush=True)
+"""
+"""A small process between this one and the program: what a process takes counts from the moment it is split
+off, when it still has the memory of its parent."""
 WITH_WEIGHTS = Path(__file__).with_name("with_weights.py")
 
 
@@ -69,17 +79,14 @@ def measure(wild: Sequence[Wild], weights: Path | None) -> tuple[list[Row], list
 
 def run(arguments: list[str]) -> Cost:
     """Run Python with these arguments; the last line it prints is the JSON of one offset."""
-    began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    told = process.stdout.read()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 3):
-        raise RuntimeError(f"{' '.join(arguments)} ended with exit code {process.returncode}.")
-    offset_ms = json.loads(told.splitlines()[-1])["offset_ms"]
-    wall = time.perf_counter() - began
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, offset_ms)
+    done = subprocess.run(
+        [sys.executable, "-c", WATCH, *arguments], stdout=subprocess.PIPE, text=True, check=True
+    )
+    *told, used = (line for line in done.stdout.splitlines() if line)
+    code, wall_s, cores_s, memory_mb = json.loads(used)
+    if code not in (0, 3):
+        raise RuntimeError(f"{' '.join(arguments)} ended with exit code {code}.")
+    return Cost(wall_s, cores_s, memory_mb, json.loads(told[-1])["offset_ms"])
 
 
 def _takes(wild: Sequence[Wild]) -> list[Take]:
