@@ -25,6 +25,8 @@ MEL_BINS = 80
 """Mel bands between `MEL_RANGE_HZ`."""
 MEL_RANGE_HZ = (20.0, 7600.0)
 """Lower edge of the first and upper edge of the last band."""
+CHUNK = 6000
+"""Frames (60 s) whose spectra are held at a time."""
 FLOOR = 1e-8
 """Mel power below which everything is the same silence: 80 dB under full-scale white noise."""
 RANGE_NATS = 12.0
@@ -70,9 +72,14 @@ def log_mel_tensor(waveform_BN: torch.Tensor) -> torch.Tensor:
     right = max(needed - left - waveform_BN.shape[-1], 0)
     padded = torch.nn.functional.pad(waveform_BN, (left, right))[:, :needed]
     window = torch.hann_window(WINDOW, device=waveform_BN.device)
-    spectrum_BFT = torch.stft(padded, N_FFT, HOP, WINDOW, window, center=False, return_complex=True)
-    power_BTF = spectrum_BFT.abs().square().transpose(1, 2)
-    return torch.log(power_BTF @ mel_filters().to(power_BTF).T + FLOOR)
+    pieces = []
+    for first in range(0, frames, CHUNK):
+        count = min(CHUNK, frames - first)
+        part = padded[:, first * HOP : (first + count - 1) * HOP + N_FFT]
+        spectrum_BFT = torch.stft(part, N_FFT, HOP, WINDOW, window, center=False, return_complex=True)
+        power_BTF = spectrum_BFT.abs().square().transpose(1, 2)
+        pieces.append(torch.log(power_BTF @ mel_filters().to(power_BTF).T + FLOOR))
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, 1)
 
 
 @functools.cache

@@ -110,3 +110,12 @@ def test_normalise_without_any_valid_frame_is_zero():
     torch.testing.assert_close(
         speech.normalise(log_mel, torch.zeros(1, 5, dtype=torch.bool)), torch.zeros(1, 5, 80)
     )
+
+
+def test_long_sounds_have_the_frames_of_their_parts(monkeypatch):
+    sound = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (2, 40_123)).astype(np.float32))
+    whole = speech.log_mel_tensor(sound)
+    monkeypatch.setattr(speech, "CHUNK", 77)
+    parts = speech.log_mel_tensor(sound)
+    assert parts.shape == whole.shape == (2, 250, 80)
+    np.testing.assert_allclose(parts, whole, rtol=1e-5, atol=1e-5)
