@@ -98,7 +98,7 @@ ROMAN = re.compile(r"X{0,3}(?:IX|IV|V?I{0,3})")
 
 
 def roman(text: str) -> int | None:
-    """The number that a Roman numeral up to XXXIX stands for."""
+    """The number, 1 to 39, that a Roman numeral stands for; None for other text."""
     if not text or ROMAN.fullmatch(text) is None:
         return None
     values = [{"I": 1, "V": 5, "X": 10}[letter] for letter in text]

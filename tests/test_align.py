@@ -150,7 +150,6 @@ def test_gaps_meet_the_words_on_the_picture_clock(clip: Clip) -> None:
 def test_an_undetermined_offset_counts_as_none_and_warns(clip: Clip) -> None:
     with pytest.warns(UserWarning, match=r"talk\.mp4: the offset could not be determined \(ambiguous\)"):
         found = align(clip(offset_ms=None), TEXT)
-    assert found.offset is not None
     assert found.offset.ms is None
     assert found.words[0].start == found.words[0].heard_start
 

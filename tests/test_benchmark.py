@@ -1,13 +1,11 @@
 """The benchmark on clips and errors whose truth is known: what it counts, and what it makes of a clip."""
 
-import importlib
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from flashbeep import find_beeps, read_number
+from recipe_files import scripts
 
 from avsync import features, media
 from avsync.features import LIP_POINTS, LipGrid
@@ -16,24 +14,14 @@ from avsync.media import Clip
 from avsync.model import Vectors
 from avsync.speech import Mel
 
-FOLDER = Path(__file__).parents[1] / "recipes" / "benchmark"
 RATE = 16_000
 
 
 @pytest.fixture(scope="module")
 def benchmark_module():
-    """Its scripts import each other by bare names; those are forgotten again."""
-    before, names = list(sys.path), set(sys.modules)
-    sys.path.insert(0, str(FOLDER))
-
-    def load(name: str) -> ModuleType:
-        return importlib.import_module(name)
-
-    yield load
-    sys.path[:] = before
-    for name in set(sys.modules) - names:
-        if str(FOLDER.parent) in str(getattr(sys.modules[name], "__file__", None)):
-            del sys.modules[name]
+    """Loads a script of the benchmark."""
+    with scripts("benchmark") as load:
+        yield load
 
 
 def clip_of(sound, frames=75, start=0.0):

@@ -134,7 +134,6 @@ def test_lips_are_closed_from_closure_to_release(number: int) -> None:
     closures = [phone for phone in phones if phone.unit in LIP_CLOSURES]
     assert len(closures) >= 7
     for phone in closures:
-        assert phone.release is not None
         assert phone.start < phone.release <= phone.end + 1e-9
         opening = mouth_poses(phones, np.linspace(phone.start + 0.004, phone.release - 0.001, 9))[:, 0]
         assert opening.max() < 0.01

@@ -1,34 +1,23 @@
 """The benchmark of words on texts, sounds and answers whose truth is known."""
 
-import importlib
 import math
-import sys
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from recipe_files import scripts
 
-FOLDER = Path(__file__).parents[1] / "recipes" / "benchmark"
 WORDS = ("place", "blue", "at", "f", "two", "now")
 RATE = 16_000
 
 
 @pytest.fixture(scope="module")
 def script():
-    """Its scripts import each other by bare names; those are forgotten again."""
-    before, names = list(sys.path), set(sys.modules)
-    sys.path.insert(0, str(FOLDER))
-
-    def load(name: str) -> ModuleType:
-        return importlib.import_module(name)
-
-    yield load
-    sys.path[:] = before
-    for name in set(sys.modules) - names:
-        if str(FOLDER.parent) in str(getattr(sys.modules[name], "__file__", None)):
-            del sys.modules[name]
+    """Loads a script of the benchmark."""
+    with scripts("benchmark") as load:
+        yield load
 
 
 def test_tampered_texts_know_what_was_said(script):
