@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from avsync.anchors import find_words
+from avsync.clocks import between
 from avsync.errors import AVSyncError, FaceError, MediaError, UndeterminedError
 from avsync.places import prepared
 from avsync.pronunciations import as_lexicon
-from avsync.timebase import Times, frames_between, ms_to_seconds
+from avsync.retime import Retiming
+from avsync.timebase import Times, frames_between
 from avsync.transcripts import Transcript, as_transcript
 from avsync.verdicts import clearness
 from avsync.words import (
@@ -111,8 +113,8 @@ def align(
         tracks = lips.track(clip) if clip.has_video else ()
     both = clip.has_audio and clip.has_video
     measured = offset.detect_offset(clip, tracks=tracks) if both else None
-    seen_later_s = ms_to_seconds(measured.ms) if measured is not None and measured.ms is not None else 0.0
-    scores, heard = _scores(clip, _speaker(tracks, measured), modality, seen_later_s, settings)
+    clocks = between(measured)
+    scores, heard = _scores(clip, _speaker(tracks, measured), modality, clocks, settings)
     words = find_words(scores, text, tokens, settings)
     if heard and not fits(scores, words, settings):  # lips alone tell too little to refuse
         raise _foreign(clip.source, words)
@@ -122,17 +124,11 @@ def align(
             "words are aligned as if sound and picture agreed.",
             stacklevel=2,
         )
-    if measured is not None and measured.line is not None and not measured.line.constant:
-        warnings.warn(
-            f"{clip.source}: the offset changes over time; what is seen follows what is heard by "
-            f"{measured.ms:+.0f} ms throughout. Correct the file first: avsync correct IN OUT.",
-            stacklevel=2,
-        )
     gaps = find_gaps(scores, words, settings)
     return Alignment(
-        words=[_on_picture(word, seen_later_s, clip.frame_times) for word in words],
+        words=[_on_picture(word, clocks, clip.frame_times) for word in words],
         offset=measured,
-        gaps=[_gap_on_picture(gap, seen_later_s) for gap in gaps],
+        gaps=[_gap_on_picture(gap, clocks) for gap in gaps],
         transcript=text.text,
         source=clip.source,
         span=span(scores),
@@ -157,22 +153,36 @@ def lip_weight(sound: "Posteriors", config: AlignConfig) -> float:
     return float(np.interp(clear, CLEAR, (config.noisy_lip_weight, config.lip_weight)))
 
 
-def fuse(sound: "Posteriors", lips: "Posteriors", seen_later_s: float, weight: float) -> "Posteriors":
+def fuse(sound: "Posteriors", lips: "Posteriors", clocks: Retiming, weight: float) -> "Posteriors":
     """The sound's scores plus `weight` times the lips', on the sound's clock.
 
-    What is heard at t is seen at t + `seen_later_s`. Where the lips have no scores, the sound's stand alone.
+    `clocks` says when what is heard is seen. Where the lips have no scores, the sound's stand alone.
     """
-    at = sound.times + seen_later_s
-    right = np.searchsorted(lips.times, at).clip(1, max(len(lips.times) - 1, 1))
-    left = right - 1
-    right = right.clip(0, len(lips.times) - 1)
-    gap = np.maximum(lips.times[right] - lips.times[left], 1e-9)
-    share = ((at - lips.times[left]) / gap).clip(0, 1)[:, None].astype(np.float32)
+    at = clocks.seen_at(sound.times)
     known = (at >= lips.times[0] - lips.step / 2) & (at <= lips.times[-1] + lips.step / 2)
-    seen = (1 - share) * lips.log_probs[left] + share * lips.log_probs[right]
-    summed = sound.log_probs + np.float32(weight) * np.where(known[:, None], seen, np.float32(0))
+    summed = sound.log_probs + np.float32(weight) * np.where(known[:, None], _read(lips, at), np.float32(0))
     summed -= np.logaddexp.reduce(summed, axis=1, keepdims=True)
     return dataclasses.replace(sound, log_probs=summed.astype(np.float32))
+
+
+def _read(scores: "Posteriors", at: np.ndarray) -> np.ndarray:
+    """(N, V) scores at times (N,), drawn straight between two steps; the nearest beyond both ends."""
+    right = np.searchsorted(scores.times, at).clip(1, max(len(scores.times) - 1, 1))
+    left = right - 1
+    right = right.clip(0, len(scores.times) - 1)
+    gap = np.maximum(scores.times[right] - scores.times[left], 1e-9)
+    share = ((at - scores.times[left]) / gap).clip(0, 1)[:, None].astype(np.float32)
+    drawn: np.ndarray = (1 - share) * scores.log_probs[left] + share * scores.log_probs[right]
+    return drawn
+
+
+def _on_sound(lips: "Posteriors", clocks: Retiming) -> "Posteriors":
+    """Scores of the lips on the sound's clock."""
+    if clocks.constant is not None:
+        return dataclasses.replace(lips, times=lips.times - clocks.constant)
+    begin, end = clocks.heard_at(lips.times[[0, -1]])
+    times = begin + np.arange(round((end - begin) / lips.step) + 1) * lips.step
+    return dataclasses.replace(lips, times=times, log_probs=_read(lips, clocks.seen_at(times)))
 
 
 def _speaker(tracks: "tuple[LipTrack, ...]", measured: "Offset | None") -> "LipTrack | None":
@@ -190,7 +200,7 @@ def _speaker(tracks: "tuple[LipTrack, ...]", measured: "Offset | None") -> "LipT
 
 
 def _scores(
-    clip: "Clip", track: "LipTrack | None", modality: str, seen_later_s: float, config: AlignConfig
+    clip: "Clip", track: "LipTrack | None", modality: str, clocks: Retiming, config: AlignConfig
 ) -> "tuple[Posteriors, bool]":
     """Phone scores of what the modality asks for, on the audio clock, and whether they are mostly the
     sound's.
@@ -218,8 +228,8 @@ def _scores(
     if sound is not None and modality == "both":
         weight = lip_weight(sound, config)
         mostly_sound = weight <= (config.lip_weight + config.noisy_lip_weight) / 2
-        return fuse(sound, lips, seen_later_s, weight), mostly_sound
-    return dataclasses.replace(lips, times=lips.times - seen_later_s), False
+        return fuse(sound, lips, clocks, weight), mostly_sound
+    return _on_sound(lips, clocks), False
 
 
 def _no_lips(clip: "Clip", sound: "Posteriors | None", config: AlignConfig) -> MediaError | FaceError:
@@ -255,10 +265,10 @@ def _has_speech(sound: "Posteriors", config: AlignConfig) -> bool:
     return len(sound.log_probs) > 0 and float(is_speech(sound).mean()) >= config.speech_share
 
 
-def _on_picture(word: Word, seen_later_s: float, frame_times: "np.ndarray") -> Word:
+def _on_picture(word: Word, clocks: Retiming, frame_times: "np.ndarray") -> Word:
     """The word with its times on the picture's clock, and its frames."""
     heard_start, heard_end = _whole_ms(word.heard_start), _whole_ms(word.heard_end)
-    start, end = _whole_ms(heard_start + seen_later_s), _whole_ms(heard_end + seen_later_s)
+    start, end = (_whole_ms(float(time)) for time in clocks.seen_at([heard_start, heard_end]))
     first, last = frames_between(frame_times, start, end) or (None, None)
     return dataclasses.replace(
         word,
@@ -271,8 +281,9 @@ def _on_picture(word: Word, seen_later_s: float, frame_times: "np.ndarray") -> W
     )
 
 
-def _gap_on_picture(gap: Gap, seen_later_s: float) -> Gap:
-    start, end = (_whole_ms(_whole_ms(time) + seen_later_s) for time in (gap.start, gap.end))
+def _gap_on_picture(gap: Gap, clocks: Retiming) -> Gap:
+    heard = [_whole_ms(time) for time in (gap.start, gap.end)]
+    start, end = (_whole_ms(float(time)) for time in clocks.seen_at(heard))
     return Gap(start, end, gap.status)
 
 

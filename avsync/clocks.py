@@ -4,12 +4,14 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from avsync.errors import AVSyncError
+from avsync.errors import AVSyncError, ConfigError
+from avsync.retime import Piece, Retiming, retiming
 from avsync.timebase import ms_to_seconds
 from avsync.words import Gap, Phone, Word
 
 if TYPE_CHECKING:
     from avsync.align import Alignment
+    from avsync.offset import Offset
 
 CLOCKS = ("sound", "picture")
 """What the times of a file can follow."""
@@ -47,6 +49,27 @@ class Clocked:
     end: float
 
 
+def between(offset: "Offset | None") -> Retiming:
+    """From when something is heard to when it is seen, and back, by a measured offset: constant, drifting or
+    in steps. Without one, both are the same.
+    """
+    if offset is None or offset.ms is None:
+        return Retiming((Piece(0.0, 0.0),))
+    line, constant = offset.line, Retiming((Piece(0.0, ms_to_seconds(offset.ms)),))
+    if line is None or line.constant:
+        return constant
+    begin = line.pieces[0].start
+    try:
+        return retiming(
+            float(line.offset_at(begin)),
+            line.slope_ppm,
+            [(jump.time, jump.after_ms) for jump in line.jumps],
+            begin,
+        )
+    except ConfigError:  # steps higher than they are apart: no clock runs so
+        return constant
+
+
 def on_clock(alignment: "Alignment", clock: str) -> Clocked:
     """`alignment` on the clock `sound` or `picture`.
 
@@ -54,13 +77,18 @@ def on_clock(alignment: "Alignment", clock: str) -> Clocked:
     """
     if clock not in CLOCKS:
         raise AVSyncError(f"clock is {clock!r}: it must be one of {', '.join(CLOCKS)}.")
-    offset = alignment.offset
-    seen_later = ms_to_seconds(offset.ms) if offset is not None and offset.ms is not None else 0.0
+    clocks = between(alignment.offset)
     picture = clock == "picture"
     words = tuple(_said(word, picture) for word in alignment.words)
-    shift = 0.0 if picture else -seen_later  # gaps are kept on the picture's clock
-    gaps = tuple(Gap(gap.start + shift, gap.end + shift, gap.status) for gap in alignment.gaps)
-    begin, end = (edge + (seen_later if picture else 0.0) for edge in alignment.span)
+    gaps = tuple(alignment.gaps)  # kept on the picture's clock
+    begin, end = alignment.span  # on the sound's
+    if picture:
+        begin, end = (float(time) for time in clocks.seen_at([begin, end]))
+    else:
+        edges = clocks.heard_at([[gap.start, gap.end] for gap in gaps]).reshape(-1, 2)
+        gaps = tuple(
+            Gap(float(start), float(stop), gap.status) for gap, (start, stop) in zip(gaps, edges, strict=True)
+        )
     return Clocked(
         words=words,
         gaps=gaps,

@@ -125,6 +125,29 @@ class Retiming:
             heard[inside] = times[inside] - piece.shift - piece.drift * (times[inside] - piece.start)
         return heard
 
+    def heard_at(self, times: ArrayLike) -> NDArray[np.float64]:
+        """As `source_times`, with the sound that follows in place of silence."""
+        times = np.asarray(times, dtype=np.float64)
+        heard = self.source_times(times)
+        for piece in reversed(self.pieces[1:]):
+            silent = np.isnan(heard) & (times < piece.start)
+            heard[silent] = piece.source(piece.start)
+        return heard
+
+    def seen_at(self, times: ArrayLike) -> NDArray[np.float64]:
+        """For each time of the source's sound (N,), the picture time to which it goes: rises throughout.
+
+        Sound that is cut at a step goes to the step.
+        """
+        times = np.asarray(times, dtype=np.float64)
+        seen = np.full(times.shape, -math.inf)
+        for span in self.spans():
+            piece = span.piece
+            reached = (times >= piece.source(piece.start)) | (span.begin == -math.inf)
+            output = piece.start + (times - piece.start + piece.shift) / (1 - piece.drift)
+            seen[reached] = output[reached].clip(span.begin, span.end)
+        return seen
+
     def output_time(self, time: float) -> float:
         """To which picture time the source's sound of `time` goes; NaN where it is cut."""
         for span in self.spans():

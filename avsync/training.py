@@ -78,7 +78,7 @@ class SyncModule(lightning.LightningModule):
             for window, loss in self._sync_losses(batch, lip_vectors, speech_vectors).items()
         }
         total = torch.stack(list(parts.values())).mean()
-        if self.global_step > config.alone * config.steps:
+        if config.cross_lag and self.global_step > config.alone * config.steps:
             parts["cross"] = self._cross_loss(batch, lip_vectors, speech_vectors)
             total = total + config.cross_lag * parts["cross"]
         lip_scores = self.model.lip_phone_scores(lips)

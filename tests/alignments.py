@@ -36,7 +36,7 @@ def made(
     """An alignment of what was searched from 0 to `end` on the sound's clock."""
     return Alignment(
         words=list(words),
-        offset=None if offset_ms is None else SimpleNamespace(ms=offset_ms),  # type: ignore[arg-type]
+        offset=None if offset_ms is None else SimpleNamespace(ms=offset_ms, line=None),  # type: ignore[arg-type]
         gaps=[Gap(0.1, words[0].start, "silence")],
         transcript=" ".join(one.text for one in words),
         source=source,

@@ -7,6 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 from types import SimpleNamespace
 
+import lines
 import numpy as np
 import pytest
 from speech_scores import Scores, spoken
@@ -14,7 +15,10 @@ from speech_scores import Scores, spoken
 from avsync import features, lips, model, offset, phones, speech
 from avsync.align import align, fuse, lip_weight
 from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
+from avsync.retime import Piece, Retiming
 from avsync.timebase import pts_to_seconds
+from avsync.timeline import Jump, Timeline
+from avsync.timeline import Piece as Stretch
 from avsync.transcripts import Anchor, Transcript
 from avsync.words import AlignConfig
 
@@ -42,6 +46,7 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
         silent: bool = False,
         hum: float = 0.0,
         segments: tuple[offset.Segment, ...] = (),
+        line: Timeline | None = None,
     ) -> SimpleNamespace:
         log_probs = heard.log_probs
         if silent:
@@ -50,12 +55,19 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
         if hum:  # noise that says nothing: every phone alike
             log_probs = (1 - hum) * log_probs + hum * np.float32(np.log(1 / 40))
         seen_times = heard.times + (offset_ms or 0.0) / 1000
+        seen_log_probs = heard.log_probs
+        if line is not None:  # the lips on their own even clock
+            seen_times = np.arange(heard.times[0], heard.times[-1] + 0.4, 0.01)
+            said = seen_times - line.offset_at(seen_times) / 1000
+            seen_log_probs = heard.log_probs[np.abs(said[:, None] - heard.times).argmin(1)]
         net = SimpleNamespace(
             speech_posteriors=lambda mel: Scores(log_probs, heard.times, 0.01),
-            lip_posteriors=lambda grid: Scores(heard.log_probs, seen_times, 0.01),
+            lip_posteriors=lambda grid: Scores(seen_log_probs, seen_times, 0.01),
         )
         reason = None if offset_ms is not None else "ambiguous"
-        measured = replace(offset.undetermined(reason or ""), ms=offset_ms, reason=reason, segments=segments)
+        measured = replace(
+            offset.undetermined(reason or ""), ms=offset_ms, reason=reason, segments=segments, line=line
+        )
         monkeypatch.setattr(model, "load_model", lambda: net)
         monkeypatch.setattr(phones, "load_phones", lambda: net)
         monkeypatch.setattr(speech, "log_mel", lambda clip: None)
@@ -86,6 +98,26 @@ def test_words_are_heard_where_they_sound_and_seen_an_offset_later(clip: Clip, o
         assert word.start == pytest.approx(start + offset_ms / 1000, abs=6e-4)
         assert word.end == pytest.approx(end + offset_ms / 1000, abs=6e-4)
         assert word.start == round(word.start, 3)
+
+
+@pytest.mark.parametrize("modality", ["audio", "both", "video"])
+def test_words_follow_an_offset_that_changes(clip: Clip, modality: str) -> None:
+    step = 1.31
+    line = replace(
+        lines.changing(0.0),
+        pieces=(Stretch(0.0, step, 30.0, 3.0), Stretch(step, 3.0, 190.0, 4.0)),
+        jumps=(Jump(step, step, step, 30.0, 190.0),),
+    )
+    talk = clip(offset_ms=30.0, line=line)
+    found = align(talk, TEXT, modality=modality)
+    for word, (start, end) in zip(found.words, talk.truth, strict=True):
+        assert word.heard_start == pytest.approx(start, abs=0.021)
+        assert word.heard_end == pytest.approx(end, abs=0.021)
+        for seen, heard in ((word.start, word.heard_start), (word.end, word.heard_end)):
+            # What is heard at h is seen at h + 30 ms, up to where what follows the step is heard.
+            later = 0.03 if heard < step - 0.19 else 0.19
+            assert seen == pytest.approx(heard + later, abs=6e-4)
+    assert {round(word.start - word.heard_start, 2) for word in found.words} == {0.03, 0.19}
 
 
 @pytest.mark.parametrize(
@@ -236,7 +268,7 @@ def test_fuse_shifts_the_lips_and_leaves_uncovered_sound_alone() -> None:
     sound = Scores(flat, times, 0.01)
     peaks = np.log(np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], dtype=np.float32))
     lips_seen = Scores(peaks, np.array([0.125, 0.135]), 0.01)  # seen 100 ms after it is heard
-    fused = fuse(sound, lips_seen, 0.1, 1.0)
+    fused = fuse(sound, lips_seen, Retiming((Piece(0.0, 0.1),)), 1.0)
     np.testing.assert_allclose(np.exp(fused.log_probs[2:4]), [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], atol=1e-5)
     np.testing.assert_allclose(fused.log_probs[[0, 1, 4, 5]], flat[:4], atol=1e-6)
     assert fused.times is times

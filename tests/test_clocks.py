@@ -1,9 +1,12 @@
 """Alignments on either clock."""
 
+from dataclasses import replace
+
 import pytest
 from alignments import TWO, made, unspoken, word
+from lines import changing, constant, measured
 
-from avsync.clocks import on_clock, whole_ms
+from avsync.clocks import between, on_clock, whole_ms
 from avsync.errors import AVSyncError
 
 
@@ -30,6 +33,29 @@ def test_without_an_offset_both_clocks_are_one() -> None:
 def test_a_timeline_reaches_over_all_its_words() -> None:
     line = on_clock(made(word("so", -0.2, 0.1), word("late", 5.0, 6.0), end=3.0), "sound")
     assert (line.start, line.end) == (-0.2, 6.0)
+
+
+def test_an_offset_that_changes_is_followed() -> None:
+    moved = replace(made(word("so", 7.0, 7.5), word("late", 9.0, 9.5), end=12.0), offset=measured(changing()))
+    heard, seen = on_clock(moved, "sound"), on_clock(moved, "picture")
+    # An event seen at t is heard at t - offset(t): 30 ms at 0 s, drifting by 500 ppm.
+    assert heard.gaps[0].start == pytest.approx(0.1 - 0.03 - 0.1 * 500e-6)
+    # At 12 s the offset is 190 ms and the drift since 0 s.
+    assert seen.end == pytest.approx(12.0 + 0.19 + 500e-6 * seen.end)
+
+
+def test_a_constant_line_leaves_the_offset_that_is_stated() -> None:
+    stated = measured(constant(30.0))
+    assert between(stated).constant == pytest.approx(stated.ms / 1000)
+    assert between(replace(stated, ms=None)).constant == 0.0
+
+
+def test_steps_that_no_clock_can_follow_leave_one_offset() -> None:
+    line = changing(ppm=0.0)
+    (jump,) = line.jumps
+    pieces = (line.pieces[0], replace(line.pieces[1], end=9.0), replace(line.pieces[1], start=9.0))
+    wild = replace(line, pieces=pieces, jumps=(jump, replace(jump, time=9.0, after_ms=5000.0)))
+    assert between(replace(measured(wild), ms=44.0)).constant == pytest.approx(0.044)
 
 
 def test_what_is_spoken() -> None:

@@ -54,6 +54,24 @@ def test_nothing_is_heard_twice():
     assert np.isnan(heard).sum() == pytest.approx(340 - 400e-3 * 5, abs=2)
 
 
+def test_every_moment_of_the_sound_is_seen_somewhere():
+    up, down = retiming(0.0, 0.0, [(10.0, 200.0)], 0.0), retiming(0.0, 0.0, [(10.0, -200.0)], 0.0)
+    np.testing.assert_allclose(up.seen_at([-3.0, 9.79, 9.81, 20.0]), [-3.0, 9.79, 10.01, 20.2])
+    np.testing.assert_allclose(down.seen_at([9.9, 10.1, 10.3]), [9.9, 10.0, 10.1])
+    np.testing.assert_allclose(up.heard_at([9.7, 9.9, 10.1]), [9.7, 9.8, 9.9])  # silence: what comes next
+
+
+def test_seen_and_heard_undo_each_other_and_rise():
+    law = retiming(30.0, 400.0, [(4.0, -90.0), (9.0, 250.0), (12.0, 0.0)], 0.5)
+    heard = np.arange(-5, 20, 1e-3)
+    seen = law.seen_at(heard)
+    assert np.all(np.diff(seen) >= 0)
+    cut = np.isclose(np.diff(seen, append=seen[-1] + 1), 0)
+    np.testing.assert_allclose(law.heard_at(seen)[~cut], heard[~cut], atol=1e-6)
+    # 120 ms are cut at the first step, 250 at the last; what drift adds until then is cut with them.
+    assert cut.sum() == pytest.approx(120 + 250 + 400e-3 * (3.5 + 3), abs=3)
+
+
 @pytest.mark.parametrize(
     "pieces",
     [

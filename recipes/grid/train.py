@@ -27,7 +27,7 @@ from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.training import SyncData, SyncModule, TrainingConfig
 from avsync.utterances import Utterance
 
-SHARE = {"s1": 0.45, "s4": 0.2}
+SHARE = {"s1": 0.25, "s4": 0.2}
 """Share of the windows for the speakers with many clips; the others share the rest equally."""
 AVERAGE = 0.998
 """Decay of the running average of the weights, a step; the average is what is validated and kept."""
@@ -121,6 +121,10 @@ class Validate(lightning.Callback):
         self.average = AveragedModel(module.model, avg_fn=running, use_buffers=True)
         if self.resumed:
             self.average.load_state_dict(self.resumed)
+        elif 0 in self.realign:
+            started = self.average.module
+            assert isinstance(started, AVSync)
+            self._realign(started.eval())
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: object
@@ -186,7 +190,11 @@ def main() -> None:
         type=int,
         nargs="*",
         default=[400, 1000, 1600],
-        help="validations at which phone times are refreshed",
+        help="validations at which phone times are refreshed; 0: before training, with --start",
+    )
+    parser.add_argument("--learning-rate", type=float, default=TrainingConfig().learning_rate)
+    parser.add_argument(
+        "--cross-lag", type=float, default=TrainingConfig().cross_lag, help="weight of that contrast"
     )
     parser.add_argument("--start", type=Path, help="weights to start from")
     parser.add_argument("--resume", type=Path, help="checkpoint to go on from")
@@ -216,7 +224,10 @@ def main() -> None:
     print(f"train {len(training)} clips, validation {len(validation)}, sound sets {sizes}")
 
     model = read_model(options.start).train() if options.start else AVSync(ModelConfig())
-    module = SyncModule(model, TrainingConfig(steps=options.steps), options.seed)
+    config = TrainingConfig(
+        steps=options.steps, learning_rate=options.learning_rate, cross_lag=options.cross_lag
+    )
+    module = SyncModule(model, config, options.seed)
     data = SyncData(
         training,
         sound_sets,
