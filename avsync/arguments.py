@@ -106,18 +106,7 @@ def _is_number(text: str) -> bool:
 
 def _add_offset(parser: Parser) -> None:
     parser.add_argument("file", nargs="+", metavar="FILE", help="video files")
-    parser.add_argument(
-        "--max-offset-ms",
-        type=_search_range,
-        default=OffsetConfig().max_offset_ms,
-        metavar="MS",
-        help="search from -MS to +MS (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--whole",
-        action="store_true",
-        help="read all of a file of more than a minute, not only as much as its offset and drift need",
-    )
+    _add_search(parser)
     parser.add_argument(
         "--plot",
         metavar="PNG",
@@ -140,6 +129,21 @@ def _add_offset(parser: Parser) -> None:
     )
     _add_json(parser)
     _add_overwrite(parser)
+
+
+def _add_search(parser: Parser) -> None:
+    parser.add_argument(
+        "--max-offset-ms",
+        type=_search_range,
+        default=OffsetConfig().max_offset_ms,
+        metavar="MS",
+        help="search from -MS to +MS (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--whole",
+        action="store_true",
+        help="read all of a file of more than a minute, not only as much as its offset and drift need",
+    )
 
 
 def _limits() -> str:
@@ -170,6 +174,7 @@ def _add_correct(parser: Parser) -> None:
         metavar="SECONDS:MS",
         help="from this time of the picture on, undo this offset; may be given several times",
     )
+    _add_search(parser)
     parser.add_argument("--dry-run", action="store_true", help="measure and say what would be done")
     _add_json(parser)
     _add_overwrite(parser)

@@ -155,6 +155,8 @@ def _correct(arguments: Namespace, file: str) -> Result:
             offset_ms=arguments.offset_ms,
             drift_ppm=arguments.drift_ppm,
             steps=arguments.step,
+            max_offset_ms=arguments.max_offset_ms,
+            whole=arguments.whole,
             dry_run=arguments.dry_run,
             overwrite=arguments.overwrite or arguments.dry_run,
         )

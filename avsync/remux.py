@@ -24,6 +24,8 @@ from avsync.timebase import ms_to_seconds, seconds_to_ms
 if TYPE_CHECKING:  # the models are loaded only where something is measured
     from avsync.offset import Offset
 
+SEARCH_MS = 1000.0
+"""Search range of `detect_offset` unless asked otherwise (`lagscores.CALIBRATED_MS`)."""
 UNSURE_PLACE_S = 2.0
 """A step whose place is known less well than this, seconds, is told."""
 
@@ -61,6 +63,8 @@ def correct(
     offset_ms: float | None = None,
     drift_ppm: float | None = None,
     steps: Sequence[tuple[float, float]] | None = None,
+    max_offset_ms: float = SEARCH_MS,
+    whole: bool = False,
     dry_run: bool = False,
     overwrite: bool = False,
 ) -> Correction:
@@ -69,7 +73,8 @@ def correct(
     What is measured may drift and have steps. `offset_ms`, `drift_ppm` and `steps` are taken instead of the
     first measurement, and are 0 and none where another of them is given. With `drift_ppm` the offset at
     picture time t is `offset_ms + drift_ppm * (t - first picture) / 1000`; with `steps`, each (seconds, ms),
-    the offset is that of the last step before t, and drifts on from there. `dry_run` leaves no file: the copy
+    the offset is that of the last step before t, and drifts on from there. `max_offset_ms` and `whole` are those
+    of `detect_offset`, for both measurements. `dry_run` leaves no file: the copy
     is written beside `target`, so that all is refused that could not be written, and removed. Raises
     `UndeterminedError` when the offset is not determined, `ConfigError` for a shift, drift or step out of
     range, `MediaError` for files that cannot be read or written.
@@ -77,7 +82,7 @@ def correct(
     source, target = Path(source), Path(target)
     _check_target(source, target, overwrite)
     given = offset_ms is not None or drift_ppm is not None or steps
-    found = None if given else _measured(source)
+    found = None if given else _measured(source, max_offset_ms, whole)
     first_picture = _check_shiftable(source, offset_ms or 0.0)
     if found is not None:
         offset_ms, drift_ppm, steps = _over_time(found, first_picture)
@@ -89,7 +94,7 @@ def correct(
         return replace(_correction(source, target, offset_ms, written), after_ms=None, dry_run=True)
     with atomic_path(target, overwrite=overwrite) as temporary:
         written = rewrite(source, temporary, target, wanted)
-    return _measured_again(_correction(source, target, offset_ms, written))
+    return _measured_again(_correction(source, target, offset_ms, written), max_offset_ms, whole)
 
 
 def shift_audio(
@@ -113,11 +118,11 @@ def shift_audio(
         rewrite(source, temporary, target, Retiming((Piece(first_picture, ms_to_seconds(shift_ms)),)))
 
 
-def _measured(source: Path) -> "Offset":
+def _measured(source: Path, max_offset_ms: float, whole: bool) -> "Offset":
     """The offset by the lips. Raises `UndeterminedError`."""
     from avsync.offset import detect_offset  # the models are loaded only where something is measured
 
-    found = detect_offset(source)
+    found = detect_offset(source, max_offset_ms=max_offset_ms, whole=whole)
     if found.ms is None:
         raise UndeterminedError(
             f"the offset of {source} is undetermined ({found.reason}); nothing was written. "
@@ -145,12 +150,12 @@ def _over_time(
     return float(found.line.offset_at(first_picture)), found.line.slope_ppm, steps
 
 
-def _measured_again(done: Correction) -> Correction:
+def _measured_again(done: Correction, max_offset_ms: float, whole: bool) -> Correction:
     """The correction with what the lips say of the written file, where they say anything."""
     from avsync.offset import detect_offset
 
     try:
-        found = detect_offset(Path(done.output))
+        found = detect_offset(Path(done.output), max_offset_ms=max_offset_ms, whole=whole)
     except AVSyncError as error:
         warnings.warn(
             f"{done.output} is written, and the lips in it cannot be measured: {error}", stacklevel=3

@@ -23,7 +23,7 @@ REASONS: Mapping[str, str] = {
     "no_speech": "no speech was found in the sound",
     "too_short": "the picture or the sound lasts less than a second, too short to decide",
     "ambiguous": "several offsets fit about equally well",
-    "at_limit": "the best offset stands at the limit of the search; widen it (avsync offset --max-offset-ms)",
+    "at_limit": "the best offset stands at the limit of the search; widen it (--max-offset-ms)",
     "no_audio": "the file has no audio stream",
     "no_video": "the file has no video stream",
 }

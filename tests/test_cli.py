@@ -272,6 +272,8 @@ def test_correct_as_json_and_in_words(clip, monkeypatch, capsys):
         "offset_ms": -118.5,
         "drift_ppm": None,
         "steps": [],
+        "max_offset_ms": 1000.0,
+        "whole": False,
         "dry_run": False,
         "overwrite": False,
     }

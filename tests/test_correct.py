@@ -16,6 +16,7 @@ from shifts import flashes_and_lags, lag_ms, packet_seconds, payload, rich_clip
 
 from avsync import media, remux
 from avsync.errors import ConfigError, MediaError, UndeterminedError
+from avsync.lagscores import CALIBRATED_MS
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def measured(monkeypatch):
     """Stand-in for `avsync.offset`: flash and beep instead of lips and speech. Returns the list of calls."""
     calls = []
 
-    def detect_offset(source, *, max_offset_ms=1000.0):
+    def detect_offset(source, *, max_offset_ms, whole):
         calls.append(str(source))
         if "silent" in str(source):
             return types.SimpleNamespace(ms=None, reason="no_speech", line=None)
@@ -58,7 +59,7 @@ def test_correct_with_a_known_offset_measures_only_afterwards(tmp_path, measured
 
 
 def test_a_failing_second_measurement_keeps_the_file(tmp_path, measured, monkeypatch):
-    def fail(source):
+    def fail(source, **_):
         raise MediaError("no weights")
 
     monkeypatch.setattr(sys.modules["avsync.offset"], "detect_offset", fail)
@@ -67,6 +68,19 @@ def test_a_failing_second_measurement_keeps_the_file(tmp_path, measured, monkeyp
         fix = remux.correct(source, tmp_path / "fixed.mp4", offset_ms=120.0)
     assert (fix.after_ms, fix.measured_by) == (pytest.approx(0, abs=1), "decoding")
     assert lag_ms(tmp_path / "fixed.mp4")[0] == pytest.approx(0, abs=1)
+
+
+def test_both_measurements_search_as_asked(tmp_path, monkeypatch):
+    assert remux.SEARCH_MS == CALIBRATED_MS
+    asked = []
+
+    def detect_offset(source, **how):
+        asked.append(how)
+        return types.SimpleNamespace(ms=-lag_ms(source)[0], reason=None, line=None)
+
+    monkeypatch.setattr("avsync.offset.detect_offset", detect_offset)
+    remux.correct(leading_clip(tmp_path / "talk.mp4"), tmp_path / "out.mp4", max_offset_ms=3000.0, whole=True)
+    assert asked == [{"max_offset_ms": 3000.0, "whole": True}] * 2
 
 
 def test_dry_run_writes_nothing(tmp_path, measured):
@@ -218,7 +232,7 @@ def test_steps_are_undone(tmp_path, measured, suffix, video, audio, steps):
 def test_a_measured_drift_and_jump_are_undone_as_measured(tmp_path, monkeypatch):
     source = render(tmp_path / "x.mkv", audio="flac", b_frames=0, seconds=20.0).path
     answers = iter([lines.measured(lines.changing(500.0)), lines.measured(lines.constant(0.0))])
-    monkeypatch.setattr("avsync.offset.detect_offset", lambda source: next(answers))
+    monkeypatch.setattr("avsync.offset.detect_offset", lambda source, **_: next(answers))
     asked = []
     rewrite = remux.rewrite
     monkeypatch.setattr(remux, "rewrite", lambda *how: asked.append(how[-1]) or rewrite(*how))
@@ -239,7 +253,7 @@ def test_a_measured_drift_and_jump_are_undone_as_measured(tmp_path, monkeypatch)
 
 @pytest.mark.parametrize(("line", "said"), [(None, 0), (lines.constant(), 0), (lines.changing(), 1)])
 def test_a_file_whose_offset_still_changes_is_told(tmp_path, flash_and_beep, monkeypatch, line, said):
-    monkeypatch.setattr("avsync.offset.detect_offset", lambda source: lines.measured(line))
+    monkeypatch.setattr("avsync.offset.detect_offset", lambda source, **_: lines.measured(line))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         remux.correct(flash_and_beep("mp4").path, tmp_path / "out.mp4", offset_ms=40.0)
@@ -250,7 +264,7 @@ def test_a_file_whose_offset_still_changes_is_told(tmp_path, flash_and_beep, mon
 
 
 def test_a_constant_line_is_undone_by_time_stamps(tmp_path, flash_and_beep, monkeypatch):
-    monkeypatch.setattr("avsync.offset.detect_offset", lambda source: lines.measured(lines.constant()))
+    monkeypatch.setattr("avsync.offset.detect_offset", lambda source, **_: lines.measured(lines.constant()))
     fix = remux.correct(flash_and_beep("mp4").path, tmp_path / "out.mp4")
     assert (fix.method, fix.before_ms, fix.drift_ppm, fix.steps) == ("container", 30.0, 0.0, ())
 
@@ -351,7 +365,9 @@ def test_nonsense_is_refused_and_leaves_nothing(tmp_path, measured, flash_and_be
 @pytest.mark.filterwarnings("ignore:.*before the first picture are left out")
 def test_real_avi_files(tmp_path, measured, monkeypatch, real_media, name, how):
     monkeypatch.setattr(
-        sys.modules["avsync.offset"], "detect_offset", lambda _: types.SimpleNamespace(ms=None, line=None)
+        sys.modules["avsync.offset"],
+        "detect_offset",
+        lambda *_, **__: types.SimpleNamespace(ms=None, line=None),
     )
     source = real_media / "wild" / name
     fix = remux.correct(source, tmp_path / "out.avi", **how)
