@@ -73,8 +73,8 @@ def correct(
     What is measured may drift and have steps. `offset_ms`, `drift_ppm` and `steps` are taken instead of the
     first measurement, and are 0 and none where another of them is given. With `drift_ppm` the offset at
     picture time t is `offset_ms + drift_ppm * (t - first picture) / 1000`; with `steps`, each (seconds, ms),
-    the offset is that of the last step before t, and drifts on from there. `max_offset_ms` and `whole` are those
-    of `detect_offset`, for both measurements. `dry_run` leaves no file: the copy
+    the offset is that of the last step before t, and drifts on from there. `max_offset_ms` and `whole` are
+    as for `detect_offset`, in both measurements. `dry_run` leaves no file: the copy
     is written beside `target`, so that all is refused that could not be written, and removed. Raises
     `UndeterminedError` when the offset is not determined, `ConfigError` for a shift, drift or step out of
     range, `MediaError` for files that cannot be read or written.

@@ -9,9 +9,7 @@ each number is.
 import argparse
 import math
 import sys
-import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,15 +22,10 @@ import corpus
 import cost
 import fitting
 import reencoding
-import torch
-import tracks
 import vectors
 import windows31
+from options import parser, run
 from table import Row, numbers_table
-from with_weights import using
-
-from avsync.errors import AVSyncError
-from avsync.media import atomic_path
 
 PARTS = ("accuracy", "windows31", "consensus", "calibration", "abstention", "reencoding", "changes", "cost")
 
@@ -56,7 +49,7 @@ class Sources:
 
 
 def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], list[str]]:
-    """Rows of the parts asked for, and further Markdown. Run it inside `tracks.remembered`."""
+    """Rows of the parts asked for, and further Markdown. Run it inside `options.run`."""
     clips = corpus.grid(sources.data / "grid", sources.split)[: sources.limit]
     wild = corpus.wild(sources.data / "wild")[: sources.limit]
     voices = corpus.grid(sources.data / "grid", "train")
@@ -104,34 +97,18 @@ def command(part: str, split: str = "test") -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="folder with grid/ and wild/")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts (default: all)")
-    parser.add_argument(
-        "--split", choices=("test", "validation"), default="test", help="speakers of GRID (default: test)"
-    )
-    parser.add_argument("--cache", type=Path, help="folder that keeps lip tracks from run to run")
-    parser.add_argument("--weights", type=Path, help="weights to measure (default: those that avsync ships)")
-    parser.add_argument(
+    made = parser(__doc__, PARTS, "grid/ and wild/")
+    made.add_argument(
         "--prepared", type=Path, help="GRID as recipes/grid/prepare.py wrote it, for the linear voices"
     )
-    parser.add_argument(
+    made.add_argument(
         "--other-weights", type=Path, nargs="+", default=[], help="checkpoints that join the consensus"
     )
-    parser.add_argument("--markdown", type=Path, help="file to write the tables to as well (overwritten)")
-    parser.add_argument("--limit", type=int, help="measure only this many clips of each set, to try out")
-    parser.add_argument("--threads", type=int, default=2, help="threads of the models (default: 2)")
-    return parser.parse_args()
+    return made.parse_args()
 
 
-def main() -> int:
-    options = arguments()
-    if not (options.data / "grid").is_dir():
-        print(f"{options.data} has no folder grid: give the folder that holds it.", file=sys.stderr)
-        return 2
-    torch.set_num_threads(options.threads)
+def tables(options: argparse.Namespace) -> str:
+    """Everything that was asked for, in Markdown."""
     sources = Sources(
         data=options.data,
         split=options.split,
@@ -140,21 +117,10 @@ def main() -> int:
         weights=options.weights,
         other_weights=tuple(options.other_weights),
     )
-    with ExitStack() as stack:
-        cache = options.cache or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        stack.enter_context(tracks.remembered(cache))
-        stack.enter_context(using(options.weights))
-        rows, more = measure(sources, options.only)
-    text = "\n".join([numbers_table(rows, lambda part: command(part, options.split)), *more])
-    print(text)
-    if options.markdown:
-        with atomic_path(options.markdown, overwrite=True) as temporary:
-            temporary.write_text(text)
-    return 0
+    rows, more = measure(sources, options.only)
+    return "\n".join([numbers_table(rows, lambda part: command(part, options.split)), *more])
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except AVSyncError as error:
-        sys.exit(f"{error}")
+    asked = arguments()
+    sys.exit(run(asked, lambda: tables(asked)))

@@ -5,27 +5,32 @@ python recipes/benchmark/with_weights.py FILE.safetensors offset talk.mp4
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from unittest import mock
 
-from avsync import model, offset
+from avsync import model, offset, phones, weightfile
 
 
 @contextmanager
 def using(weights: Path | None) -> Iterator[None]:
-    """Inside this context `load_model` returns the model of `weights`; None leaves the shipped one.
+    """Inside this context the network of `weights` stands in for the shipped one of its kind, that of offsets
+    and lips or that of phones; None leaves both.
 
     `offset` holds its own name of `load_model`, everything else asks `model` for it.
     """
     if weights is None:
         yield
         return
-    chosen = model.read_model(weights)
-    with (
-        mock.patch.object(model, "load_model", return_value=chosen),
-        mock.patch.object(offset, "load_model", return_value=chosen),
-    ):
+    fields, _ = weightfile.read(weights)
+    with ExitStack() as stack:
+        if "lips" in fields:
+            chosen = model.read_model(weights)
+            stack.enter_context(mock.patch.object(model, "load_model", return_value=chosen))
+            stack.enter_context(mock.patch.object(offset, "load_model", return_value=chosen))
+        else:
+            heard = phones.read_phones(weights)
+            stack.enter_context(mock.patch.object(phones, "load_phones", return_value=heard))
         yield
 
 

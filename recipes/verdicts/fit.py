@@ -30,8 +30,7 @@ from corruption import Text
 from split import part
 from with_weights import using
 
-from avsync import metrics, verdicts, words
-from avsync.align import _heard
+from avsync import metrics, phones, speech, verdicts, words
 from avsync.errors import TextError
 from avsync.media import Clip
 from avsync.model import Posteriors
@@ -120,7 +119,8 @@ def _shuffled(paths: Iterable[Path]) -> list[Path]:
 def scores(waveform: np.ndarray, start: float) -> Posteriors:
     """Phone scores, as `align` hears them, of a sound whose first sample stands at `start`."""
     sound = np.ascontiguousarray(waveform, np.float32)
-    return _heard(Clip("fit", np.zeros(0), [], sound, SAMPLE_RATE, start, None))  # type: ignore[arg-type]
+    clip = Clip("fit", np.zeros(0), [], sound, SAMPLE_RATE, start, None)  # type: ignore[arg-type]
+    return phones.load_phones().speech_posteriors(speech.log_mel(clip))
 
 
 def listen(
