@@ -22,6 +22,8 @@ CALIBRATED_MS = 1000.0
 """Search range on which the confidence was fitted; the default of a search."""
 RIVAL_MS = 120.0
 """Lags further than this from the peak are rivals of it."""
+FITTED_S = 3.0
+"""A longer face counts as this long in the evidence: the confidence was fitted on parts of up to 3 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,7 @@ def evidence(
 
     1; how far the peak stands above the best lag more than `RIVAL_MS` away, in standard deviations of the
     curve; the share of bootstrap peaks within 40 ms of it; their spread (log of the standard deviation in
-    10 ms); log of the seconds of face. All are relative to the clip's own scores: the height of the peak
+    10 ms); log of the seconds of face, up to `FITTED_S`. All are relative to the clip's own scores: the height of the peak
     itself separates GRID's clips better and does not carry over to other faces, whose peaks are lower.
     """
     rivals = curve[np.abs(lags_ms - raw) > RIVAL_MS]
@@ -140,7 +142,8 @@ def evidence(
     margin = (float(curve.max()) - float(rivals.max())) / max(spread, 1e-6) if len(rivals) else 0.0
     agreement = float(np.mean(np.abs(samples - raw) <= 40))
     scatter = float(np.log1p(np.std(samples) / 10))
-    return np.array([1.0, min(margin, 8.0), agreement, scatter, np.log(max(steps, 1) / LIP_RATE)])
+    seconds = min(max(steps, 1) / LIP_RATE, FITTED_S)
+    return np.array([1.0, min(margin, 8.0), agreement, scatter, np.log(seconds)])
 
 
 def probability(weights: tuple[float, ...], features: np.ndarray) -> float:

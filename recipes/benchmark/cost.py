@@ -2,11 +2,8 @@
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +11,7 @@ from corpus import Wild
 from films import Take, film, repeated, voiced
 from table import Row
 from tqdm import tqdm
+from watched import run
 
 from avsync.offset import detect_offset
 
@@ -22,30 +20,7 @@ MINUTES = 2.0
 HOUR = 3600.0
 LONGEST = 12.0
 """Longer clips do not go into the film."""
-WATCH = """
-import json, os, subprocess, sys, time
-began = time.perf_counter()
-child = subprocess.Popen([sys.executable, *sys.argv[1:]])
-_, status, used = os.wait4(child.pid, 0)
-wall = time.perf_counter() - began
-code = os.waitstatus_to_exitcode(status)
-print(f"\\n{json.dumps([code, wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024])}", flush=True)
-"""
-"""A small process between this one and the program: what a process takes counts from the moment it is split
-off, when it still has the memory of its parent."""
 WITH_WEIGHTS = Path(__file__).with_name("with_weights.py")
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one run of the program took."""
-
-    wall_s: float
-    cores_s: float
-    """Processor time of all cores."""
-    memory_mb: float
-    """Largest resident memory."""
-    offset_ms: float | None
 
 
 def measure(wild: Sequence[Wild], weights: Path | None) -> tuple[list[Row], list[str]]:
@@ -64,7 +39,8 @@ def measure(wild: Sequence[Wild], weights: Path | None) -> tuple[list[Row], list
         seconds = len(sound) / 16_000
         whole = run([*program, "offset", "--json", "--whole", str(folder / "short.mp4")])
         hour = run([*program, "offset", "--json", str(folder / "hour.mp4")])
-    stated = np.nan if hour.offset_ms is None else hour.offset_ms
+    found = json.loads(hour.told)["offset_ms"]
+    stated = np.nan if found is None else found
     rows = [
         Row("whole analysis, a second of video: on the wall", whole.wall_s / seconds, "s", 1, *where,
             at_most=0.35),
@@ -75,18 +51,6 @@ def measure(wild: Sequence[Wild], weights: Path | None) -> tuple[list[Row], list
         Row("one hour: offset stated, true by its clips 0", stated, "signed ms", 1, *where),
     ]  # fmt: skip
     return rows, notes
-
-
-def run(arguments: list[str]) -> Cost:
-    """Run Python with these arguments; the last line it prints is the JSON of one offset."""
-    done = subprocess.run(
-        [sys.executable, "-c", WATCH, *arguments], stdout=subprocess.PIPE, text=True, check=True
-    )
-    *told, used = (line for line in done.stdout.splitlines() if line)
-    code, wall_s, cores_s, memory_mb = json.loads(used)
-    if code not in (0, 3):
-        raise RuntimeError(f"{' '.join(arguments)} ended with exit code {code}.")
-    return Cost(wall_s, cores_s, memory_mb, json.loads(told[-1])["offset_ms"])
 
 
 def _takes(wild: Sequence[Wild]) -> list[Take]:

@@ -1,6 +1,6 @@
 """Everything that is promised about words, measured and printed as one Markdown table.
 
-    python recipes/benchmark/words.py --data DIR [--only times noise transcripts frames] [--cache DIR]
+    python recipes/benchmark/words.py --data DIR [--only times noise ...] [--cache DIR]
 
 DIR holds `grid/` (see recipes/grid) and, where it is at hand, `gold_words/`. README.md beside this file says
 what each number is.
@@ -13,13 +13,14 @@ from pathlib import Path
 
 import corpus
 import word_frames
+import word_hour
 import word_noise
 import word_times
 import word_transcripts
 from options import parser, run
 from table import Row, markdown
 
-PARTS = ("times", "noise", "transcripts", "frames")
+PARTS = ("times", "noise", "transcripts", "frames", "hour")
 VOICES_STEP = 20
 """Every so many of the training clips are the other voices: about fifty."""
 
@@ -58,6 +59,10 @@ def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], 
         notes += more
     if "frames" in parts:
         rows += word_frames.measure(clips, split)
+    if "hour" in parts and clips:
+        found, more = word_hour.measure(clips, split)
+        rows += found
+        notes += more
     return rows, notes
 
 

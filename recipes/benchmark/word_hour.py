@@ -1,0 +1,79 @@
+"""An hour of speech with its transcript and no other times: `avsync align` as a program of its own."""
+
+import json
+import os
+import tempfile
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from corpus import Spoken
+from table import Row
+from watched import Cost, run
+from word_trials import LIMITS_MS, PART, row
+
+from avsync import media, metrics
+
+HOUR = 3600.0
+MINUTE = 60.0
+SEED = 0
+
+
+def measure(clips: Sequence[Spoken], split: str) -> tuple[list[Row], list[str]]:
+    """All rows of this part, and a note when the machine was busy."""
+    where = f"GRID {split}, one after the other"
+    busy = os.getloadavg()[0]
+    notes = (
+        [f"hour: the machine was busy (load {busy:.1f}): times on the wall say little."] if busy > 0.5 else []
+    )
+    with tempfile.TemporaryDirectory() as name:
+        _, short = _align(clips, MINUTE, Path(name))
+        late, long = _align(clips, HOUR, Path(name))
+    n = len(late)
+    return [
+        row("an hour of speech: start, median error", metrics.median_error(late), "ms", n, where, at_most=15),
+        *(
+            row(f"an hour of speech: start within {limit} ms", metrics.share_within(late, limit), "share", n,
+                where, at_least=0.92 if limit == 50 else None)
+            for limit in LIMITS_MS
+        ),
+        row("an hour of speech: start, largest error", metrics.percentile_error(late, 100), "ms", n, where),
+        Row("words, an hour of speech: on the wall", long.wall_s, "s", 1, where, PART, at_most=180.0),
+        Row("words, an hour of speech: processor time", long.cores_s, "s", 1, where, PART),
+        Row("words, an hour of speech: memory of the program", long.memory_mb, "MB", 1, where, PART),
+        Row("words, an hour of speech: memory beyond that of a minute's", long.memory_mb - short.memory_mb,
+            "MB", 1, where, PART, at_most=1000.0),
+    ], notes  # fmt: skip
+
+
+def _align(clips: Sequence[Spoken], seconds: float, folder: Path) -> tuple[np.ndarray, Cost]:
+    """Errors of all starts in ms (positive = late), NaN where the program refused; and what it took."""
+    words, starts = recording(clips, seconds, folder / "speech.wav")
+    (folder / "words.txt").write_text(" ".join(words))
+    asked = ["align", "--json", str(folder / "speech.wav"), "--transcript", str(folder / "words.txt")]
+    cost = run(["-m", "avsync", *asked])
+    found = [word["heard_start"] for word in json.loads(cost.told).get("words", [])]
+    late = 1000 * (np.array(found) - starts) if len(found) == len(starts) else np.full(len(starts), np.nan)
+    return late.round(6), cost
+
+
+def recording(clips: Sequence[Spoken], seconds: float, path: Path) -> tuple[list[str], np.ndarray]:
+    """Write at least `seconds` of clips in ever new orders; returns the words and their starts (W,)."""
+    rng = np.random.default_rng(SEED)
+    sounds = [media.load(clip.path) for clip in clips]
+    words: list[str] = []
+    starts: list[float] = []
+    samples = 0
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(media.SAMPLE_RATE)
+        while samples < seconds * media.SAMPLE_RATE:
+            for number in rng.permutation(len(clips)):
+                sound, clip = sounds[number], clips[number]
+                words += clip.words
+                starts += (clip.times[:, 0] - sound.audio_start + samples / media.SAMPLE_RATE).tolist()
+                samples += len(sound.waveform)
+                file.writeframes(np.rint(sound.waveform.clip(-1, 1) * 32767).astype("<i2").tobytes())
+    return words, np.array(starts)
