@@ -18,12 +18,11 @@ import numpy as np
 from avsync.anchors import find_words
 from avsync.clocks import between
 from avsync.errors import AVSyncError, FaceError, MediaError, UndeterminedError
-from avsync.places import prepared
+from avsync.fusion import fuse, lip_weight, on_sound
 from avsync.pronunciations import as_lexicon
 from avsync.retime import Retiming
 from avsync.timebase import Times, frames_between
 from avsync.transcripts import Transcript, as_transcript
-from avsync.verdicts import clearness
 from avsync.words import (
     AlignConfig,
     Gap,
@@ -57,10 +56,6 @@ __all__ = [
 
 MODALITIES = ("auto", "audio", "video", "both")
 """What `align` can be told to use; the first is its default."""
-
-
-CLEAR = (-1.1, -0.6)
-"""`verdicts.clearness` of speech in babble at 0 dB, and of the least clear voices without noise (GRID)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +96,7 @@ def align(
     long for the clip; MediaError and FaceError when what the modality needs is not there; UndeterminedError
     when nobody can be heard or seen speaking, or the transcript is that of another sound.
     """
-    from avsync import lips, media, offset
+    from avsync import media
 
     if modality not in MODALITIES:
         raise AVSyncError(f"modality is {modality!r}: it must be one of {', '.join(MODALITIES)}.")
@@ -109,12 +104,10 @@ def align(
     text = as_transcript(transcript)
     tokens = text.tokens(as_lexicon(lexicon))
     clip = media.load(Path(source)) if isinstance(source, str | PathLike) else source
-    if tracks is None:
-        tracks = lips.track(clip) if clip.has_video else ()
-    both = clip.has_audio and clip.has_video
-    measured = offset.detect_offset(clip, tracks=tracks) if both else None
+    sound = _heard(clip) if clip.has_audio and modality != "video" else None
+    measured, track = _look(source, clip, tracks, by_ear=modality != "both" and _has_speech(sound, settings))
     clocks = between(measured)
-    scores, heard = _scores(clip, _speaker(tracks, measured), modality, clocks, settings)
+    scores, heard = _scores(clip, sound, track, modality, clocks, settings)
     words = find_words(scores, text, tokens, settings)
     if heard and not fits(scores, words, settings):  # lips alone tell too little to refuse
         raise _foreign(clip.source, words)
@@ -147,44 +140,6 @@ def _foreign(source: str, words: list[Word]) -> UndeterminedError:
     )
 
 
-def lip_weight(sound: "Posteriors", config: AlignConfig) -> float:
-    """How much the lips count beside a sound: the less clear its speech, the more."""
-    clear = clearness(prepared(sound.log_probs, config))
-    return float(np.interp(clear, CLEAR, (config.noisy_lip_weight, config.lip_weight)))
-
-
-def fuse(sound: "Posteriors", lips: "Posteriors", clocks: Retiming, weight: float) -> "Posteriors":
-    """The sound's scores plus `weight` times the lips', on the sound's clock.
-
-    `clocks` says when what is heard is seen. Where the lips have no scores, the sound's stand alone.
-    """
-    at = clocks.seen_at(sound.times)
-    known = (at >= lips.times[0] - lips.step / 2) & (at <= lips.times[-1] + lips.step / 2)
-    summed = sound.log_probs + np.float32(weight) * np.where(known[:, None], _read(lips, at), np.float32(0))
-    summed -= np.logaddexp.reduce(summed, axis=1, keepdims=True)
-    return dataclasses.replace(sound, log_probs=summed.astype(np.float32))
-
-
-def _read(scores: "Posteriors", at: np.ndarray) -> np.ndarray:
-    """(N, V) scores at times (N,), drawn straight between two steps; the nearest beyond both ends."""
-    right = np.searchsorted(scores.times, at).clip(1, max(len(scores.times) - 1, 1))
-    left = right - 1
-    right = right.clip(0, len(scores.times) - 1)
-    gap = np.maximum(scores.times[right] - scores.times[left], 1e-9)
-    share = ((at - scores.times[left]) / gap).clip(0, 1)[:, None].astype(np.float32)
-    drawn: np.ndarray = (1 - share) * scores.log_probs[left] + share * scores.log_probs[right]
-    return drawn
-
-
-def _on_sound(lips: "Posteriors", clocks: Retiming) -> "Posteriors":
-    """Scores of the lips on the sound's clock."""
-    if clocks.constant is not None:
-        return dataclasses.replace(lips, times=lips.times - clocks.constant)
-    begin, end = clocks.heard_at(lips.times[[0, -1]])
-    times = begin + np.arange(round((end - begin) / lips.step) + 1) * lips.step
-    return dataclasses.replace(lips, times=times, log_probs=_read(lips, clocks.seen_at(times)))
-
-
 def _speaker(tracks: "tuple[LipTrack, ...]", measured: "Offset | None") -> "LipTrack | None":
     """The face that speaks: the one that most of the offset was measured on, else the first; None without
     faces.
@@ -199,14 +154,38 @@ def _speaker(tracks: "tuple[LipTrack, ...]", measured: "Offset | None") -> "LipT
     return next((track for track in tracks if track.face == most), first)
 
 
+def _look(
+    source: object, clip: "Clip", tracks: "tuple[LipTrack, ...] | None", *, by_ear: bool
+) -> "tuple[Offset | None, LipTrack | None]":
+    """The offset, and the face that speaks; each None where there is none. Where words are found by ear, the
+    faces of a long file are not tracked throughout: stretches tell its offset.
+    """
+    from avsync import lips, offset
+    from avsync.excerpts import SHORT_SECONDS
+
+    if not clip.has_video:
+        return None, None
+    from_file = isinstance(source, str | PathLike) and tracks is None
+    if from_file and by_ear and float(np.ptp(clip.frame_times)) > SHORT_SECONDS:
+        return offset.detect_offset(clip.source), None
+    if tracks is None:
+        tracks = lips.track(clip)
+    measured = offset.detect_offset(clip, tracks=tracks) if clip.has_audio else None
+    return measured, _speaker(tracks, measured)
+
+
 def _scores(
-    clip: "Clip", track: "LipTrack | None", modality: str, clocks: Retiming, config: AlignConfig
+    clip: "Clip",
+    sound: "Posteriors | None",
+    track: "LipTrack | None",
+    modality: str,
+    clocks: Retiming,
+    config: AlignConfig,
 ) -> "tuple[Posteriors, bool]":
     """Phone scores of what the modality asks for, on the audio clock, and whether they are mostly the
     sound's.
     """
-    sound = _heard(clip) if clip.has_audio and modality != "video" else None
-    speech = sound is not None and _has_speech(sound, config)
+    speech = _has_speech(sound, config)
     if sound is None and modality in ("audio", "both"):
         raise MediaError(
             f"{clip.source} has no audio stream, which modality={modality!r} needs. {_advice(lips=track)}"
@@ -229,14 +208,14 @@ def _scores(
         weight = lip_weight(sound, config)
         mostly_sound = weight <= (config.lip_weight + config.noisy_lip_weight) / 2
         return fuse(sound, lips, clocks, weight), mostly_sound
-    return _on_sound(lips, clocks), False
+    return on_sound(lips, clocks), False
 
 
 def _no_lips(clip: "Clip", sound: "Posteriors | None", config: AlignConfig) -> MediaError | FaceError:
     """What to raise where lips are asked for and there are none."""
     if sound is None and clip.has_audio:
         sound = _heard(clip)
-    advice = _advice(speech=sound is not None and _has_speech(sound, config))
+    advice = _advice(speech=_has_speech(sound, config))
     if not clip.has_video:
         return MediaError(f"{clip.source} has no video stream to read lips from. {advice}")
     return FaceError(f"{clip.source} shows no face to read lips from. {advice}")
@@ -261,8 +240,12 @@ def _seen(track: "LipTrack") -> "Posteriors":
     return model.load_model().lip_posteriors(features.on_grid(track))
 
 
-def _has_speech(sound: "Posteriors", config: AlignConfig) -> bool:
-    return len(sound.log_probs) > 0 and float(is_speech(sound).mean()) >= config.speech_share
+def _has_speech(sound: "Posteriors | None", config: AlignConfig) -> bool:
+    return (
+        sound is not None
+        and len(sound.log_probs) > 0
+        and float(is_speech(sound).mean()) >= config.speech_share
+    )
 
 
 def _on_picture(word: Word, clocks: Retiming, frame_times: "np.ndarray") -> Word:

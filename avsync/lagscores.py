@@ -133,9 +133,10 @@ def evidence(
     """(5,) what speaks for the peak; `recipes/grid/calibrate.py` turns it into a probability.
 
     1; how far the peak stands above the best lag more than `RIVAL_MS` away, in standard deviations of the
-    curve; the share of bootstrap peaks within 40 ms of it; their spread (log of the standard deviation in
-    10 ms); log of the seconds of face, up to `FITTED_S`. All are relative to the clip's own scores: the height of the peak
-    itself separates GRID's clips better and does not carry over to other faces, whose peaks are lower.
+    curve; the share of bootstrap peaks within 40 ms of it; their spread (log of the standard deviation in 10
+    ms); log of the seconds of face, up to `FITTED_S`. All are relative to the clip's own scores: the height
+    of the peak itself separates GRID's clips better and does not carry over to other faces, whose peaks are
+    lower.
     """
     rivals = curve[np.abs(lags_ms - raw) > RIVAL_MS]
     spread = float(rivals.std()) if len(rivals) else 0.0

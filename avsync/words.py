@@ -73,7 +73,7 @@ class AlignConfig:
     lip_weight: float = 0.0
     """Weight of the lips' log-scores beside the sound's, in `both`, where somebody speaks clearly ..."""
     noisy_lip_weight: float = 0.8
-    """... and where it cannot be told what is said (`align.CLEAR`). Chosen on GRID's validation speakers: a
+    """... and where it cannot be told what is said (`fusion.CLEAR`). Chosen on GRID's validation speakers: a
     clear sound is told as well alone (word error 32 ms with weights of 0 to 0.6), one in white noise
     at 0 dB too (38 ms; 39 with 0.45); in babble at -5 dB it is 340 ms alone, 157 with 0.3, 68 with 0.8."""
     speech_share: float = 0.05

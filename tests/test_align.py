@@ -12,15 +12,13 @@ import numpy as np
 import pytest
 from speech_scores import Scores, spoken
 
-from avsync import features, lips, model, offset, phones, speech
-from avsync.align import align, fuse, lip_weight
+from avsync import features, lips, media, model, offset, phones, speech
+from avsync.align import align
 from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
-from avsync.retime import Piece, Retiming
 from avsync.timebase import pts_to_seconds
 from avsync.timeline import Jump, Timeline
 from avsync.timeline import Piece as Stretch
 from avsync.transcripts import Anchor, Transcript
-from avsync.words import AlignConfig
 
 TEXT = "place blue at F two now"
 PAUSES = {0: 0.5, 2: 0.25, 6: 0.4}
@@ -262,18 +260,6 @@ def test_the_text_is_checked_before_the_clip_is_read() -> None:
         align("missing.mp4", " ")
 
 
-def test_fuse_shifts_the_lips_and_leaves_uncovered_sound_alone() -> None:
-    times = np.arange(6) * 0.01 + 0.005
-    flat = np.log(np.full((6, 3), 1 / 3, dtype=np.float32))
-    sound = Scores(flat, times, 0.01)
-    peaks = np.log(np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], dtype=np.float32))
-    lips_seen = Scores(peaks, np.array([0.125, 0.135]), 0.01)  # seen 100 ms after it is heard
-    fused = fuse(sound, lips_seen, Retiming((Piece(0.0, 0.1),)), 1.0)
-    np.testing.assert_allclose(np.exp(fused.log_probs[2:4]), [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], atol=1e-5)
-    np.testing.assert_allclose(fused.log_probs[[0, 1, 4, 5]], flat[:4], atol=1e-6)
-    assert fused.times is times
-
-
 def test_the_transcript_of_another_clip_is_refused_as_a_whole(clip: Clip) -> None:
     talk = clip()
     for modality in ("audio", "both", "auto"):
@@ -291,9 +277,20 @@ def test_a_transcript_with_a_wrong_word_is_not_refused_and_says_which(clip: Clip
     assert all(here.end <= there.start for here, there in pairwise(found.words))
 
 
-def test_lips_count_more_the_less_is_heard() -> None:
-    config = AlignConfig()
-    weights = [lip_weight(spoken(TEXT, PAUSES, clearness=clear)[0], config) for clear in (8.0, 3.0, 1.0)]
-    assert weights[0] == config.lip_weight
-    assert weights[-1] == config.noisy_lip_weight
-    assert weights == sorted(weights)
+def test_the_faces_of_a_long_file_are_tracked_only_to_read_lips(clip: Clip, monkeypatch) -> None:
+    talk = clip(offset_ms=120.0)
+    talk.frame_times = np.arange(0, 70, 0.04)
+    found = align(talk, TEXT).offset
+    asked: list[str] = []
+    monkeypatch.setattr(media, "load", lambda path: talk)
+    monkeypatch.setattr(offset, "detect_offset", lambda source, **_: asked.append(source) or found)
+    tracked: list[object] = []
+    track = lips.track
+    monkeypatch.setattr(lips, "track", lambda one: tracked.append(one) or track(one))
+    by_ear = [align("talk.mp4", TEXT, modality=modality) for modality in ("auto", "audio")]
+    assert asked == ["talk.mp4"] * 2
+    assert not tracked
+    assert [word.start for word in by_ear[0].words] == [word.start for word in align(talk, TEXT).words]
+    tracked.clear()
+    align("talk.mp4", TEXT, modality="both")
+    assert tracked == [talk]

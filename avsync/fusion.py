@@ -1,0 +1,60 @@
+"""What the lips add to what is heard: phone scores of both on the sound's clock.
+
+Shapes: T and N steps of phone scores (10 ms), V units.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from avsync.places import prepared
+from avsync.retime import Retiming
+from avsync.verdicts import clearness
+
+if TYPE_CHECKING:  # torch is imported only when a model runs
+    from avsync.model import Posteriors
+    from avsync.words import AlignConfig
+
+CLEAR = (-1.1, -0.6)
+"""`verdicts.clearness` of speech in babble at 0 dB, and of the least clear voices without noise (GRID)."""
+
+
+def lip_weight(sound: Posteriors, config: AlignConfig) -> float:
+    """How much the lips count beside a sound: the less clear its speech, the more."""
+    clear = clearness(prepared(sound.log_probs, config))
+    return float(np.interp(clear, CLEAR, (config.noisy_lip_weight, config.lip_weight)))
+
+
+def fuse(sound: Posteriors, lips: Posteriors, clocks: Retiming, weight: float) -> Posteriors:
+    """The sound's scores plus `weight` times the lips', on the sound's clock.
+
+    `clocks` says when what is heard is seen. Where the lips have no scores, the sound's stand alone.
+    """
+    at = clocks.seen_at(sound.times)
+    known = (at >= lips.times[0] - lips.step / 2) & (at <= lips.times[-1] + lips.step / 2)
+    summed = sound.log_probs + np.float32(weight) * np.where(known[:, None], _read(lips, at), np.float32(0))
+    summed -= np.logaddexp.reduce(summed, axis=1, keepdims=True)
+    return dataclasses.replace(sound, log_probs=summed.astype(np.float32))
+
+
+def _read(scores: Posteriors, at: np.ndarray) -> np.ndarray:
+    """(N, V) scores at times (N,), drawn straight between two steps; the nearest beyond both ends."""
+    right = np.searchsorted(scores.times, at).clip(1, max(len(scores.times) - 1, 1))
+    left = right - 1
+    right = right.clip(0, len(scores.times) - 1)
+    gap = np.maximum(scores.times[right] - scores.times[left], 1e-9)
+    share = ((at - scores.times[left]) / gap).clip(0, 1)[:, None].astype(np.float32)
+    drawn: np.ndarray = (1 - share) * scores.log_probs[left] + share * scores.log_probs[right]
+    return drawn
+
+
+def on_sound(lips: Posteriors, clocks: Retiming) -> Posteriors:
+    """Scores of the lips on the sound's clock."""
+    if clocks.constant is not None:
+        return dataclasses.replace(lips, times=lips.times - clocks.constant)
+    begin, end = clocks.heard_at(lips.times[[0, -1]])
+    times = begin + np.arange(round((end - begin) / lips.step) + 1) * lips.step
+    return dataclasses.replace(lips, times=times, log_probs=_read(lips, clocks.seen_at(times)))
