@@ -15,12 +15,13 @@ import corpus
 import word_frames
 import word_hour
 import word_noise
+import word_sync
 import word_times
 import word_transcripts
 from options import parser, run
 from table import Row, markdown
 
-PARTS = ("times", "noise", "transcripts", "frames", "hour")
+PARTS = ("times", "noise", "transcripts", "frames", "sync", "hour")
 VOICES_STEP = 20
 """Every so many of the training clips are the other voices: about fifty."""
 
@@ -59,6 +60,8 @@ def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], 
         notes += more
     if "frames" in parts:
         rows += word_frames.measure(clips, split)
+    if "sync" in parts and clips:
+        rows += word_sync.measure(clips, others, split)
     if "hour" in parts and clips:
         found, more = word_hour.measure(clips, split)
         rows += found

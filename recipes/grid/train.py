@@ -27,7 +27,7 @@ from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.training import SyncData, SyncModule, TrainingConfig
 from avsync.utterances import Utterance
 
-SHARE = {"s1": 0.25, "s4": 0.2}
+SHARE = {"s1": 0.45, "s4": 0.2}
 """Share of the windows for the speakers with many clips; the others share the rest equally."""
 AVERAGE = 0.998
 """Decay of the running average of the weights, a step; the average is what is validated and kept."""

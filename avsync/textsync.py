@@ -1,0 +1,53 @@
+"""How well a text, once its words are found in the sound, fits the lips at each lag: a second opinion on the
+offset, which owes nothing to the vectors that `offset` compares.
+
+    alignment = avsync.align("talk.mp4", text)
+    scores = text_scores(alignment.words, lips, lags_ms)    # lips: `AVSync.lip_posteriors`
+    ms = peak(scores, lags_ms)
+
+Shapes: T steps of the lips' phone scores (10 ms), K lags, V units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from avsync.pronounce import UNITS
+
+if TYPE_CHECKING:  # torch is imported only when a model runs
+    from avsync.model import Posteriors
+    from avsync.words import Word
+
+HIGHEST = 4.0
+"""No step speaks for or against a lag by more than this, nats: the lips are often sure of what is not said."""
+RARE = 1e-3
+"""Added to how often the lips show a phone."""
+
+
+def text_scores(words: Sequence[Word], lips: Posteriors, lags_ms: np.ndarray) -> np.ndarray:
+    """(K,) mean over the lips' steps of the log-likelihood ratio of the phone that is heard at
+    `t - lag / 1000` against what these lips show on the whole. Lags are positive where the audio leads.
+
+    `words`: with phones on the sound's clock, as `align` gives them; what lies between and around them counts
+    as silence. Errors: ValueError when no word has phones.
+    """
+    heard = [phone for word in words for phone in word.phones if phone.unit in UNITS]
+    if not heard:
+        raise ValueError("none of the words has phones: give the words of an alignment by ear or by lips.")
+    code = {unit: number for number, unit in enumerate(UNITS)}
+    units = np.array([0, *(code[phone.unit] for phone in heard)])
+    starts = np.array([phone.start for phone in heard])
+    ends = np.array([phone.end for phone in heard])
+    usual = np.log(np.exp(lips.log_probs).mean(axis=0) + RARE)
+    ratio = (lips.log_probs - usual).clip(-HIGHEST, HIGHEST)
+    scores = np.empty(len(lags_ms))
+    steps = np.arange(len(lips.times))
+    for number, lag_ms in enumerate(lags_ms):
+        time = lips.times - lag_ms / 1000
+        index = np.searchsorted(starts, time, side="right") - 1
+        inside = (index >= 0) & (time < ends[index])
+        scores[number] = ratio[steps, units[np.where(inside, index + 1, 0)]].mean()
+    return scores
