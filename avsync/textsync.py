@@ -28,8 +28,8 @@ RARE = 1e-3
 
 
 def text_scores(words: Sequence[Word], lips: Posteriors, lags_ms: np.ndarray) -> np.ndarray:
-    """(K,) mean over the lips' steps of the log-likelihood ratio of the phone that is heard at
-    `t - lag / 1000` against what these lips show on the whole. Lags are positive where the audio leads.
+    """(K,) how well the lips show at t what is heard at `t - lag / 1000`: the mean over their steps of the
+    log-likelihood ratio of that phone against what they show on the whole. Positive lags: the audio leads.
 
     `words`: with phones on the sound's clock, as `align` gives them; what lies between and around them counts
     as silence. Errors: ValueError when no word has phones.
