@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avsync.alignconfig import AlignConfig
 from avsync.anchors import find_words
 from avsync.clocks import between
 from avsync.errors import AVSyncError, FaceError, MediaError, UndeterminedError
@@ -23,17 +24,7 @@ from avsync.pronunciations import as_lexicon
 from avsync.retime import Retiming
 from avsync.timebase import Times, frames_between
 from avsync.transcripts import Transcript, as_transcript
-from avsync.words import (
-    AlignConfig,
-    Gap,
-    Phone,
-    Word,
-    align_posteriors,
-    find_gaps,
-    fits,
-    is_speech,
-    span,
-)  # fmt: skip
+from avsync.words import Gap, Phone, Word, align_posteriors, find_gaps, fits, is_speech, span
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.lips import LipTrack

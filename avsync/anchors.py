@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avsync.alignconfig import AlignConfig
 from avsync.errors import TextError
 from avsync.text import Token
 from avsync.transcripts import Transcript
 from avsync.unspoken import with_unspoken
-from avsync.words import AlignConfig, Word, align_posteriors, span
+from avsync.words import Word, align_posteriors, span
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.model import Posteriors

@@ -17,8 +17,8 @@ from avsync.clip import Clip
 from avsync.encoders import LIP_RATE
 from avsync.lagscores import OffsetConfig, lag_scores
 from avsync.model import AVSync, Vectors
+from avsync.passages import FaceScores
 from avsync.reader import Reader
-from avsync.speaking import FaceScores
 from avsync.spool import SoundSpool
 from avsync.words import is_speech
 

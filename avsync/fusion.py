@@ -15,8 +15,8 @@ from avsync.retime import Retiming
 from avsync.verdicts import clearness
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
+    from avsync.alignconfig import AlignConfig
     from avsync.model import Posteriors
-    from avsync.words import AlignConfig
 
 CLEAR = (-1.1, -0.6)
 """`verdicts.clearness` of speech in babble at 0 dB, and of the least clear voices without noise (GRID)."""

@@ -12,10 +12,11 @@ import numpy as np
 from avsync import durations
 from avsync import lattice as lattices
 from avsync.lattice import FILLER
+from avsync.paths import best_path
 from avsync.text import Token
 
 if TYPE_CHECKING:
-    from avsync.words import AlignConfig
+    from avsync.alignconfig import AlignConfig
 
 LONGEST_UNSAID_S = 1.0
 """No word that was not said gets more time than this, seconds."""
@@ -83,7 +84,7 @@ def find(
     A token that is not said gets the sound that no other word claims around its frame, and shares it with its
     like.
     """
-    path, _ = lattices.best_path(graph, scores)
+    path, _ = best_path(graph, scores)
     path = _usual(graph, path, scores, step, config)
     said = graph.token[path]
     spoken = np.flatnonzero(said >= 0)

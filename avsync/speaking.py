@@ -2,13 +2,8 @@
 
 Shapes: T lip steps (40 ms), K lags (10 ms), P passages (some seconds of one stretch), F faces, S slopes.
 
-Each face is scored on its own in passages of a few seconds. A passage is evidence for a lag by the height
-`z` of its curve there, in standard deviations of the curve away from its peak: foreign sound gives about
-Gaussian noise, a speaking mouth `LOCK` or more at its lag. So the likelihood of a passage at a lag, against
-noise, is exp(LOCK z - LOCK^2 / 2), mixed with the chance that nobody seen speaks (a narrator, music, a
-listening face). That chance bounds what one passage can say, and a passage that fits nowhere says nothing.
-All passages together decide on a lag that may drift (a line over time); then each passage's best face at that
-line is the one that speaks.
+Each face is scored on its own in passages of a few seconds (`passages`). All passages together decide on a
+lag that may drift (a line over time); then each passage's best face at that line is the one that speaks.
 """
 
 from __future__ import annotations
@@ -18,19 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-PASSAGE_SECONDS = 3.0
-"""About how long a passage is: long enough to lock, short enough that one face speaks."""
-FEWEST_STEPS = 10
-"""A face seen in fewer lip steps of a passage is not heard in it."""
-LOCK = 3.0
-"""Height, in standard deviations, from which on a peak is taken for a lock. Measured: 4 to 8 for 3 s of a
-speaking face, 2 to 4 for the best lag of foreign sound."""
-HIGHEST = 20.0
-"""A peak over less noise than this allows is not believed to be higher."""
-LEAST_NOISE = 0.5
-"""The noise of a passage is taken for at least this share of that of the noisiest."""
-SPEAKS = 0.5
-"""Prior probability that somebody who is seen speaks."""
+from avsync.passages import SPEAKS, FaceScores, Passage, divided, evidence, likelihood, standardised
+
 CERTAIN = 0.999
 """Only where the common line is as probable as this is a passage left out as foreign to it. Otherwise chance
 would choose what agrees: over 744 pairs of wild pictures with another clip's sound, 53 were answered without
@@ -44,8 +28,6 @@ ELSEWHERE = 0.05
 """Prior probability that a passage has an offset of its own, behind a step."""
 NEAR_MS = 60.0
 """How far from the common line a passage's lag may be."""
-RIVAL_MS = 120.0
-"""Lags further than this from a curve's peak show its noise."""
 PAUSE = 2.0
 """Seconds without lip steps after which a new spell begins."""
 STEEPEST_PPM = 1500.0
@@ -55,20 +37,6 @@ DRIFT_SECONDS = 30.0
 CHANGE_GAIN = 6.0
 """Nats that a drift or a step must explain more than what is simpler: more than the best of many gains by
 chance."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FaceScores:
-    """The scores of one face in one stretch of the file."""
-
-    stretch: int
-    """Number of the stretch, in the order of time or not."""
-    face: int
-    """`LipTrack.face` in that stretch."""
-    times_s: np.ndarray
-    """(T,) float64 seconds of the lip steps in which the mouth is seen, on the picture's clock."""
-    scores_TK: np.ndarray
-    """(T, K) float32 score of each step at each lag."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,33 +85,22 @@ class Series:
         return straight
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Passage:
-    """One face in one passage."""
-
-    place: int  # number of the passage; faces that are seen together share it
-    part: int  # index of its `FaceScores`
-    rows: np.ndarray  # of its scores
-    z: np.ndarray  # (K,)
-    time: float
-
-
 def decide(parts: Sequence[FaceScores], lags_ms: np.ndarray) -> Series:
     """Of all faces in all stretches, the steps that speak.
 
     Where no common lag stands out, all steps of the face with the highest peak, so that what follows can say
     how unsure it is.
     """
-    passages = _passages(parts, lags_ms)
+    passages = divided(parts, lags_ms)
     if not passages:
         return _empty(lags_ms)
     level, slope_ppm, probability = _common_line(passages, lags_ms)
     centre = _centre(passages)
 
-    def fit(one: _Passage) -> float:
+    def fit(one: Passage) -> float:
         line = level + slope_ppm * (one.time - centre) / 1000
         near = np.abs(lags_ms - line) <= NEAR_MS
-        return float(_likelihood(one.z[near]).mean()) if near.any() else 0.0
+        return float(likelihood(one.z[near]).mean()) if near.any() else 0.0
 
     fits = np.array([fit(one) for one in passages])
     if probability < SPEAKS:
@@ -174,78 +131,14 @@ def spells(times_T: np.ndarray, face_T: np.ndarray, piece_T: np.ndarray) -> list
     return [(times, int(face[0]), int(piece[0])) for times, face, piece in zip(*parts, strict=True)]
 
 
-def standardised(curve_K: np.ndarray, lags_ms: np.ndarray, least: float = 0.0) -> np.ndarray:
-    """(K,) height of a curve over its noise, which is taken for `least` at least: 0 in the mean and 1 in
-    deviation away from its peak.
-    """
-    mean, spread = _noise(curve_K, lags_ms)
-    return np.asarray((curve_K - mean) / max(spread, least, 1e-9))
-
-
-def _noise(curve_K: np.ndarray, lags_ms: np.ndarray) -> tuple[float, float]:
-    """Mean and deviation of a curve away from its peak."""
-    away = np.abs(lags_ms - lags_ms[curve_K.argmax()]) > RIVAL_MS
-    noise = curve_K[away] if away.any() else curve_K
-    return float(noise.mean()), max(float(noise.std()), float(curve_K.max() - noise.mean()) / HIGHEST)
-
-
-def _passages(parts: Sequence[FaceScores], lags_ms: np.ndarray) -> list[_Passage]:
-    """Each face in each passage. Passages divide what is seen of a stretch evenly, for all faces alike."""
-    cuts: list[tuple[int, int, np.ndarray]] = []
-    places = 0
-    for stretch in sorted({part.stretch for part in parts}):
-        here = [n for n, part in enumerate(parts) if part.stretch == stretch and len(part.times_s)]
-        if not here:
-            continue
-        start = min(float(parts[n].times_s[0]) for n in here)
-        end = max(float(parts[n].times_s[-1]) for n in here) + 1e-3
-        count = max(round((end - start) / PASSAGE_SECONDS), 1)
-        edges = np.linspace(start, end, count + 1)
-        for n in here:
-            where = np.searchsorted(edges, parts[n].times_s, side="right") - 1
-            for number in range(count):
-                rows = np.flatnonzero(where == number)
-                if len(rows) >= FEWEST_STEPS:
-                    cuts.append((places + number, n, rows))
-        places += count
-    curves = [parts[n].scores_TK[rows].sum(0, dtype=np.float64) for _, n, rows in cuts]
-    roots = [np.sqrt(len(rows)) for _, _, rows in cuts]
-    spreads = [_noise(curve, lags_ms)[1] / root for curve, root in zip(curves, roots, strict=True)]
-    # Where the sound has ended, or lies behind what was read, a flat curve would make a peak of anything.
-    least = LEAST_NOISE * max(spreads, default=0.0)
-    return [
-        _Passage(
-            place, n, rows, standardised(curve, lags_ms, least * root), float(parts[n].times_s[rows].mean())
-        )
-        for (place, n, rows), curve, root in zip(cuts, curves, roots, strict=True)
-    ]
-
-
-def _evidence(passages: Sequence[_Passage]) -> tuple[np.ndarray, np.ndarray]:
-    """(P,) times and (P, K) log-likelihood of each passage at each lag, against noise."""
-    places = sorted({one.place for one in passages})
-    times, rows = [], []
-    for place in places:
-        here = [one for one in passages if one.place == place]
-        odds = np.mean([_likelihood(one.z) for one in here], axis=0)
-        rows.append(np.log(1 - SPEAKS + SPEAKS * odds))
-        times.append(np.mean([one.time for one in here]))
-    return np.array(times), np.stack(rows)
-
-
-def _likelihood(z: np.ndarray | float) -> np.ndarray:
-    """Of a lock at a lag whose score stands `z` above the noise, against noise."""
-    return np.exp(LOCK * np.asarray(z) - LOCK**2 / 2)
-
-
-def _centre(passages: Sequence[_Passage]) -> float:
+def _centre(passages: Sequence[Passage]) -> float:
     times = [one.time for one in passages]
     return (min(times) + max(times)) / 2
 
 
-def _common_line(passages: Sequence[_Passage], lags_ms: np.ndarray) -> tuple[float, float, float]:
+def _common_line(passages: Sequence[Passage], lags_ms: np.ndarray) -> tuple[float, float, float]:
     """Lag (ms) at the middle, slope (ppm) and probability of the line that explains the passages best."""
-    times, evidence_PK = _evidence(passages)
+    times, evidence_PK = evidence(passages)
     centre = _centre(passages)
     half = float(np.abs(times - centre).max()) if len(times) > 1 else 0.0
     step = float(lags_ms[1] - lags_ms[0])
@@ -297,7 +190,7 @@ def _along(evidence_PK: np.ndarray, shift_P: np.ndarray) -> np.ndarray:
 
 
 def _speaking(
-    passages: Sequence[_Passage],
+    passages: Sequence[Passage],
     fits: np.ndarray,
     lags_ms: np.ndarray,
     parts: Sequence[FaceScores],
@@ -315,7 +208,7 @@ def _speaking(
         other = max(here, key=lambda n: passages[n].z.max())
         on_line = SPEAKS * float(fits[best])
         nowhere = 1 - SPEAKS
-        elsewhere = ELSEWHERE * float(_likelihood(passages[other].z).mean())
+        elsewhere = ELSEWHERE * float(likelihood(passages[other].z).mean())
         if on_line >= foreign * (on_line + nowhere + elsewhere):
             kept[best] = True
         else:
@@ -327,7 +220,7 @@ def _speaking(
     return kept
 
 
-def _runs(numbers: Sequence[int], passages: Sequence[_Passage]) -> list[list[int]]:
+def _runs(numbers: Sequence[int], passages: Sequence[Passage]) -> list[list[int]]:
     """Passages that follow each other in one stretch."""
     runs: list[list[int]] = []
     for number in numbers:
@@ -341,7 +234,7 @@ def _runs(numbers: Sequence[int], passages: Sequence[_Passage]) -> list[list[int
 
 
 def _series(
-    parts: Sequence[FaceScores], passages: Sequence[_Passage], kept: dict[int, bool], lags_ms: np.ndarray
+    parts: Sequence[FaceScores], passages: Sequence[Passage], kept: dict[int, bool], lags_ms: np.ndarray
 ) -> Series:
     chosen = sorted(kept, key=lambda n: passages[n].time)
     if not chosen:

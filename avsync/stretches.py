@@ -18,7 +18,8 @@ import numpy as np
 
 from avsync.excerpts import PATIENCE, Window
 from avsync.lagscores import CALIBRATED_MS, OffsetConfig, bootstrap, lag_grid, peak
-from avsync.speaking import NEAR_MS, SPEAKS, SURE, FaceScores, Series, decide, standardised
+from avsync.passages import SPEAKS, FaceScores, standardised
+from avsync.speaking import NEAR_MS, SURE, Series, decide
 
 SPREAD = 9
 """Places by halves before the ends are read more closely: eight equal parts."""

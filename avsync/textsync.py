@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.words import Word
 
 HIGHEST = 4.0
-"""No step speaks for or against a lag by more than this, nats: the lips are often sure of what is not said."""
+"""No step speaks for or against a lag by more, nats: the lips are often sure of what is not said."""
 RARE = 1e-3
 """Added to how often the lips show a phone."""
 

@@ -19,12 +19,13 @@ import numpy as np
 from avsync import lattice as lattices
 from avsync.errors import TextError
 from avsync.lattice import FILLER
+from avsync.paths import start_posteriors
 from avsync.places import Place, find, grow
 from avsync.text import Token
 from avsync.timebase import seconds_to_ms
 
 if TYPE_CHECKING:
-    from avsync.words import AlignConfig
+    from avsync.alignconfig import AlignConfig
 
 USUAL_PHONE_S = 0.08
 """What a phone lasts about, seconds."""
@@ -151,7 +152,7 @@ def said_and_spread(
         begin = places[outer_first - 1].end if outer_first else 0
         end = places[outer_last].begin if outer_last < len(tokens) else len(scores)
         part = grow(tokens[outer_first:outer_last], step, config, skips=True)
-        shares = lattices.start_posteriors(part, evidence[begin:end], outer_last - outer_first)
+        shares = start_posteriors(part, evidence[begin:end], outer_last - outer_first)
         for row in shares[first - outer_first : last - outer_first]:
             odds.append(_log_odds(float(row.sum())))
             spread.append(_half_width(row, step, config))

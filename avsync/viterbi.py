@@ -1,4 +1,4 @@
-"""The inner loop of `avsync.lattice.best_path`, compiled. Imported only for long sounds: numba takes a second
+"""The inner loop of `avsync.paths.best_path`, compiled. Imported only for long sounds: numba takes a second
 to load.
 """
 

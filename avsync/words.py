@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avsync.alignconfig import AlignConfig
 from avsync.places import Place, prepared
 from avsync.pronounce import UNITS
 from avsync.text import Token, normalise
@@ -19,88 +20,6 @@ from avsync.verdicts import belongs, clearness, plus_minus_ms, probability, sear
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.model import Posteriors
-
-
-@dataclass(frozen=True, slots=True)
-class AlignConfig:
-    """How words are found in phone scores."""
-
-    minimum_phone_s: float = 0.03
-    """A phone lasts at least this long, seconds."""
-    minimum_silence_s: float = 0.03
-    """A silence between words lasts at least this long, seconds."""
-    silence_cost: float = 1.0
-    """What it costs to enter a silence, nats: keeps short stops and weak sounds inside words."""
-    silence_penalty: float = 2.0
-    """What each frame of silence costs beyond its score, nats: silence is also the blank of CTC training,
-    which likes to stand inside words."""
-    duration_weight: float = 4.0
-    """Weight of the usual durations of phones (`avsync.durations`) beside the score of one frame; 0 leaves
-    the path as the scores have it."""
-    duration_reach_s: float = 0.15
-    """How far, seconds, durations move an edge at most."""
-    floor: float = -10.0
-    """Log-probability below which no phone falls: one bad frame cannot forbid a word."""
-    evidence_scale: float = 0.2
-    """Neighbouring frames repeat each other: each counts as this share of independent evidence, in
-    `plus_minus_ms`."""
-    interval: float = 0.9
-    """Probability that a word's start lies within `plus_minus_ms`."""
-    smallest_plus_minus_ms: float = 40.0
-    """No start is claimed to be known better, milliseconds."""
-    start_bias_s: float = 0.0
-    """Mean error of word starts, seconds, positive where they come late; subtracted."""
-    end_bias_s: float = 0.0
-    """Mean error of word ends, seconds, positive where they come late; subtracted."""
-    filler_penalty: float = 3.0
-    """What each frame of sound that the transcript lacks costs beyond its best unit's score, nats. Less, and
-    it takes frames from words: with 1, starts of 108 words of 13 GRID speakers are 32 ms off in the mean,
-    with 3 it is 24."""
-    rival_penalty: float = 1.0
-    """The same, where it is asked whether a word was said or something else."""
-    filler_cost: float = 10.0
-    """What it costs to begin such a stretch, nats."""
-    skip_cost: float = 10.0
-    """What it costs to leave out a word of the transcript, nats."""
-    least_said: float = 0.02
-    """A word that is less probably said than this is `not_spoken`, and no other makes room for it."""
-    low_confidence: float = 0.5
-    """Below this a word's status is `low`."""
-    longest_word_s: float = 2.0
-    """A longer word is never better than `low`, seconds."""
-    unmatched_s: float = 0.1
-    """Speech this long, seconds, in a gap longer than that is something that the transcript lacks."""
-    lip_weight: float = 0.0
-    """Weight of the lips' log-scores beside the sound's, in `both`, where somebody speaks clearly ..."""
-    noisy_lip_weight: float = 0.8
-    """... and where it cannot be told what is said (`fusion.CLEAR`). Chosen on GRID's validation speakers: a
-    clear sound is told as well alone (word error 32 ms with weights of 0 to 0.6), one in white noise
-    at 0 dB too (38 ms; 39 with 0.45); in babble at -5 dB it is 340 ms alone, 157 with 0.3, 68 with 0.8."""
-    speech_share: float = 0.05
-    """Share of the sound's frames that must look like speech for `auto` to use the sound."""
-
-    def __post_init__(self) -> None:
-        for name in ("minimum_phone_s", "minimum_silence_s", "longest_word_s", "evidence_scale"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"AlignConfig.{name} is {getattr(self, name)}: it must be above 0.")
-        for name in (
-            "silence_cost",
-            "silence_penalty",
-            "filler_penalty",
-            "rival_penalty",
-            "filler_cost",
-            "skip_cost",
-            "duration_weight",
-            "duration_reach_s",
-            "lip_weight",
-            "noisy_lip_weight",
-            "unmatched_s",
-            "smallest_plus_minus_ms",
-        ):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"AlignConfig.{name} is {getattr(self, name)}: it must not be negative.")
-        if not 0 < self.interval < 1:
-            raise ValueError(f"AlignConfig.interval is {self.interval}: it must lie between 0 and 1.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from speech_scores import spoken
 
+from avsync.alignconfig import AlignConfig
 from avsync.anchors import Block, find_words, plan
 from avsync.errors import TextError
 from avsync.text import normalise
 from avsync.transcripts import Anchor, Transcript
-from avsync.words import AlignConfig, align_posteriors
+from avsync.words import align_posteriors
 
 CONFIG = AlignConfig()
 

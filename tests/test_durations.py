@@ -7,9 +7,10 @@ import pytest
 from speech_scores import spoken
 
 from avsync import durations
+from avsync.alignconfig import AlignConfig
 from avsync.durations import MEAN, SPREAD, TAIL, USUAL, refine, segments
 from avsync.pronounce import UNITS
-from avsync.words import AlignConfig, align_posteriors
+from avsync.words import align_posteriors
 
 
 def code(*units):

@@ -3,9 +3,9 @@
 import numpy as np
 from speech_scores import Scores, spoken
 
+from avsync.alignconfig import AlignConfig
 from avsync.fusion import fuse, lip_weight, on_sound
 from avsync.retime import Piece, Retiming
-from avsync.words import AlignConfig
 
 TEXT = "place blue at F two now"
 PAUSES = {0: 0.5, 2: 0.25, 6: 0.4}

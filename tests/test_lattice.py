@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from avsync import lattice as lattices
-from avsync.lattice import best_path, build, start_posteriors
+from avsync import paths
+from avsync.lattice import build
+from avsync.paths import best_path, start_posteriors
 from avsync.pronounce import UNITS
 from avsync.text import Token, normalise
 
@@ -150,7 +152,7 @@ def test_compiled_scores_are_the_same_to_the_last_bit(monkeypatch: pytest.Monkey
     log_probs = scores(300, 8)
     path, score = best_path(graph, log_probs, segment=40)
     with monkeypatch.context() as patch:
-        patch.setattr(lattices, "WHOLE_CELLS", 0)
+        patch.setattr(paths, "WHOLE_CELLS", 0)
         compiled_path, compiled_score = best_path(graph, log_probs, segment=40)
     assert np.array_equal(compiled_path, path)
     assert compiled_score == score

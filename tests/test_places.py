@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from speech_scores import spoken
 
+from avsync.alignconfig import AlignConfig
 from avsync.lattice import FILLER
 from avsync.places import find, grow, prepared
 from avsync.pronounce import UNITS
 from avsync.text import normalise
-from avsync.words import AlignConfig
 
 TEXT = "place blue at F two now"
 CONFIG = AlignConfig()

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from avsync import speaking
-from avsync.speaking import FaceScores, decide
+from avsync import passages, speaking
+from avsync.passages import FaceScores
+from avsync.speaking import decide
 
 LAGS = np.arange(-100, 101) * 10.0
 HEIGHT = 1.2
@@ -141,8 +142,8 @@ def test_the_order_of_reading_does_not_matter():
 def test_height_is_measured_in_the_noise_away_from_the_peak():
     curve = 5 + 2 * smooth(np.random.default_rng(0).normal(size=(1, 201)))[0]
     curve[120] = 5 + 2 * 9
-    high = speaking.standardised(curve, LAGS)
+    high = passages.standardised(curve, LAGS)
     assert high.argmax() == 120
     assert high.max() == pytest.approx(9, abs=2)
-    away = np.abs(LAGS - LAGS[120]) > speaking.RIVAL_MS
+    away = np.abs(LAGS - LAGS[120]) > passages.RIVAL_MS
     assert (high[away].mean(), high[away].std()) == (pytest.approx(0, abs=1e-9), pytest.approx(1))

@@ -8,9 +8,10 @@ import pytest
 from speech_scores import spoken
 
 from avsync import verdicts
+from avsync.alignconfig import AlignConfig
 from avsync.places import prepared
 from avsync.text import normalise
-from avsync.words import AlignConfig, align_posteriors, find_gaps, fits
+from avsync.words import align_posteriors, find_gaps, fits
 
 TEXT = "place blue at F two now"
 PAUSES = {0: 0.5, 6: 0.4}

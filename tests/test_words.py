@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from speech_scores import Scores, spoken
 
+from avsync.alignconfig import AlignConfig
 from avsync.errors import TextError
 from avsync.pronunciations import as_lexicon
 from avsync.text import normalise
-from avsync.words import AlignConfig, align_posteriors, find_gaps
+from avsync.words import align_posteriors, find_gaps
 
 TEXT = "place blue at F two now"
 PAUSES = {0: 0.5, 2: 0.25, 6: 0.4}

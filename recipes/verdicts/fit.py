@@ -30,7 +30,8 @@ from corruption import Text
 from split import part
 from with_weights import using
 
-from avsync import metrics, phones, speech, verdicts, words
+from avsync import metrics, phones, speech, verdicts
+from avsync.alignconfig import AlignConfig
 from avsync.errors import TextError
 from avsync.media import Clip
 from avsync.model import Posteriors
@@ -168,7 +169,7 @@ def _words(
     group: str, condition: str, kind: str, text: Text, heard: Posteriors, times: np.ndarray | None
 ) -> Iterator[Heard]:
     """The words of a transcript; none where it does not fit into the sound."""
-    config = words.AlignConfig()
+    config = AlignConfig()
     tokens = normalise(" ".join(text.words))
     if [token.text for token in tokens] != list(text.words):
         return
