@@ -54,12 +54,13 @@ class AlignConfig:
     """A longer word is never better than `low`, seconds."""
     unmatched_s: float = 0.1
     """Speech this long, seconds, in a gap longer than that is something that the transcript lacks."""
-    lip_weight: float = 0.0
-    """Weight of the lips' log-scores beside the sound's, in `both`, where somebody speaks clearly ..."""
+    lip_weight: float = 0.3
+    """Weight of the lips' log-scores beside the sound's, in `both`, where speech is hardly clear ..."""
     noisy_lip_weight: float = 0.8
-    """... and where it cannot be told what is said (`fusion.CLEAR`). Chosen on GRID's validation speakers: a
-    clear sound is told as well alone (word error 32 ms with weights of 0 to 0.6), one in white noise
-    at 0 dB too (38 ms; 39 with 0.45); in babble at -5 dB it is 340 ms alone, 157 with 0.3, 68 with 0.8."""
+    """... and where it cannot be told what is said (`fusion.CLEAR`); beside clear speech it is 0. Chosen on
+    GRID's validation speakers: a clear sound is told as well alone (word error 32 to 34 ms with weights of 0
+    to 0.8), in babble at -5 dB it is 332 ms alone, 160 with 0.3 throughout, 68 with 0.8, 70 with these; in
+    white noise at -5 dB 47 alone, 45 with these."""
     speech_share: float = 0.05
     """Share of the sound's frames that must look like speech for `auto` to use the sound."""
 

@@ -18,14 +18,15 @@ if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.alignconfig import AlignConfig
     from avsync.model import Posteriors
 
-CLEAR = (-1.1, -0.6)
-"""`verdicts.clearness` of speech in babble at 0 dB, and of the least clear voices without noise (GRID)."""
+CLEAR = (-1.1, -0.6, -0.5)
+"""`verdicts.clearness` of speech in babble at 0 dB, of the least clear voices without noise (GRID), and of
+voices that are heard well: beside these the lips do not count."""
 
 
 def lip_weight(sound: Posteriors, config: AlignConfig) -> float:
     """How much the lips count beside a sound: the less clear its speech, the more."""
     clear = clearness(prepared(sound.log_probs, config))
-    return float(np.interp(clear, CLEAR, (config.noisy_lip_weight, config.lip_weight)))
+    return float(np.interp(clear, CLEAR, (config.noisy_lip_weight, config.lip_weight, 0.0)))
 
 
 def fuse(sound: Posteriors, lips: Posteriors, clocks: Retiming, weight: float) -> Posteriors:
