@@ -6,6 +6,7 @@
 """
 
 import dataclasses
+import math
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import numpy as np
 
 from avsync.alignconfig import AlignConfig
 from avsync.anchors import find_words
-from avsync.clocks import between
+from avsync.clocks import between, doubts
 from avsync.errors import AVSyncError, FaceError, MediaError, UndeterminedError
 from avsync.fusion import fuse, lip_weight, on_sound
 from avsync.pronunciations import as_lexicon
@@ -42,7 +43,6 @@ __all__ = [
     "align",
     "align_posteriors",
     "find_gaps",
-    "fuse",
 ]
 
 MODALITIES = ("auto", "audio", "video", "both")
@@ -76,12 +76,12 @@ def align(
 ) -> Alignment:
     """Find the words of `transcript` in a clip.
 
-    `modality`: `audio` listens, `video` reads the lips, `both` adds their scores, `auto` listens where there
-    is speech to hear and reads the lips otherwise. An offset that cannot be determined counts as 0, with a
-    warning. `tracks`: what `lips.track` found in the clip, where that was asked before. `transcript`: the
-    words, or what `avsync.read_transcript` makes of a file, whose rough times then guide the search.
-    `lexicon`: your own pronunciations, a file or a mapping (`avsync.pronunciations`). Every token of the
-    transcript comes back, in order and as it was written.
+    `modality`: `audio` listens, `video` reads the lips, `both` adds their scores where speech is not clear,
+    `auto` listens where there is speech to hear and reads the lips otherwise. An offset that cannot be
+    determined counts as 0, with a warning. `tracks`: what `lips.track` found in the clip, where that was
+    asked before. `transcript`: the words, or what `avsync.read_transcript` makes of a file, whose rough times
+    then guide the search. `lexicon`: your own pronunciations, a file or a mapping (`avsync.pronunciations`).
+    Every token of the transcript comes back, in order and as it was written.
 
     Errors: TextError when the text is empty, has letters that are neither Latin nor in the lexicon, or is too
     long for the clip; MediaError and FaceError when what the modality needs is not there; UndeterminedError
@@ -108,9 +108,11 @@ def align(
             "words are aligned as if sound and picture agreed.",
             stacklevel=2,
         )
+    for doubt in doubts(measured):
+        warnings.warn(f"{clip.source}: {doubt}", stacklevel=2)
     gaps = find_gaps(scores, words, settings)
     return Alignment(
-        words=[_on_picture(word, clocks, clip.frame_times) for word in words],
+        words=_on_picture(words, clocks, clip.frame_times),
         offset=measured,
         gaps=[_gap_on_picture(gap, clocks) for gap in gaps],
         transcript=text.text,
@@ -194,9 +196,11 @@ def _scores(
     if sound is not None and (track is None or modality == "audio" or (speech and modality == "auto")):
         return sound, True
     assert track is not None
+    weight = lip_weight(sound, config) if sound is not None else 1.0
+    if sound is not None and modality == "both" and weight == 0.0:
+        return sound, True
     lips = _seen(track)
     if sound is not None and modality == "both":
-        weight = lip_weight(sound, config)
         mostly_sound = weight <= (config.lip_weight + config.noisy_lip_weight) / 2
         return fuse(sound, lips, clocks, weight), mostly_sound
     return on_sound(lips, clocks), False
@@ -239,26 +243,36 @@ def _has_speech(sound: "Posteriors | None", config: AlignConfig) -> bool:
     )
 
 
-def _on_picture(word: Word, clocks: Retiming, frame_times: "np.ndarray") -> Word:
-    """The word with its times on the picture's clock, and its frames."""
-    heard_start, heard_end = _whole_ms(word.heard_start), _whole_ms(word.heard_end)
-    start, end = (_whole_ms(float(time)) for time in clocks.seen_at([heard_start, heard_end]))
-    first, last = frames_between(frame_times, start, end) or (None, None)
-    return dataclasses.replace(
-        word,
-        start=start,
-        end=end,
-        heard_start=heard_start,
-        heard_end=heard_end,
-        first_frame=first,
-        last_frame=last,
-    )
+def _on_picture(words: list[Word], clocks: Retiming, frame_times: "np.ndarray") -> list[Word]:
+    """The words with their times on the picture's clock, and their frames.
+
+    One whose moment was cut out of the picture has a millisecond at the cut.
+    """
+    moved, reached = [], -math.inf
+    for word in words:
+        heard_start, heard_end = _whole_ms(word.heard_start), _whole_ms(word.heard_end)
+        start, end = (_whole_ms(float(time)) for time in clocks.seen_at([heard_start, heard_end]))
+        start = max(start, reached)
+        end = reached = max(end, _whole_ms(start + 0.001))
+        first, last = frames_between(frame_times, start, end) or (None, None)
+        moved.append(
+            dataclasses.replace(
+                word,
+                start=start,
+                end=end,
+                heard_start=heard_start,
+                heard_end=heard_end,
+                first_frame=first,
+                last_frame=last,
+            )
+        )
+    return moved
 
 
 def _gap_on_picture(gap: Gap, clocks: Retiming) -> Gap:
-    heard = [_whole_ms(time) for time in (gap.start, gap.end)]
-    start, end = (_whole_ms(float(time)) for time in clocks.seen_at(heard))
-    return Gap(start, end, gap.status)
+    heard_start, heard_end = _whole_ms(gap.heard_start), _whole_ms(gap.heard_end)
+    start, end = (_whole_ms(float(time)) for time in clocks.seen_at([heard_start, heard_end]))
+    return Gap(start, end, gap.status, heard_start, heard_end)
 
 
 def _whole_ms(seconds: float) -> float:

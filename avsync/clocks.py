@@ -70,6 +70,24 @@ def between(offset: "Offset | None") -> Retiming:
         return constant
 
 
+def doubts(offset: "Offset | None") -> list[str]:
+    """What is not sure about words that are seen by an offset that changes, one sentence each."""
+    line = None if offset is None or offset.ms is None else offset.line
+    if offset is None or line is None or line.constant:
+        return []
+    if between(offset).constant is not None:
+        return [
+            "the offset changes over time, by more than its steps are apart; words are seen "
+            f"{offset.ms:+.0f} ms later than heard throughout."
+        ]
+    return [
+        f"the offset changes to {jump.after_ms:+.0f} ms somewhere from {jump.start:.1f} to {jump.end:.1f} s, "
+        f"where nobody is seen speaking; words are seen by it from {jump.time:.1f} s on."
+        for jump in line.jumps
+        if jump.unsure
+    ]
+
+
 def on_clock(alignment: "Alignment", clock: str) -> Clocked:
     """`alignment` on the clock `sound` or `picture`.
 
@@ -77,18 +95,16 @@ def on_clock(alignment: "Alignment", clock: str) -> Clocked:
     """
     if clock not in CLOCKS:
         raise AVSyncError(f"clock is {clock!r}: it must be one of {', '.join(CLOCKS)}.")
-    clocks = between(alignment.offset)
     picture = clock == "picture"
     words = tuple(_said(word, picture) for word in alignment.words)
-    gaps = tuple(alignment.gaps)  # kept on the picture's clock
     begin, end = alignment.span  # on the sound's
     if picture:
-        begin, end = (float(time) for time in clocks.seen_at([begin, end]))
-    else:
-        edges = clocks.heard_at([[gap.start, gap.end] for gap in gaps]).reshape(-1, 2)
-        gaps = tuple(
-            Gap(float(start), float(stop), gap.status) for gap, (start, stop) in zip(gaps, edges, strict=True)
-        )
+        begin, end = (float(time) for time in between(alignment.offset).seen_at([begin, end]))
+    gaps = tuple(
+        gap if picture else dataclasses.replace(gap, start=gap.heard_start, end=gap.heard_end)
+        for gap in alignment.gaps
+        if not picture or gap.end > gap.start  # cut sound is not seen
+    )
     return Clocked(
         words=words,
         gaps=gaps,
@@ -100,9 +116,15 @@ def on_clock(alignment: "Alignment", clock: str) -> Clocked:
 def _said(word: Word, picture: bool) -> Said:
     if not picture:
         return Said(word.heard_start, word.heard_end, word.phones, word)
-    shift = word.start - word.heard_start
+    # Where the offset changes inside of the word, its phones share what is left or added.
+    pace = (word.end - word.start) / (word.heard_end - word.heard_start)
     phones = tuple(
-        dataclasses.replace(phone, start=phone.start + shift, end=phone.end + shift) for phone in word.phones
+        dataclasses.replace(
+            phone,
+            start=word.start + pace * (phone.start - word.heard_start),
+            end=word.start + pace * (phone.end - word.heard_start),
+        )
+        for phone in word.phones
     )
     return Said(word.start, word.end, phones, word)
 

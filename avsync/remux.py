@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from avsync.errors import AVSyncError, MediaError, UndeterminedError
 from avsync.outputs import atomic_path, check_output, trial_path
@@ -23,11 +23,6 @@ from avsync.timebase import ms_to_seconds, seconds_to_ms
 
 if TYPE_CHECKING:  # the models are loaded only where something is measured
     from avsync.offset import Offset
-
-SEARCH_MS = 1000.0
-"""Search range of `detect_offset` unless asked otherwise (`lagscores.CALIBRATED_MS`)."""
-UNSURE_PLACE_S = 2.0
-"""A step whose place is known less well than this, seconds, is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +58,7 @@ def correct(
     offset_ms: float | None = None,
     drift_ppm: float | None = None,
     steps: Sequence[tuple[float, float]] | None = None,
-    max_offset_ms: float = SEARCH_MS,
+    max_offset_ms: float | None = None,
     whole: bool = False,
     dry_run: bool = False,
     overwrite: bool = False,
@@ -76,13 +71,14 @@ def correct(
     the offset is that of the last step before t, and drifts on from there. `max_offset_ms` and `whole` are
     as for `detect_offset`, in both measurements. `dry_run` leaves no file: the copy
     is written beside `target`, so that all is refused that could not be written, and removed. Raises
-    `UndeterminedError` when the offset is not determined, `ConfigError` for a shift, drift or step out of
-    range, `MediaError` for files that cannot be read or written.
+    `UndeterminedError` when the offset is not determined, `ConfigError` for a search range, shift, drift or
+    step out of range, `MediaError` for files that cannot be read or written.
     """
     source, target = Path(source), Path(target)
     _check_target(source, target, overwrite)
+    search = _search(max_offset_ms, whole)
     given = offset_ms is not None or drift_ppm is not None or steps
-    found = None if given else _measured(source, max_offset_ms, whole)
+    found = None if given else _measured(source, search)
     first_picture = _check_shiftable(source, offset_ms or 0.0)
     if found is not None:
         offset_ms, drift_ppm, steps = _over_time(found, first_picture)
@@ -94,7 +90,7 @@ def correct(
         return replace(_correction(source, target, offset_ms, written), after_ms=None, dry_run=True)
     with atomic_path(target, overwrite=overwrite) as temporary:
         written = rewrite(source, temporary, target, wanted)
-    return _measured_again(_correction(source, target, offset_ms, written), max_offset_ms, whole)
+    return _measured_again(_correction(source, target, offset_ms, written), search)
 
 
 def shift_audio(
@@ -118,15 +114,25 @@ def shift_audio(
         rewrite(source, temporary, target, Retiming((Piece(first_picture, ms_to_seconds(shift_ms)),)))
 
 
-def _measured(source: Path, max_offset_ms: float, whole: bool) -> "Offset":
+def _search(max_offset_ms: float | None, whole: bool) -> dict[str, Any]:
+    """How `detect_offset` is asked. Raises `ConfigError` before anything is written."""
+    if max_offset_ms is None:
+        return {"whole": whole}
+    from avsync.lagscores import OffsetConfig
+
+    return {"whole": whole, "max_offset_ms": OffsetConfig(max_offset_ms=max_offset_ms).max_offset_ms}
+
+
+def _measured(source: Path, search: dict[str, Any]) -> "Offset":
     """The offset by the lips. Raises `UndeterminedError`."""
     from avsync.offset import detect_offset  # the models are loaded only where something is measured
 
-    found = detect_offset(source, max_offset_ms=max_offset_ms, whole=whole)
+    found = detect_offset(source, **search)
     if found.ms is None:
         raise UndeterminedError(
             f"the offset of {source} is undetermined ({found.reason}); nothing was written. "
-            "If you know it, give it: --offset-ms MS (positive: the audio leads).",
+            + ("Search further: --max-offset-ms MS. " if found.reason == "at_limit" else "")
+            + "If you know it, give it: --offset-ms MS (positive: the audio leads).",
             found.reason or "ambiguous",
         )
     return found
@@ -139,7 +145,7 @@ def _over_time(
     if found.line is None or found.line.constant:
         return found.ms, 0.0, []
     for jump in found.line.jumps:
-        if jump.end - jump.start > UNSURE_PLACE_S:
+        if jump.unsure:
             warnings.warn(
                 f"the step to {jump.after_ms:+.0f} ms may lie anywhere from {jump.start:.1f} to "
                 f"{jump.end:.1f} s, where nobody is seen speaking; it is made at {jump.time:.1f} s. If you "
@@ -150,12 +156,12 @@ def _over_time(
     return float(found.line.offset_at(first_picture)), found.line.slope_ppm, steps
 
 
-def _measured_again(done: Correction, max_offset_ms: float, whole: bool) -> Correction:
+def _measured_again(done: Correction, search: dict[str, Any]) -> Correction:
     """The correction with what the lips say of the written file, where they say anything."""
     from avsync.offset import detect_offset
 
     try:
-        found = detect_offset(Path(done.output), max_offset_ms=max_offset_ms, whole=whole)
+        found = detect_offset(Path(done.output), **search)
     except AVSyncError as error:
         warnings.warn(
             f"{done.output} is written, and the lips in it cannot be measured: {error}", stacklevel=3

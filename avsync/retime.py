@@ -129,7 +129,7 @@ class Retiming:
         """As `source_times`, with the sound that follows in place of silence."""
         times = np.asarray(times, dtype=np.float64)
         heard = self.source_times(times)
-        for piece in reversed(self.pieces[1:]):
+        for piece in self.pieces[1:]:
             silent = np.isnan(heard) & (times < piece.start)
             heard[silent] = piece.source(piece.start)
         return heard

@@ -1,9 +1,9 @@
 """How well a text, once its words are found in the sound, fits the lips at each lag: a second opinion on the
-offset, which owes nothing to the vectors that `offset` compares.
+offset, by the phones of the lips instead of the vectors that `offset` compares (the same encoder makes both).
 
-    alignment = avsync.align("talk.mp4", text)
+    alignment = avsync.align("talk.mp4", text, modality="audio")
     scores = text_scores(alignment.words, lips, lags_ms)    # lips: `AVSync.lip_posteriors`
-    ms = peak(scores, lags_ms)
+    ms = lagscores.peak(scores, lags_ms)
 
 Shapes: T steps of the lips' phone scores (10 ms), K lags, V units.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avsync.errors import TextError
 from avsync.pronounce import UNITS
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
@@ -31,12 +32,13 @@ def text_scores(words: Sequence[Word], lips: Posteriors, lags_ms: np.ndarray) ->
     """(K,) how well the lips show at t what is heard at `t - lag / 1000`: the mean over their steps of the
     log-likelihood ratio of that phone against what they show on the whole. Positive lags: the audio leads.
 
-    `words`: with phones on the sound's clock, as `align` gives them; what lies between and around them counts
-    as silence. Errors: ValueError when no word has phones.
+    `words`: found by ear, with phones on the sound's clock; found on these lips, they would say again what
+    they were found by; what lies between and around them counts as silence. Errors: TextError when no word
+    has phones.
     """
     heard = [phone for word in words for phone in word.phones if phone.unit in UNITS]
     if not heard:
-        raise ValueError("none of the words has phones: give the words of an alignment by ear or by lips.")
+        raise TextError("None of the words has phones. Give words that were found by ear.")
     code = {unit: number for number, unit in enumerate(UNITS)}
     units = np.array([0, *(code[phone.unit] for phone in heard)])
     starts = np.array([phone.start for phone in heard])

@@ -38,6 +38,8 @@ PLACE_COST = 3.0
 PLACE_BINS = 150
 """Bins to both sides, of 0.4 s or more, in which the place of a jump is looked for."""
 LIP_STEP_S = 0.04
+UNSURE_PLACE_S = 2.0
+"""A jump whose place is known less well than this, seconds, is told."""
 WINDOW_S = (2.0, 4.0)
 """Seconds of lip steps in a point of the curve: at least, and at most where the least is unsure."""
 SURE = 0.95
@@ -84,6 +86,11 @@ class Jump:
     """Offset before the jump."""
     after_ms: float
     """Offset after the jump."""
+
+    @property
+    def unsure(self) -> bool:
+        """Whether its place is so unsure that it has to be said."""
+        return self.end - self.start > UNSURE_PLACE_S
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -63,12 +63,16 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch between words, seconds on the picture's clock."""
+    """A stretch between words."""
 
     start: float
+    """Seconds on the picture's clock."""
     end: float
     status: str
     """`silence`, or `unmatched_speech`: somebody speaks and the transcript has nothing there."""
+    heard_start: float
+    """Seconds on the sound's clock."""
+    heard_end: float
 
 
 def align_posteriors(
@@ -120,7 +124,8 @@ def find_gaps(
             continue
         inside = speech[(posteriors.times > start) & (posteriors.times < stop)]
         unmatched = len(inside) >= window and float(_running_mean(inside, window).max()) >= SPEECH_IN_WINDOW
-        gaps.append(Gap(start, stop, "unmatched_speech" if unmatched else "silence"))
+        status = "unmatched_speech" if unmatched else "silence"
+        gaps.append(Gap(start, stop, status, heard_start=start, heard_end=stop))
     return gaps
 
 

@@ -34,10 +34,11 @@ def made(
     end: float = 3.0,
 ) -> Alignment:
     """An alignment of what was searched from 0 to `end` on the sound's clock."""
+    later = (offset_ms or 0.0) / 1000
     return Alignment(
         words=list(words),
         offset=None if offset_ms is None else SimpleNamespace(ms=offset_ms, line=None),  # type: ignore[arg-type]
-        gaps=[Gap(0.1, words[0].start, "silence")],
+        gaps=[Gap(0.1, words[0].start, "silence", 0.1 - later, words[0].start - later)],
         transcript=" ".join(one.text for one in words),
         source=source,
         span=(0.0, end),

@@ -118,6 +118,25 @@ def test_words_follow_an_offset_that_changes(clip: Clip, modality: str) -> None:
     assert {round(word.start - word.heard_start, 2) for word in found.words} == {0.03, 0.19}
 
 
+def test_words_whose_moment_is_cut_out_of_the_picture_stand_at_the_cut(clip: Clip) -> None:
+    step = 1.4
+    line = replace(
+        lines.changing(0.0),
+        pieces=(Stretch(0.0, step, 0.0, 3.0), Stretch(step, 3.0, -900.0, 4.0)),
+        jumps=(Jump(step, step, step, 0.0, -900.0),),
+    )
+    talk = clip(offset_ms=0.0)
+    full = align(talk, TEXT)
+    found = align(clip(offset_ms=0.0, line=line), TEXT, modality="audio")
+    assert [word.heard_start for word in found.words] == [word.heard_start for word in full.words]
+    inside = [word for word in found.words if step < word.heard_start and word.heard_end < step + 0.9]
+    assert inside
+    assert all(step <= word.start < word.end <= step + 0.01 for word in inside)
+    assert all(here.end <= there.start for here, there in pairwise(found.words))
+    after = [word for word in found.words if word.heard_start > step + 0.91]
+    assert all(word.start == pytest.approx(word.heard_start - 0.9, abs=6e-4) for word in after)
+
+
 @pytest.mark.parametrize(
     "rate", [Fraction(24000, 1001), Fraction(25), Fraction(30000, 1001), Fraction(50)], ids=str
 )
@@ -219,11 +238,15 @@ def test_both_listens_and_reads_lips(clip: Clip) -> None:
 def test_the_lips_of_the_face_that_speaks_are_read(
     clip: Clip, monkeypatch: pytest.MonkeyPatch, segments: tuple[int, ...], read: int, modality: str
 ) -> None:
-    talk = clip(faces=3, segments=tuple(offset.Segment(0.0, 4.0, 0.0, face) for face in segments))
+    shown = tuple(offset.Segment(0.0, 4.0, 0.0, face) for face in segments)
+    talk = clip(faces=3, segments=shown, hum=0.45)
     seen: list[int] = []
     monkeypatch.setattr(features, "on_grid", lambda track: seen.append(track.face))
     align(talk, TEXT, modality=modality)
     assert seen == [read]
+    seen.clear()
+    align(clip(faces=3, segments=shown), TEXT, modality="both")
+    assert not seen  # beside clear speech
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ WORDS = [
     Word("place", 0.52, 0.81, 0.4, 0.69, 13, 20, 0.98, 14.0, "aligned"),
     Word("blue", 0.81, 0.83, 0.69, 0.71, None, None, 0.1, 60.0, "low"),
 ]
-ALIGNED = Alignment(WORDS, LEADING, [Gap(0.0, 0.52, "silence")], "place blue", "clip.mp4")
+ALIGNED = Alignment(WORDS, LEADING, [Gap(0.0, 0.52, "silence", -0.12, 0.4)], "place blue", "clip.mp4")
 
 
 @pytest.fixture

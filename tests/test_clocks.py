@@ -6,7 +6,7 @@ import pytest
 from alignments import TWO, made, unspoken, word
 from lines import changing, constant, measured
 
-from avsync.clocks import between, on_clock, whole_ms
+from avsync.clocks import between, doubts, on_clock, whole_ms
 from avsync.errors import AVSyncError
 
 
@@ -37,11 +37,27 @@ def test_a_timeline_reaches_over_all_its_words() -> None:
 
 def test_an_offset_that_changes_is_followed() -> None:
     moved = replace(made(word("so", 7.0, 7.5), word("late", 9.0, 9.5), end=12.0), offset=measured(changing()))
-    heard, seen = on_clock(moved, "sound"), on_clock(moved, "picture")
+    seen = on_clock(moved, "picture")
     # An event seen at t is heard at t - offset(t): 30 ms at 0 s, drifting by 500 ppm.
-    assert heard.gaps[0].start == pytest.approx(0.1 - 0.03 - 0.1 * 500e-6)
+    assert between(moved.offset).heard_at(0.1) == pytest.approx(0.1 - 0.03 - 0.1 * 500e-6)
     # At 12 s the offset is 190 ms and the drift since 0 s.
     assert seen.end == pytest.approx(12.0 + 0.19 + 500e-6 * seen.end)
+
+
+def test_phones_share_what_a_step_inside_of_a_word_leaves() -> None:
+    stretched = replace(word("so", 7.0, 7.5, "s ow"), start=7.05, end=7.25)
+    (said,) = on_clock(made(stretched, end=12.0), "picture").words
+    assert [(phone.start, phone.end) for phone in said.phones] == [
+        (pytest.approx(7.05), pytest.approx(7.15)), (pytest.approx(7.15), pytest.approx(7.25)),
+    ]  # fmt: skip
+
+
+def test_what_is_not_sure_about_a_change_is_said() -> None:
+    line = changing(0.0)
+    assert doubts(None) == doubts(measured(constant())) == doubts(measured(line)) == []
+    far = replace(line, jumps=(replace(line.jumps[0], start=3.0, end=9.0),))
+    (told,) = doubts(measured(far))
+    assert "changes to +190 ms somewhere from 3.0 to 9.0 s" in told
 
 
 def test_a_constant_line_leaves_the_offset_that_is_stated() -> None:
@@ -55,7 +71,12 @@ def test_steps_that_no_clock_can_follow_leave_one_offset() -> None:
     (jump,) = line.jumps
     pieces = (line.pieces[0], replace(line.pieces[1], end=9.0), replace(line.pieces[1], start=9.0))
     wild = replace(line, pieces=pieces, jumps=(jump, replace(jump, time=9.0, after_ms=5000.0)))
-    assert between(replace(measured(wild), ms=44.0)).constant == pytest.approx(0.044)
+    stated = replace(measured(wild), ms=44.0)
+    assert between(stated).constant == pytest.approx(0.044)
+    assert doubts(stated) == [
+        "the offset changes over time, by more than its steps are apart; words are seen +44 ms later than "
+        "heard throughout."
+    ]
 
 
 def test_what_is_spoken() -> None:

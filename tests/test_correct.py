@@ -16,7 +16,6 @@ from shifts import flashes_and_lags, lag_ms, packet_seconds, payload, rich_clip
 
 from avsync import media, remux
 from avsync.errors import ConfigError, MediaError, UndeterminedError
-from avsync.lagscores import CALIBRATED_MS
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def measured(monkeypatch):
     """Stand-in for `avsync.offset`: flash and beep instead of lips and speech. Returns the list of calls."""
     calls = []
 
-    def detect_offset(source, *, max_offset_ms, whole):
+    def detect_offset(source, *, whole, max_offset_ms=None):
         calls.append(str(source))
         if "silent" in str(source):
             return types.SimpleNamespace(ms=None, reason="no_speech", line=None)
@@ -71,7 +70,6 @@ def test_a_failing_second_measurement_keeps_the_file(tmp_path, measured, monkeyp
 
 
 def test_both_measurements_search_as_asked(tmp_path, monkeypatch):
-    assert remux.SEARCH_MS == CALIBRATED_MS
     asked = []
 
     def detect_offset(source, **how):
@@ -81,6 +79,9 @@ def test_both_measurements_search_as_asked(tmp_path, monkeypatch):
     monkeypatch.setattr("avsync.offset.detect_offset", detect_offset)
     remux.correct(leading_clip(tmp_path / "talk.mp4"), tmp_path / "out.mp4", max_offset_ms=3000.0, whole=True)
     assert asked == [{"max_offset_ms": 3000.0, "whole": True}] * 2
+    with pytest.raises(ConfigError, match="max_offset_ms must be"):
+        remux.correct(tmp_path / "talk.mp4", tmp_path / "far.mp4", offset_ms=40.0, max_offset_ms=1e6)
+    assert not (tmp_path / "far.mp4").exists()
 
 
 def test_dry_run_writes_nothing(tmp_path, measured):

@@ -1,10 +1,12 @@
 """Sound and lips together."""
 
 import numpy as np
+import pytest
 from speech_scores import Scores, spoken
 
+from avsync import fusion
 from avsync.alignconfig import AlignConfig
-from avsync.fusion import fuse, lip_weight, on_sound
+from avsync.fusion import CLEAR, fuse, lip_weight, on_sound
 from avsync.retime import Piece, Retiming
 
 TEXT = "place blue at F two now"
@@ -25,10 +27,17 @@ def test_fuse_shifts_the_lips_and_leaves_uncovered_sound_alone() -> None:
 
 def test_lips_count_more_the_less_is_heard() -> None:
     config = AlignConfig()
-    weights = [lip_weight(spoken(TEXT, PAUSES, clearness=clear)[0], config) for clear in (8.0, 3.0, 1.0)]
+    weights = [lip_weight(spoken(TEXT, PAUSES, clearness=clear)[0], config) for clear in (8.0, 5.0, 1.0)]
     assert weights[0] == 0.0
-    assert weights[-1] == config.noisy_lip_weight
-    assert weights == sorted(weights)
+    assert config.lip_weight < weights[1] < config.noisy_lip_weight
+    assert weights[2] == config.noisy_lip_weight
+
+
+def test_beside_clear_speech_lips_do_not_count(monkeypatch) -> None:
+    sound = spoken(TEXT, PAUSES, clearness=8.0)[0]
+    for clear, weight in ((CLEAR[1], AlignConfig().lip_weight), (CLEAR[2], 0.0), (0.0, 0.0)):
+        monkeypatch.setattr(fusion, "clearness", lambda scores, clear=clear: clear)
+        assert lip_weight(sound, AlignConfig()) == pytest.approx(weight)
 
 
 def test_lips_alone_come_onto_the_clock_of_the_sound() -> None:

@@ -61,6 +61,11 @@ def test_every_moment_of_the_sound_is_seen_somewhere():
     np.testing.assert_allclose(up.heard_at([9.7, 9.9, 10.1]), [9.7, 9.8, 9.9])  # silence: what comes next
 
 
+def test_in_every_silence_what_comes_next_is_heard():
+    law = retiming(0.0, 0.0, [(10.0, 200.0), (20.0, 400.0), (30.0, 100.0), (40.0, 300.0)], 0.0)
+    np.testing.assert_allclose(law.heard_at([9.9, 19.9, 35.0, 39.9]), [9.8, 19.6, 34.9, 39.7])
+
+
 def test_seen_and_heard_undo_each_other_and_rise():
     law = retiming(30.0, 400.0, [(4.0, -90.0), (9.0, 250.0), (12.0, 0.0)], 0.5)
     heard = np.arange(-5, 20, 1e-3)

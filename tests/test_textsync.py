@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from speech_scores import Scores, spoken
 
+from avsync.errors import TextError
 from avsync.lagscores import OffsetConfig, lag_grid, peak
 from avsync.textsync import text_scores
 from avsync.words import align_posteriors
@@ -31,5 +32,5 @@ def test_lips_that_show_nothing_speak_for_no_lag() -> None:
 
 def test_words_without_phones_are_refused() -> None:
     heard, _ = spoken(TEXT, {0: 0.5}, clearness=8.0)
-    with pytest.raises(ValueError, match="none of the words has phones"):
+    with pytest.raises(TextError, match="None of the words has phones"):
         text_scores([], heard, LAGS)

@@ -9,7 +9,7 @@ import pytest
 from speech_scores import Scores, spoken
 
 from avsync.alignconfig import AlignConfig
-from avsync.errors import TextError
+from avsync.errors import ConfigError, TextError
 from avsync.pronunciations import as_lexicon
 from avsync.text import normalise
 from avsync.words import align_posteriors, find_gaps
@@ -153,5 +153,5 @@ def test_blanks_inside_a_word_do_not_end_it() -> None:
     "field", ["minimum_phone_s", "silence_cost", "silence_penalty", "duration_weight", "interval"]
 )
 def test_configuration_is_checked(field: str) -> None:
-    with pytest.raises(ValueError, match=field):
+    with pytest.raises(ConfigError, match=field):
         AlignConfig(**{field: -1.0})

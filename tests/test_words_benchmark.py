@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from recipe_files import scripts
 
+from avsync import media, model, phones, weightfile
+
 WORDS = ("place", "blue", "at", "f", "two", "now")
 RATE = 16_000
 
@@ -116,3 +118,48 @@ def test_frames_that_the_table_takes_for_the_truth_are_those_written(script, tmp
     frames.write(path, pictures, ticks, Fraction(30000, 1001), np.zeros(RATE // 4, np.float32), RATE)
     expected = [float(tick * Fraction(1001, 30000)) for tick in ticks.tolist()]
     assert frames.picture_times(path) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_program_is_watched(script):
+    watched = script("watched")
+    done = watched.run(["-c", "print('first'); print('last')"])
+    assert done.told == "last"
+    assert done.wall_s > 0 < done.cores_s
+    assert 1 < done.memory_mb < 1000
+    held = watched.run(["-c", "held = bytearray(200_000_000); print(len(held))"])
+    assert held.memory_mb - done.memory_mb == pytest.approx(200e6 / 2**20, rel=0.1)
+    with pytest.raises(RuntimeError, match="ended with exit code 7"):
+        watched.run(["-c", "print(); print('x'); raise SystemExit(7)"])
+
+
+def test_a_recording_of_clips_knows_where_its_words_begin(script, tmp_path, monkeypatch):
+    hour, corpus = script("word_hour"), script("corpus")
+    rng = np.random.default_rng(0)
+    sounds = {name: rng.normal(0, 0.1, length).clip(-1, 1) for name, length in (("a", 8000), ("b", 12_000))}
+    clips = [
+        corpus.Spoken(name, Path(name), (f"{name}1", f"{name}2"), 0.5 + np.array([[0.0, 0.1], [0.1, 0.3]]))
+        for name in sounds
+    ]
+    loaded = {name: SimpleNamespace(waveform=sound, audio_start=0.5) for name, sound in sounds.items()}
+    with monkeypatch.context() as patch:
+        patch.setattr(hour.media, "load", lambda path: loaded[str(path)])
+        words, starts = hour.recording(clips, 2.0, tmp_path / "speech.wav")
+    heard = media.load(tmp_path / "speech.wav").waveform
+    assert len(words) == len(starts)
+    assert len(heard) >= 2 * RATE
+    for word, start in zip(words[::2], starts[::2], strict=True):
+        at, own = round(start * RATE), sounds[word[0]]
+        np.testing.assert_allclose(heard[at : at + len(own)], own, atol=1e-4)
+    np.testing.assert_allclose(starts[1::2] - starts[::2], 0.1)
+
+
+def test_other_weights_stand_in_for_those_of_their_kind(script):
+    using = script("with_weights").using
+    shipped = phones.load_phones(), model.load_model()
+    with using(weightfile.shipped("phones")):
+        assert phones.load_phones() is not shipped[0]
+        assert model.load_model() is shipped[1]
+    with using(weightfile.shipped("avsync")):
+        assert phones.load_phones() is shipped[0]
+        assert model.load_model() is not shipped[1]
+    assert (phones.load_phones(), model.load_model()) == shipped

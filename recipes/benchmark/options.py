@@ -40,6 +40,9 @@ def run(options: argparse.Namespace, tables: Callable[[], str]) -> int:
     if not (options.data / "grid").is_dir():
         print(f"{options.data} has no folder grid: give the folder that holds it.", file=sys.stderr)
         return 2
+    if options.markdown and not options.markdown.parent.is_dir():
+        print(f"{options.markdown.parent} is no folder: make it, or choose another file.", file=sys.stderr)
+        return 2
     torch.set_num_threads(options.threads)
     try:
         with ExitStack() as stack:

@@ -34,7 +34,9 @@ def measure(options: argparse.Namespace) -> tuple[list[Row], list[str]]:
         more += tables
     if "words" in options.only:
         found, notes = words.measure(
-            words.Sources(data=options.data, split=options.split, limit=options.limit)
+            words.Sources(
+                data=options.data, split=options.split, limit=options.limit, weights=options.weights
+            )
         )
         rows += found
         more += [f"- {note}\n" for note in notes]

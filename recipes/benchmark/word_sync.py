@@ -29,15 +29,13 @@ def measure(clips: Sequence[Spoken], voices: Sequence[Spoken], split: str) -> li
     for spoken in tqdm(clips, desc="text against lips"):
         clip = media.load(spoken.path)
         tracks = lips.track(clip)
-        if not tracks:
-            continue
-        shown = model.lip_posteriors(features.on_grid(tracks[0]))
+        shown = model.lip_posteriors(features.on_grid(tracks[0])) if tracks else None
         noise = corruption.babble(sounds, len(clip.waveform), drawn(spoken.name))
         for name, snr in NOISES.items():
             wave = clip.waveform if snr is None else corruption.noisy(clip.waveform, noise, snr)
             found = ask(sound_of(clip, wave), spoken.words)
             said = [] if found is None else [word for word in found.words if word.phones]
-            by_text = peak(text_scores(said, shown, LAGS_MS), LAGS_MS) if said else np.nan
+            by_text = peak(text_scores(said, shown, LAGS_MS), LAGS_MS) if said and shown else np.nan
             late.setdefault((name, "text"), []).append(by_text)
             measured = detect_offset(replace(clip, waveform=wave), tracks=tracks)
             late.setdefault((name, "network, highest peak"), []).append(raw_ms(measured))

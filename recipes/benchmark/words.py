@@ -36,6 +36,8 @@ class Sources:
     """Speakers of GRID."""
     limit: int | None = None
     """Only this many clips of each set, to try out."""
+    weights: Path | None = None
+    """Weights in the place of those of their kind that avsync ships."""
 
 
 def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], list[str]]:
@@ -63,7 +65,7 @@ def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], 
     if "sync" in parts and clips:
         rows += word_sync.measure(clips, others, split)
     if "hour" in parts and clips:
-        found, more = word_hour.measure(clips, split)
+        found, more = word_hour.measure(clips, split, sources.weights)
         rows += found
         notes += more
     return rows, notes
@@ -82,7 +84,7 @@ def words_table(rows: Sequence[Row]) -> str:
 
 if __name__ == "__main__":
     asked = parser(__doc__, PARTS, "grid/ and gold_words/").parse_args()
-    of = Sources(data=asked.data, split=asked.split, limit=asked.limit)
+    of = Sources(data=asked.data, split=asked.split, limit=asked.limit, weights=asked.weights)
 
     def tables() -> str:
         rows, notes = measure(of, asked.only)
