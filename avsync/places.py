@@ -18,6 +18,8 @@ from avsync.text import Token
 if TYPE_CHECKING:
     from avsync.alignconfig import AlignConfig
 
+FORBIDDEN = np.float32(-1e4)
+"""Score of a unit where it cannot be."""
 LONGEST_UNSAID_S = 1.0
 """No word that was not said gets more time than this, seconds."""
 
@@ -44,6 +46,16 @@ def prepared(log_probs: lattices.Floats, config: "AlignConfig") -> lattices.Floa
     scores = np.maximum(scores, np.float32(config.floor))
     filler = scores.max(axis=1, keepdims=True) - np.float32(config.filler_penalty)
     return np.concatenate([scores, filler], axis=1).astype(np.float32)
+
+
+def edged(scores: lattices.Floats, frames: int) -> lattices.Floats:
+    """(T, V + 1) scores between `frames` of nothing but silence on either side.
+
+    So a word that begins a little behind the start of a sound need not pay for a silence, or begin too early.
+    """
+    edge = np.full((frames, scores.shape[1]), FORBIDDEN, np.float32)
+    edge[:, 0] = 0.0
+    return np.concatenate([edge, scores, edge])
 
 
 def grow(

@@ -20,7 +20,7 @@ from avsync import lattice as lattices
 from avsync.errors import TextError
 from avsync.lattice import FILLER
 from avsync.paths import start_posteriors
-from avsync.places import Place, find, grow
+from avsync.places import Place, edged, find, grow
 from avsync.text import Token
 from avsync.timebase import seconds_to_ms
 
@@ -45,6 +45,8 @@ easily."""
 LEAST_CLEAR = -1.4
 """Less clear speech than this, and silence, counts as this clear: nothing was fitted beyond."""
 
+SPARE = 2
+"""Frames by which the silence around a sound is longer than the shortest: any silence fits in it."""
 BLOCK_CELLS = 6_000_000
 """T x S up to which the probabilities of all words are found in one piece."""
 BLOCK_WORDS = 40
@@ -80,6 +82,8 @@ def search(tokens: Sequence[Token], scores: lattices.Floats, step: float, config
             f"at least, but the clip has {len(scores) * step:.2f} s. "
             "Give the words that are spoken in it."
         )
+    edge = max(1, round(config.minimum_silence_s / step)) + SPARE
+    scores = edged(scores, edge)
     places = find(graph, scores, len(tokens), step, config)
     odds, spread = said_and_spread(tokens, places, scores, step, config)
     clear = clearness(scores)
@@ -89,7 +93,8 @@ def search(tokens: Sequence[Token], scores: lattices.Floats, step: float, config
         places, again = without(unsaid, tokens, places, scores, step, config)
         kept = sorted(again - unsaid)
         known[kept] = facts([places[number] for number in kept], scores, odds[kept], clear, step)
-    return Search(places, unsaid, odds, spread, known)
+    inner = [replace(place, begin=place.begin - edge, end=place.end - edge) for place in places]
+    return Search(inner, unsaid, odds, spread, known)
 
 
 def without(

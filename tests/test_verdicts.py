@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from speech_scores import spoken
+from speech_scores import Scores, spoken
 
 from avsync import verdicts
 from avsync.alignconfig import AlignConfig
@@ -136,3 +136,20 @@ def test_what_is_searched_again_in_a_long_text_is_what_the_whole_search_finds():
     kept = [word for word in found if word.status == "aligned"]
     assert [word.text for word in kept] == words
     assert all(abs(a.start - b.start) <= 0.011 for a, b in zip(kept, plain, strict=True))
+
+
+@pytest.mark.parametrize("lead", [0, 1, 2, 4, 6])
+def test_a_word_near_the_edge_of_the_sound_does_not_begin_there(lead: int) -> None:
+    heard, truth = spoken(TEXT, {0: lead / 100, 6: lead / 100}, clearness=6.0)
+    words = align_posteriors(heard, TEXT)
+    assert words[0].start == pytest.approx(truth[0][0], abs=1e-6)
+    assert words[-1].end == pytest.approx(truth[-1][1], abs=1e-6)
+
+
+def test_words_stay_inside_of_a_sound_that_is_as_short_as_they_may_be() -> None:
+    heard, _ = spoken("at f", {}, clearness=6.0)
+    short = Scores(heard.log_probs[:12], heard.times[:12], 0.01)
+    for silence_s in (0.01, 0.03, 0.2):
+        words = align_posteriors(short, "at f", AlignConfig(minimum_silence_s=silence_s))
+        assert words[0].start == pytest.approx(0.0)
+        assert words[-1].end == pytest.approx(0.12)
