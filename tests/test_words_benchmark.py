@@ -124,12 +124,12 @@ def test_a_program_is_watched(script):
     watched = script("watched")
     done = watched.run(["-c", "print('first'); print('last')"])
     assert done.told == "last"
-    assert done.wall_s > 0 < done.cores_s
+    assert 0 < done.cores_s <= 2 * done.wall_s
     assert 1 < done.memory_mb < 1000
     held = watched.run(["-c", "held = bytearray(200_000_000); print(len(held))"])
     assert held.memory_mb - done.memory_mb == pytest.approx(200e6 / 2**20, rel=0.1)
     with pytest.raises(RuntimeError, match="ended with exit code 7"):
-        watched.run(["-c", "print(); print('x'); raise SystemExit(7)"])
+        watched.run(["-c", "raise SystemExit(7)"])
 
 
 def test_a_recording_of_clips_knows_where_its_words_begin(script, tmp_path, monkeypatch):
