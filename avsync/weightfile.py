@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from importlib import resources
@@ -30,6 +31,17 @@ def write(network: nn.Module, config: Any, path: Path) -> None:
     # One entry: safetensors writes several in random order, and the same model must give the same bytes.
     header = json.dumps({"config": asdict(config), "units": UNITS})
     save_file(tensors, path, metadata={HEADER: header})
+
+
+def ship(network: nn.Module, config: Any, folder: Path, kind: str) -> Path:
+    """Write KIND-<first 8 hex of its SHA-256>.safetensors, in place of the others of its kind in a folder."""
+    fresh = folder / "fresh.safetensors"
+    write(network, config, fresh)
+    target = folder / f"{kind}-{hashlib.sha256(fresh.read_bytes()).hexdigest()[:8]}.safetensors"
+    for old in folder.glob(f"{kind}-*.safetensors"):
+        old.unlink()
+    fresh.chmod(0o644)
+    return fresh.rename(target)
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

@@ -246,3 +246,15 @@ def test_the_shipped_weights_are_read():
 def test_a_shipped_file_is_named_by_its_content(kind):
     (path,) = (Path(str(resources.files("avsync"))) / "weights").glob(f"{kind}-*.safetensors")
     assert path.stem == f"{kind}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
+
+
+def test_shipping_replaces_the_weights_of_a_kind_and_names_them_by_their_content(tmp_path):
+    model = tiny.model(bias_ms=12.5)
+    for name in ("avsync-old.safetensors", "phones-old.safetensors"):
+        (tmp_path / name).write_bytes(b"old")
+    path = weightfile.ship(model, model.config, tmp_path, "avsync")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    assert sorted(one.name for one in tmp_path.iterdir()) == [
+        f"avsync-{digest}.safetensors", "phones-old.safetensors",
+    ]  # fmt: skip
+    assert read_model(path).config == model.config

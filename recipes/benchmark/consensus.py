@@ -95,14 +95,14 @@ def measure(
     heard: Sequence[Heard], wild: Sequence[Wild], spoken: Sequence[Spoken], split: str,
     linear: Sequence[Voice], others: Sequence[Path],
 ) -> tuple[list[Row], str]:  # fmt: skip
-    """All rows of this part, and a Markdown table of the clips. `spoken`: GRID, to try the voices."""
+    """All rows of this part, and Markdown tables of the clips. `spoken`: GRID, to try the voices."""
     models = {path.stem: read_model(path) for path in others}
-    rows = voice_rows(spoken, linear, models, split)
+    rows, table = voice_rows(spoken, linear, models, split)
     if not heard:
-        return rows, ""
+        return rows, table
     names = {one.name for one in heard}
     chance = by_chance([one for one in wild if one.name in names], linear, models)
-    return [*rows, chance, *_rows(heard)], _clips_table(heard)
+    return [*rows, chance, *_rows(heard)], f"{table}\n{_clips_table(heard)}"
 
 
 def by_chance(wild: Sequence[Wild], linear: Sequence[Voice], models: dict[str, AVSync]) -> Row:
@@ -186,10 +186,11 @@ def _clips_table(heard: Sequence[Heard]) -> str:
 
 def voice_rows(
     spoken: Sequence[Spoken], linear: Sequence[Voice], models: dict[str, AVSync], split: str
-) -> list[Row]:
+) -> tuple[list[Row], str]:
     """How good each voice is where the truth is known; and the answers for GRID against their consensus, for
-    GRID's own 0 may be wrong in a clip.
+    GRID's own 0 may be wrong in a clip. With a Markdown table of the clips.
     """
+    lines: list[list[str]] = []
     says: dict[str, list[float]] = {}
     trials: list[Trial] = []
     for one in tqdm(spoken, desc="voices"):
@@ -200,15 +201,18 @@ def voice_rows(
         told = listen(features.on_grid(tracks[0]), speech.log_mel(clip), linear, models)
         for name, say in told.items():
             says.setdefault(name, []).append(say.ms)
-        common = agreed(list(told.values()))
+        common, found = agreed(list(told.values())), detect_offset(clip, tracks=tracks)
         if not np.isnan(common):
-            trials.append(trial(one.name, detect_offset(clip, tracks=tracks), common))
+            trials.append(trial(one.name, found, common))
+        said = (stated_ms(found), common, *(say.ms for say in told.values()))
+        lines.append([one.name, *(_ms(value) for value in said)])
     where = (f"GRID {split}", "consensus")
     rows = [
         share_row(f"voice, {name}: within 40 ms", np.abs(errors) <= 40, range(len(errors)), where)
         for name, errors in says.items()
     ]
-    return rows + accuracy_rows("GRID 3 s, against the consensus", trials, where)
+    rows += accuracy_rows("GRID 3 s, against the consensus", trials, where)
+    return rows, markdown(["GRID, as it is, ms", "stated", "consensus", *says], lines)
 
 
 def listen(grid: LipGrid, mel: Mel, linear: Sequence[Voice], models: dict[str, AVSync]) -> dict[str, Say]:

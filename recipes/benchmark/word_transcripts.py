@@ -63,14 +63,15 @@ def measure(
     ):
         asked: list[Asked] = []
         left_out: list[tuple[bool, bool, float]] = []
-        refused: dict[str, list[bool]] = {"own": [], "foreign": []}
+        own: list[bool] = []
+        foreign: list[tuple[int, bool]] = []
         for one in tqdm(spoken, desc="transcripts"):
             clip = sound_of(media.load(one.path))
             rng = drawn(one.name)
-            asked += _asked(one, clip, texts, rng, refused["own"])
+            asked += _asked(one, clip, texts, rng, own)
             left_out += _left_out(one, clip, rng)
-            refused["foreign"] += _foreign(one, clip, texts, rng)
-        rows += _rows(asked, left_out, refused, where)
+            foreign += _foreign(one, clip, texts, rng)
+        rows += _rows(asked, left_out, own, foreign, where)
         if asked:
             notes.append(f"Confidence of words, {where}, sound:\n\n{reliability(asked)}")
     return rows, notes
@@ -154,19 +155,26 @@ def _left_out(spoken: Spoken, clip: Clip, rng: np.random.Generator) -> list[tupl
 
 def _foreign(
     spoken: Spoken, clip: Clip, texts: Sequence[tuple[str, ...]], rng: np.random.Generator
-) -> list[bool]:
-    """Whether the transcripts of other clips are refused; those that are too long for the sound are not
-    asked.
+) -> list[tuple[int, bool]]:
+    """Of transcripts of other clips, how many words they share with the own one at their places, and whether
+    they are refused; those that are too long for the sound are not asked.
     """
     others = [text for text in texts if text != spoken.words and len(text) <= len(spoken.words)]
     drawn_texts = rng.choice(len(others), min(FOREIGN, len(others)), replace=False) if others else []
-    return [ask(clip, others[number]) is None for number in drawn_texts]
+    return [
+        (
+            sum(own == other for own, other in zip(spoken.words, others[number], strict=False)),
+            ask(clip, others[number]) is None,
+        )
+        for number in drawn_texts
+    ]
 
 
 def _rows(
     asked: Sequence[Asked],
     left_out: Sequence[tuple[bool, bool, float]],
-    refused: dict[str, list[bool]],
+    own: Sequence[bool],
+    foreign: Sequence[tuple[int, bool]],
     where: str,
 ) -> list[Row]:
     promised = where.startswith("GRID")
@@ -189,9 +197,12 @@ def _rows(
             where, at_least=0.9),
         _share("words of zero length", short, where, at_most=0.0),
         _share(f"words longer than {LONGEST_S:.0f} s that are `aligned`", long, where, at_most=0.0),
-        _share("transcript of another clip: refused", refused["foreign"], where,
+        _share("transcript of another clip: refused", [gone for _, gone in foreign], where,
                at_least=0.98 if promised else None),
-        _share("own transcript: refused", refused["own"], where, at_most=0.02 if promised else None),
+        *(_share(f"transcript of another clip, {count} words in common at their places: refused",
+                 [gone for shared, gone in foreign if shared == count], where)
+          for count in sorted({shared for shared, _ in foreign})),
+        _share("own transcript: refused", own, where, at_most=0.02 if promised else None),
     ]  # fmt: skip
 
 

@@ -11,7 +11,6 @@ avsync-<first 8 hex of its SHA-256>.safetensors.
 """
 
 import argparse
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,9 +21,9 @@ from scipy.optimize import minimize
 from scipy.stats import t
 from split import VALIDATION
 
-from avsync import lagscores
+from avsync import lagscores, weightfile
 from avsync.features import LipGrid
-from avsync.model import AVSync, ModelConfig, Vectors, read_model, save_model
+from avsync.model import AVSync, ModelConfig, Vectors, read_model
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.utterances import Utterance
 
@@ -221,14 +220,7 @@ def main() -> None:
     print(f"spread {config.spread_ms} ms, confidence weights {config.confidence}")
     report(examples, config)
 
-    fresh = options.out / "fresh.safetensors"
-    save_model(model, fresh)
-    name = f"avsync-{hashlib.sha256(fresh.read_bytes()).hexdigest()[:8]}.safetensors"
-    for old in options.out.glob("avsync-*.safetensors"):
-        old.unlink()
-    fresh.chmod(0o644)
-    fresh.rename(options.out / name)
-    print(f"wrote {options.out / name}")
+    print(f"wrote {weightfile.ship(model, model.config, options.out, 'avsync')}")
 
 
 if __name__ == "__main__":

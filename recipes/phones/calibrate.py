@@ -11,7 +11,6 @@ called phones-<first 8 hex of its SHA-256>.safetensors.
 """
 
 import argparse
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +20,8 @@ import numpy as np
 import torch
 from split import SMALL, VALIDATION, held_out
 
-from avsync.phones import PhoneModel, read_phones, save_phones
+from avsync import weightfile
+from avsync.phones import PhoneModel, read_phones
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.utterances import Utterance, load_utterance
 from avsync.words import Word, align_posteriors
@@ -114,14 +114,7 @@ def main() -> None:
         for title, group in groups.items():
             report(f"{title}, {network.config.late_ms} ms taken off", measure(group, network))
 
-    fresh = options.out / "fresh.safetensors"
-    save_phones(network, fresh)
-    name = f"phones-{hashlib.sha256(fresh.read_bytes()).hexdigest()[:8]}.safetensors"
-    for old in options.out.glob("phones-*.safetensors"):
-        old.unlink()
-    fresh.chmod(0o644)
-    fresh.rename(options.out / name)
-    print(f"wrote {options.out / name}")
+    print(f"wrote {weightfile.ship(network, network.config, options.out, 'phones')}")
 
 
 if __name__ == "__main__":
