@@ -126,6 +126,34 @@ def ctc_with_priors(
     return (loss_B / target_lengths_B.clamp(min=1)).mean()
 
 
+def forward_sum_loss(
+    scores_BTV: torch.Tensor,
+    lengths_B: torch.Tensor,
+    targets_BL: torch.Tensor,
+    target_lengths_B: torch.Tensor,
+) -> torch.Tensor:
+    """Minus the log of the sum over all monotonic alignments of frames with units, per frame: a scalar.
+
+    As in one-TTS-alignment (Badlani et al., 2021), over phone scores: every unit takes one frame or more and
+    there is no blank, so silence is a unit like the others.
+    scores_BTV: log-probabilities. lengths_B: valid frames of each clip. targets_BL: units in order, of which
+    the first target_lengths_B count. A clip with fewer frames than units, or without units, counts as 0.
+    """
+    frames, units = scores_BTV.shape[1], targets_BL.shape[1]
+    emitted_TBL = scores_BTV.gather(2, targets_BL[:, None].expand(-1, frames, -1)).transpose(0, 1)
+    never = torch.finfo(scores_BTV.dtype).min / 4  # finite: the gradient of -inf against -inf is not a number
+    before_B1 = emitted_TBL.new_full((len(lengths_B), 1), never)
+    first_L = torch.arange(units, device=lengths_B.device) == 0
+    sums = [torch.where(first_L, emitted_TBL[0], never)]
+    for emitted_BL in emitted_TBL[1:]:
+        entered_BL = torch.cat((before_B1, sums[-1][:, :-1]), 1)
+        sums.append(torch.logaddexp(sums[-1], entered_BL) + emitted_BL)
+    rows = torch.arange(len(lengths_B), device=lengths_B.device)
+    ends_B = torch.stack(sums)[(lengths_B - 1).clamp(min=0), rows, (target_lengths_B - 1).clamp(min=0)]
+    feasible_B = (target_lengths_B > 0) & (lengths_B >= target_lengths_B)
+    return torch.where(feasible_B, -ends_B / lengths_B.clamp(min=1), torch.zeros_like(ends_B)).mean()
+
+
 def frame_loss(log_probs_BTV: torch.Tensor, targets_BT: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy against the unit of each frame (B, T): a scalar. Targets of -1 are ignored; where
     there are no others it is 0.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 from avsync import augment
@@ -71,6 +72,12 @@ class PhoneBatch:
     """(B, L) int64 units in order, for CTC, padded with 0."""
     phone_counts: torch.Tensor
     """(B,) int64, how many of `phones` count."""
+
+    def sequence(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Units of each window in order, with pauses: (B, L) int64 padded with 0, and how many count (B,)."""
+        runs = [row[row != UNKNOWN].unique_consecutive() for row in self.frames]
+        counts = torch.tensor([len(run) for run in runs])
+        return nn.utils.rnn.pad_sequence(runs, batch_first=True), counts
 
 
 def hear(utterance: Utterance) -> Heard:

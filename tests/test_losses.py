@@ -234,6 +234,42 @@ def coded_clips(clips, steps, lags, true_lag):
     return codes, speech
 
 
+def alignments(frames, units):
+    """Every way to give each of `units` one frame or more: the unit of each frame."""
+    for cuts in itertools.combinations(range(1, frames), units - 1):
+        edges = (0, *cuts, frames)
+        yield [n for n in range(units) for _ in range(edges[n + 1] - edges[n])]
+
+
+def test_forward_sum_and_its_gradient_are_the_sum_over_all_monotonic_alignments():
+    logits = random(2, 6, 4).requires_grad_()
+    lengths, counts = torch.tensor([6, 4]), torch.tensor([3, 2])
+    targets = torch.tensor([[2, 0, 3], [1, 2, 0]])
+    loss = losses.forward_sum_loss(logits.log_softmax(2), lengths, targets, counts)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    total = 0.0
+    for b in range(2):
+        frames, units = int(lengths[b]), int(counts[b])
+        ways = [
+            sum(logits.log_softmax(2)[b, t, targets[b, n]] for t, n in enumerate(way))
+            for way in alignments(frames, units)
+        ]
+        assert len(ways) == math.comb(frames - 1, units - 1)
+        total = total - torch.logsumexp(torch.stack(ways), 0) / frames / 2
+    torch.testing.assert_close(loss, total)
+    torch.testing.assert_close(gradient, torch.autograd.grad(total, logits)[0])
+
+
+def test_forward_sum_of_a_sequence_that_does_not_fit_is_zero_without_nan():
+    logits = random(3, 3, 4).requires_grad_()
+    targets = torch.tensor([[1, 2, 3, 1], [1, 0, 0, 0], [1, 0, 0, 0]])
+    counts, lengths = torch.tensor([4, 0, 1]), torch.tensor([3, 3, 0])
+    loss = losses.forward_sum_loss(logits.log_softmax(2), lengths, targets, counts)
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.equal(logits.grad, torch.zeros_like(logits))
+
+
 def test_cross_lag_loss_counts_the_lags_of_the_own_and_of_other_clips():
     lips, speech = coded_clips(3, 4, 9, 3)
     whole, every = torch.ones(3, 4, dtype=torch.float64), torch.ones(speech.shape[:2], dtype=torch.bool)

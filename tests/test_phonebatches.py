@@ -1,5 +1,6 @@
 """Windows for the acoustic phones: each mel frame carries the time at which it stands."""
 
+import itertools
 import math
 
 import numpy as np
@@ -55,6 +56,19 @@ def test_short_sounds_are_padded_and_their_phones_are_listed_in_order():
         assert listed == sorted(listed)
         assert set(listed) <= set(said)
         assert len(said) - len(listed) <= 2  # those cut by the window's edges
+
+
+def test_the_sequence_of_a_window_is_its_phones_and_the_pauses_around_them():
+    batch = make_batch(
+        [heard(60), heard(300)], PhoneWindows(steps=256, speed=(1, 1)), np.random.default_rng(1)
+    )
+    sequence, counts = batch.sequence()
+    assert sequence.shape == (2, max(counts))
+    for row, count, frames in zip(sequence, counts, batch.frames, strict=True):
+        runs = [unit for unit, _ in itertools.groupby(frames[frames != UNKNOWN].tolist())]
+        assert row.tolist() == runs + [0] * (len(row) - count)
+        assert count == len(runs)
+    assert sequence[0, :8].tolist() == [0, 1, 0, 2, 0, 3, 0, 4]  # 0.25 to 0.84 s, a phone each 0.1 s
 
 
 def test_the_same_seed_gives_the_same_batch():

@@ -53,6 +53,9 @@ class Plan:
     """Weight of the CTC loss with label priors."""
     prior: float = 0.3
     """Strength of the label prior in CTC, an exponent."""
+    forward_sum: float = 0.0
+    """Weight of the sum over all monotonic alignments with the phones and pauses of a window. The weights
+    that ship were trained without."""
     boundary: float = 0.2
     """Weight of the boundary head, which teaches the trunk to see edges."""
     average: float = 0.995
@@ -110,6 +113,10 @@ def losses_of(
     )  # fmt: skip
     parts = {"frames": frames.item(), "boundary": boundary.item(), "ctc": ctc.item()}
     total = frames + plan.boundary * boundary + plan.ctc * ctc
+    if plan.forward_sum:
+        aligned = losses.forward_sum_loss(scores, batch.valid.sum(1), *batch.sequence())
+        parts["forward_sum"] = aligned.item()
+        total = total + plan.forward_sum * aligned
     return total, parts, scores.detach()[batch.valid].exp().mean(0)
 
 
@@ -193,13 +200,15 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="weights of the first round")
     parser.add_argument("--steps", type=int, default=Plan().steps)
     parser.add_argument("--rate", type=float, default=Plan().rate, help="peak learning rate")
+    parser.add_argument("--forward-sum", type=float, default=Plan().forward_sum, help="weight of that loss")
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
-    train(prepare(options), Plan(steps=options.steps, rate=options.rate), options)
+    plan = Plan(steps=options.steps, rate=options.rate, forward_sum=options.forward_sum)
+    train(prepare(options), plan, options)
 
 
 if __name__ == "__main__":
