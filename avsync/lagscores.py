@@ -22,6 +22,8 @@ CALIBRATED_MS = 1000.0
 """Search range on which the confidence was fitted; the default of a search."""
 RIVAL_MS = 120.0
 """Lags further than this from the peak are rivals of it."""
+HIGHEST = 10.0
+"""A peak that stands out by more standard deviations than this is no surer."""
 FITTED_S = 3.0
 """A longer face counts as this long in the evidence: the confidence was fitted on parts of up to 3 s."""
 
@@ -132,21 +134,26 @@ def evidence(
 ) -> np.ndarray:
     """(5,) what speaks for the peak; `recipes/grid/calibrate.py` turns it into a probability.
 
-    1; how far the peak stands above the best lag more than `RIVAL_MS` away, in standard deviations of the
-    curve; the share of bootstrap peaks within 40 ms of it; their spread (log of the standard deviation in 10
-    ms); log of the seconds of face, up to `FITTED_S`. All are relative to the clip's own scores: the height
-    of the peak itself separates GRID's clips better and does not carry over to other faces, whose peaks are
-    lower.
+    1; how far the peak stands above the lags `RIVAL_MS` to both sides of it, in standard deviations of the
+    curve beyond them; the share of bootstrap peaks within 40 ms of it; their spread (log of the standard
+    deviation in 10 ms); log of the seconds of face, up to `FITTED_S`. All are relative to the clip's own
+    scores: the height of the peak itself separates GRID's clips better and does not carry over to other
+    faces, whose peaks are lower.
     """
     rivals = curve[np.abs(lags_ms - raw) > RIVAL_MS]
     spread = float(rivals.std()) if len(rivals) else 0.0
-    margin = (float(curve.max()) - float(rivals.max())) / max(spread, 1e-6) if len(rivals) else 0.0
+    top, reach = int(curve.argmax()), round(RIVAL_MS / (lags_ms[1] - lags_ms[0]))
+    sides = curve[max(top - reach, 0)] + curve[min(top + reach, len(curve) - 1)]
+    prominence = float(curve[top] - sides / 2) / max(spread, 1e-6) if len(rivals) else 0.0
     agreement = float(np.mean(np.abs(samples - raw) <= 40))
     scatter = float(np.log1p(np.std(samples) / 10))
     seconds = min(max(steps, 1) / LIP_RATE, FITTED_S)
-    return np.array([1.0, min(margin, 8.0), agreement, scatter, np.log(seconds)])
+    return np.array([1.0, min(prominence, HIGHEST), agreement, scatter, np.log(seconds)])
 
 
 def probability(weights: tuple[float, ...], features: np.ndarray) -> float:
-    """Logistic function of the weighted evidence."""
-    return float(1 / (1 + np.exp(-np.clip(np.dot(weights, features), -30, 30))))
+    """Logistic function of the weighted evidence, but no more than the share of bootstrap peaks that agree:
+    between two peaks as high as each other nothing is sure, however high they are.
+    """
+    logistic = float(1 / (1 + np.exp(-np.clip(np.dot(weights, features), -30, 30))))
+    return min(logistic, float(features[2]))
