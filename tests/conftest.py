@@ -28,6 +28,14 @@ def flash_and_beep(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Tr
     return clip
 
 
+@pytest.fixture
+def clip(flash_and_beep, tmp_path, monkeypatch) -> str:
+    """A file of its own in the working folder, for tests of the program: a flash and a beep."""
+    monkeypatch.chdir(tmp_path)
+    Path("clip.mp4").write_bytes(flash_and_beep().path.read_bytes())
+    return "clip.mp4"
+
+
 @pytest.fixture(scope="session")
 def talks(tmp_path_factory: pytest.TempPathFactory) -> dict[float, tuple[Path, avsync.SampleTruth]]:
     """The talking head, sentence 1, at the offsets 0, +120 and -333 ms: file and truth.
