@@ -151,9 +151,13 @@ def evidence(
     return np.array([1.0, min(prominence, HIGHEST), agreement, scatter, np.log(seconds)])
 
 
+AGREEMENT = 2
+"""Place of the share of agreeing bootstrap peaks in `evidence`."""
+
+
 def probability(weights: tuple[float, ...], features: np.ndarray) -> float:
     """Logistic function of the weighted evidence, but no more than the share of bootstrap peaks that agree:
     between two peaks as high as each other nothing is sure, however high they are.
     """
     logistic = float(1 / (1 + np.exp(-np.clip(np.dot(weights, features), -30, 30))))
-    return min(logistic, float(features[2]))
+    return min(logistic, float(features[AGREEMENT]))
