@@ -138,9 +138,13 @@ def evidence(
     curve beyond them; the share of bootstrap peaks within 40 ms of it; their spread (log of the standard
     deviation in 10 ms); log of the seconds of face, up to `FITTED_S`. All are relative to the clip's own
     scores: the height of the peak itself separates GRID's clips better and does not carry over to other
-    faces, whose peaks are lower.
+    faces, whose peaks are lower. Of a wide search the deviation is that of the nearest lags, as many as
+    `CALIBRATED_MS` has: at far ones sound and picture hardly meet, and a curve that is flat there makes any
+    peak look high.
     """
-    rivals = curve[np.abs(lags_ms - raw) > RIVAL_MS]
+    middle = np.clip(raw, lags_ms[0] + CALIBRATED_MS, lags_ms[-1] - CALIBRATED_MS)
+    apart = np.abs(lags_ms - raw)
+    rivals = curve[(apart > RIVAL_MS) & (np.abs(lags_ms - middle) <= CALIBRATED_MS + 1e-6)]
     spread = float(rivals.std()) if len(rivals) else 0.0
     top, reach = int(curve.argmax()), round(RIVAL_MS / (lags_ms[1] - lags_ms[0]))
     sides = curve[max(top - reach, 0)] + curve[min(top + reach, len(curve) - 1)]

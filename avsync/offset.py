@@ -175,10 +175,13 @@ def estimate(series: speaking.Series, calibration: ModelConfig, config: OffsetCo
     if series.chosen or config.max_offset_ms > CALIBRATED_MS:
         # Choice makes a chance look good, and so do many lags: the passages have to bear the answer out.
         confidence = min(confidence, series.probability)
+    scored_ms = float(lags_ms[-1])
     asked = np.abs(lags_ms) <= config.max_offset_ms + 1e-6
     lags_ms, curve = lags_ms[asked], curve[asked]
-    if abs(raw) >= config.max_offset_ms - config.step_ms:
-        return undetermined("at_limit", lags_ms, curve)
+    if abs(raw) >= config.max_offset_ms - config.step_ms and (
+        confidence >= config.min_confidence or abs(raw) >= scored_ms - config.step_ms
+    ):
+        return undetermined("at_limit", lags_ms, curve, confidence)
     if confidence < config.min_confidence:
         return undetermined("ambiguous", lags_ms, curve, confidence)
     return Offset(

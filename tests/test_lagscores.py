@@ -175,3 +175,20 @@ def test_no_answer_is_surer_than_the_share_of_bootstrap_peaks_that_agree():
     assert lagscores.probability(weights, split) == 0.5
     unsure = np.array([1.0, 1.0, 0.9, 0.0, 1.0])
     assert lagscores.probability(weights, unsure) == pytest.approx(1 / (1 + np.exp(3.2)))
+
+
+def test_lags_at_which_nothing_is_heard_make_no_peak_surer():
+    rng = np.random.default_rng(1)
+    noise, samples = rng.normal(0, 1, 201), NO_SCATTER
+    noise[100] = 4.0
+    wide = np.arange(-1000, 1001) * 10.0
+    curve = np.zeros(2001)
+    curve[900:1101] = noise
+    near, far = (
+        lagscores.evidence(noise, samples, 0.0, LAGS, 75),
+        lagscores.evidence(curve, samples, 0.0, wide, 75),
+    )
+    np.testing.assert_allclose(far, near)
+    moved = np.roll(curve, -850)  # a peak near the limit of the search: the nearest 2 s count
+    found = lagscores.evidence(moved, samples, -8500.0, wide, 75)
+    assert found[1] == pytest.approx(near[1])

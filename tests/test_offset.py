@@ -254,6 +254,13 @@ def test_a_truth_outside_the_range_asked_for_is_no_answer(world, reach, ms):
     assert len(found.scores) == len(found.lags_ms)
 
 
+def test_foreign_sound_is_not_at_the_limit_of_a_narrow_search(world):
+    world(0.0, tracks=lambda clip: (track(clip, grey=30),))
+    assert {detect_offset(talk(seconds), max_offset_ms=60).reason for seconds in (3.0, 4.0, 6.0)} == {
+        "ambiguous"
+    }
+
+
 def test_a_narrow_search_is_as_sure_as_a_wide_one(world):
     world(120.0)
     narrow, wide = detect_offset(talk(), max_offset_ms=200), detect_offset(talk())

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+from abstention import WIDE
 from corpus import Spoken, Wild
 from delays import later_by_clock
 from table import Row, markdown
@@ -66,7 +67,11 @@ def measure_wild(
 
 
 def weighed(good: Sequence[Trial], failed: Sequence[Trial]) -> list[Trial]:
-    """Equally many trials of both, and of each kind of failure: repeated in turn up to the larger number."""
+    """Equally many trials of both, and of each kind of failure: repeated in turn up to the larger number.
+
+    Without those of the widest search, for which there are no genuine ones.
+    """
+    failed = [one for one in failed if one.kind != WIDE]
     kinds = list(dict.fromkeys(one.kind for one in failed))
     each = max(len(good) // max(len(kinds), 1), 1)
     chosen: list[Trial] = []
