@@ -5,7 +5,9 @@ of which the last repeats, so that no phone is shorter than `minimum` frames and
 word. Chains are joined end to start, with an optional chain of silence between them and at both edges.
 
 A *filler* stands for sound that the transcript lacks: any unit, at a price. With `filler_cost` it may stand
-wherever silence may; with `skip_cost` one frame of it may stand instead of a word.
+wherever silence may; `inner_filler_cost` is added inside the text where no punctuation is, for what a
+transcript leaves out is mostly before, behind and between sentences. With `skip_cost` one frame of filler may
+stand instead of a word.
 
 Shapes: T frames, V units, S states, C chains, A arcs (a chain's first state <- the last state of a chain
 before it).
@@ -27,6 +29,8 @@ NEVER = np.float32(-np.inf)
 
 FILLER = len(UNITS)
 """Unit of the filler; its score is a column behind those of `UNITS`."""
+PUNCTUATION = tuple(".,;:!?)]\"'-\u2013\u2014\u2026\u201d\u2019")
+"""What a token ends with where a speaker may say more than is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +104,14 @@ class _Builder:
         """The ends, and the end of an optional silence behind them."""
         return [*ends, self.chain([0], -1, -1, ends, self.silence_cost)]
 
-    def with_gap(self, ends: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    def with_gap(self, ends: list[tuple[int, int]], inner_cost: float = 0.0) -> list[tuple[int, int]]:
         """The ends, and those of what may stand between two tokens: silence, or filler with silences round
-        it.
+        it. `inner_cost`: what filler costs more than elsewhere.
         """
         ends = self.with_silence(ends)
         if self.filler_cost is None:
             return ends
-        filler = self.chain([FILLER], -1, -1, ends, self.filler_cost)
+        filler = self.chain([FILLER], -1, -1, ends, self.filler_cost + inner_cost)
         return [*ends, *self.with_silence([filler])]
 
     def one_frame(self, token: int, before: list[tuple[int, int]], cost: float) -> tuple[int, int]:
@@ -140,14 +144,16 @@ def build(
     silence_minimum: int = 3,
     silence_cost: float = 0.0,
     filler_cost: float | None = None,
+    inner_filler_cost: float = 0.0,
     skip_cost: float | None = None,
     unsaid: Collection[int] = (),
 ) -> Lattice:
     """The lattice of `tokens`.
 
     `minimum` and `silence_minimum` are frames that a phone and a silence last at least; `silence_cost`,
-    `filler_cost` and `skip_cost` are the log-scores that entering a silence and a filler, and leaving out a
-    word cost (>= 0; None: there is none). The tokens `unsaid` are one frame of filler each, and no phones.
+    `filler_cost` (with `inner_filler_cost`) and `skip_cost` are the log-scores that entering a silence and a
+    filler, and leaving out a word cost (>= 0; None: there is none). The tokens `unsaid` are one frame of
+    filler each, and no phones.
     """
     grown = _Builder(minimum, silence_minimum, silence_cost, filler_cost)
     start = -1  # becomes S when S is known
@@ -158,7 +164,8 @@ def build(
         else:
             said = grown.add(index, token, ends)
             ends = said if skip_cost is None else [*said, grown.one_frame(-1, ends, skip_cost)]
-        ends = grown.with_gap(ends)
+        open_end = index + 1 == len(tokens) or token.text.endswith(PUNCTUATION)
+        ends = grown.with_gap(ends, 0.0 if open_end else inner_filler_cost)
     count = len(grown.unit)
     link = np.zeros(count, np.float32)
     link[grown.first] = NEVER

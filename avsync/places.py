@@ -4,7 +4,7 @@ Shapes: T frames of the scores (10 ms), V units.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from avsync import durations
 from avsync import lattice as lattices
 from avsync.lattice import FILLER
-from avsync.paths import best_path
+from avsync.paths import WHOLE_CELLS, best_path
 from avsync.text import Token
 
 if TYPE_CHECKING:
@@ -22,6 +22,13 @@ FORBIDDEN = np.float32(-1e4)
 """Score of a unit where it cannot be."""
 LONGEST_UNSAID_S = 1.0
 """No word that was not said gets more time than this, seconds."""
+FAR_S, NEAR_S = 0.3, 0.1
+"""Sound without words for longer than `FAR_S`, seconds, is not the transcript's, but for `NEAR_S` beside
+words."""
+STRAY_SHARE = 0.02
+"""Share of the time of all words that may fit badly before a transcript is taken for that of a part ..."""
+STRAY_BEHIND = 1.5
+"""... badly: further behind the best units than this in the mean of a word's frames, nats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ def grow(
         silence_minimum=max(1, round(config.minimum_silence_s / step)),
         silence_cost=config.silence_cost,
         filler_cost=scale * config.filler_cost,
+        inner_filler_cost=scale * config.inner_filler_cost,
         skip_cost=scale * config.skip_cost if skips else None,
         unsaid=unsaid,
     )
@@ -120,6 +128,43 @@ def find(
         else Place(begin, end, graph.unit[path[begin:end]], graph.slot[path[begin:end]])
         for token, (begin, end) in enumerate(spans)
     ]
+
+
+def find_all(
+    graph: lattices.Lattice, scores: lattices.Floats, count: int, step: float, config: "AlignConfig"
+) -> tuple[list[Place], lattices.Floats]:
+    """`find`, and the scores it was done with, where the words may be those of a part of the sound only.
+
+    Filler is dear so that it takes no frames from words that are there; next to a minute that the transcript
+    lacks, it is cheaper to stretch words. So the words are found roughly with cheap filler first, and what is
+    far from them stays cheap. In long sounds only where words fit badly otherwise.
+    """
+    if len(scores) * len(graph) > WHOLE_CELLS:
+        places = find(graph, scores, count, step, config)
+        if not _stray(places, scores):
+            return places, scores
+    discount = np.float32(max(config.filler_penalty - config.distant_penalty, 0.0))
+    cheap = scores.copy()
+    cheap[:, FILLER] += discount
+    rough = find(graph, cheap, count, step, replace(config, duration_weight=0.0))
+    edges = [0, *(edge for place in rough for edge in (place.begin, place.end)), len(scores)]
+    near = round(NEAR_S / step)
+    priced = scores.copy()
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        if (end - begin) * step > FAR_S:
+            priced[begin + near : end - near, FILLER] += discount
+    return find(graph, priced, count, step, config), priced
+
+
+def _stray(places: Sequence[Place], scores: lattices.Floats) -> bool:
+    """Do more of the words' frames than usual stand where something else is said?"""
+    bad = total = 0
+    for place in places:
+        own = scores[np.arange(place.begin, place.end), place.units]
+        behind = scores[place.begin : place.end, :FILLER].max(axis=1) - own
+        total += len(own)
+        bad += len(own) if behind.mean() > STRAY_BEHIND else 0
+    return bad > STRAY_SHARE * total
 
 
 def _usual(

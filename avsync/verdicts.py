@@ -20,7 +20,7 @@ from avsync import lattice as lattices
 from avsync.errors import TextError
 from avsync.lattice import FILLER
 from avsync.paths import start_posteriors
-from avsync.places import Place, edged, find, grow
+from avsync.places import Place, edged, find, find_all, grow
 from avsync.text import Token
 from avsync.timebase import seconds_to_ms
 
@@ -53,6 +53,10 @@ BLOCK_WORDS = 40
 """Words a piece, beyond that ..."""
 MARGIN_WORDS = 3
 """... with so many on either side, whose other ends are held where the best path has them."""
+APART_S = 5.0
+"""Seconds without words that part such pieces."""
+HERE_S = 0.15
+"""A word that begins within this, seconds, of where it stands is where it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +88,17 @@ def search(tokens: Sequence[Token], scores: lattices.Floats, step: float, config
         )
     edge = max(1, round(config.minimum_silence_s / step)) + SPARE
     scores = edged(scores, edge)
-    places = find(graph, scores, len(tokens), step, config)
-    odds, spread = said_and_spread(tokens, places, scores, step, config)
+    places, priced = find_all(graph, scores, len(tokens), step, config)
+    said = said_of(tokens, places, scores, step, config)
     clear = clearness(scores)
-    known = facts(places, scores, odds, clear, step)
-    unsaid = frozenset(np.flatnonzero(odds < _log_odds(config.least_said)).tolist())
+    known = facts(places, scores, said.here, clear, step)
+    unsaid = frozenset(np.flatnonzero(said.odds < _log_odds(config.least_said)).tolist())
     if unsaid:
-        places, again = without(unsaid, tokens, places, scores, step, config)
+        places, again = without(unsaid, tokens, places, priced, step, config)
         kept = sorted(again - unsaid)
-        known[kept] = facts([places[number] for number in kept], scores, odds[kept], clear, step)
+        known[kept] = facts([places[number] for number in kept], scores, said.here[kept], clear, step)
     inner = [replace(place, begin=place.begin - edge, end=place.end - edge) for place in places]
-    return Search(inner, unsaid, odds, spread, known)
+    return Search(inner, unsaid, said.odds, said.half_ms, known)
 
 
 def without(
@@ -130,38 +134,77 @@ def without(
     return fresh, frozenset(again)
 
 
-def said_and_spread(
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Of each word: was it said, and how sure is its start?"""
+
+    odds: np.ndarray
+    """Log-odds that it was said at all."""
+    here: np.ndarray
+    """Log-odds that it was said and begins within `HERE_S` of its place."""
+    half_ms: np.ndarray
+    """Half the central interval of its start."""
+
+
+def said_of(
     tokens: Sequence[Token],
     places: Sequence[Place],
     scores: lattices.Floats,
     step: float,
     config: "AlignConfig",
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of each word the log-odds that it was said, and half the central interval of its start in ms.
-
-    `places` are those of the best path, for cutting long texts.
-    """
+) -> Said:
+    """What all paths together say of each word; `places` are those of the best one."""
     evidence = (scores * np.float32(config.evidence_scale)).astype(np.float32)
     cheaper = config.evidence_scale * (config.filler_penalty - config.rival_penalty)
     evidence[:, FILLER] += np.float32(cheaper)
-    if len(scores) * len(grow(tokens, step, config, skips=True)) <= BLOCK_CELLS:
-        pieces = [(0, len(tokens), 0, len(tokens))]
-    else:
-        cuts = [*range(0, len(tokens), BLOCK_WORDS), len(tokens)]
-        pieces = [
-            (a, b, max(0, a - MARGIN_WORDS), min(len(tokens), b + MARGIN_WORDS)) for a, b in pairwise(cuts)
-        ]
-    odds: list[float] = []
-    spread: list[float] = []
-    for first, last, outer_first, outer_last in pieces:
-        begin = places[outer_first - 1].end if outer_first else 0
-        end = places[outer_last].begin if outer_last < len(tokens) else len(scores)
-        part = grow(tokens[outer_first:outer_last], step, config, skips=True)
-        shares = start_posteriors(part, evidence[begin:end], outer_last - outer_first)
-        for row in shares[first - outer_first : last - outer_first]:
-            odds.append(_log_odds(float(row.sum())))
-            spread.append(_half_width(row, step, config))
-    return np.array(odds), np.array(spread)
+    near = round(HERE_S / step)
+    rows: list[tuple[float, float, float]] = []
+    for piece in _pieces(tokens, places, len(scores), step, config):
+        outer = tokens[piece.outer_first : piece.outer_last]
+        part = grow(outer, step, config, skips=True)
+        shares = start_posteriors(part, evidence[piece.begin : piece.end], len(outer))
+        for number in range(piece.first, piece.last):
+            row = shares[number - piece.outer_first]
+            at = places[number].begin - piece.begin
+            here = float(row[max(at - near, 0) : at + near + 1].sum())
+            rows.append((_log_odds(float(row.sum())), _log_odds(here), _half_width(row, step, config)))
+    return Said(*(np.array(column) for column in zip(*rows, strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Words whose probabilities are found together, with their neighbours, and the frames to look in."""
+
+    first: int
+    last: int
+    outer_first: int
+    outer_last: int
+    begin: int
+    end: int
+
+
+def _pieces(
+    tokens: Sequence[Token], places: Sequence[Place], frames: int, step: float, config: "AlignConfig"
+) -> list[_Piece]:
+    """All words in one piece in a short sound. In a long one some at a time, none across `APART_S` without
+    words, and no more than that of the sound before and behind them.
+    """
+    count = len(tokens)
+    if frames * len(grow(tokens, step, config, skips=True)) <= BLOCK_CELLS:
+        return [_Piece(0, count, 0, count, 0, frames)]
+    apart = round(APART_S / step)
+    gaps = [n for n in range(1, count) if places[n].begin - places[n - 1].end > apart]
+    pieces = []
+    for start, stop in pairwise([0, *gaps, count]):
+        for first in range(start, stop, BLOCK_WORDS):
+            last = min(first + BLOCK_WORDS, stop)
+            outer_first, outer_last = max(start, first - MARGIN_WORDS), min(stop, last + MARGIN_WORDS)
+            before = places[outer_first - 1].end if outer_first else 0
+            behind = places[outer_last].begin if outer_last < count else frames
+            begin = max(before, places[outer_first].begin - apart)
+            end = min(behind, places[outer_last - 1].end + apart)
+            pieces.append(_Piece(first, last, outer_first, outer_last, begin, end))
+    return pieces
 
 
 def _log_odds(probability: float) -> float:

@@ -9,6 +9,7 @@ from speech_scores import Scores, spoken
 
 from avsync import verdicts
 from avsync.alignconfig import AlignConfig
+from avsync.paths import start_posteriors
 from avsync.places import prepared
 from avsync.text import normalise
 from avsync.words import align_posteriors, find_gaps, fits
@@ -153,3 +154,45 @@ def test_words_stay_inside_of_a_sound_that_is_as_short_as_they_may_be() -> None:
         words = align_posteriors(short, "at f", AlignConfig(minimum_silence_s=silence_s))
         assert words[0].start == pytest.approx(0.0)
         assert words[-1].end == pytest.approx(0.12)
+
+
+SPEECH = (
+    "place blue at F two now set white with G nine soon lay green in K six again bin red by Z four please"
+)
+
+
+@pytest.mark.parametrize("first", [0, 6, 12, 15, 20])
+def test_a_part_of_what_is_said_is_found_where_it_is_said(first: int) -> None:
+    words = SPEECH.split()[first : first + 4]
+    for seed in range(3):
+        posteriors, truth = spoken(SPEECH, {}, clearness=2.0, seed=seed)
+        found = align_posteriors(posteriors, " ".join(words))
+        errors = [abs(word.start - start) for word, (start, _) in zip(found, truth[first:], strict=False)]
+        assert max(errors) < 0.15
+
+
+def test_a_word_that_may_be_elsewhere_is_said_but_not_sure() -> None:
+    posteriors, _ = spoken("seven set blue at two seven", {}, clearness=4.0)
+    (twice,) = align_posteriors(posteriors, "seven")
+    (once,) = align_posteriors(posteriors, "blue")
+    assert twice.said > 0.9
+    assert twice.confidence < once.confidence - 0.1
+
+
+def test_what_a_piece_of_a_long_search_needs_does_not_grow_with_the_sound(monkeypatch) -> None:
+    text = "place blue at two now"
+    posteriors, _ = spoken(text, {0: 60.0, 3: 30.0, 5: 90.0}, clearness=4.0)
+    whole = searched(posteriors, text)
+    asked = []
+
+    def recorded(lattice, log_probs, tokens):
+        asked.append(len(log_probs))
+        return start_posteriors(lattice, log_probs, tokens)
+
+    monkeypatch.setattr(verdicts, "start_posteriors", recorded)
+    monkeypatch.setattr(verdicts, "BLOCK_CELLS", 1)
+    pieces = searched(posteriors, text)
+    assert len(asked) == 2  # the pause of half a minute parts them
+    assert max(asked) * 0.01 < 2 * verdicts.APART_S + 3
+    assert [place.begin for place in pieces.places] == [place.begin for place in whole.places]
+    assert (pieces.odds > 3).all()
