@@ -23,6 +23,8 @@ from avsync.utterances import PhoneTimes, Utterance
 
 SLACK = 0.02
 """Seconds around a known word boundary in which the phones of both sides may stand."""
+ROUGH_SLACK = 0.06
+"""The same where word times are rough."""
 FORBIDDEN = np.float32(-40.0)
 """Log-score of a unit where the known words rule it out."""
 MINIMUM = 2
@@ -85,19 +87,22 @@ def rough(utterance: Utterance) -> Utterance:
     return replace(utterance, phones=PhoneTimes(np.array(units), np.array(starts), np.array(ends)))
 
 
-def realign(utterance: Utterance, model: Listener, *, trusted_words: bool) -> Utterance:
+def realign(
+    utterance: Utterance, model: Listener, *, trusted_words: bool, loosely: bool = False
+) -> Utterance:
     """Phone times by the exact best path through the sentence's lattice, scored by the model.
 
     trusted_words: the word times come with the corpus and bind (a word's phones stay in it, to within
-    `SLACK`); otherwise they are replaced by those of the path. An utterance that is too short for its
-    phones comes back unchanged, and, unless its words are trusted, one whose text cannot be pronounced.
-    Raises TextError for a trusted word that has no pronunciation.
+    `SLACK`; `loosely`: to within `ROUGH_SLACK`, and a pause may be anywhere); otherwise they are
+    replaced by those of the path. An utterance that is too short for its phones comes back unchanged, and,
+    unless its words are trusted, one whose text cannot be pronounced. Raises TextError for a trusted word
+    that has no pronunciation.
     """
     scores, times = _listen(utterance, model)
-    if trusted_words:
-        scores = np.where(_allowed(utterance, times), scores, FORBIDDEN)
-    else:
+    if loosely or not trusted_words:
         scores = scores - SILENCE_PENALTY * (np.arange(len(UNITS)) == 0)
+    if trusted_words:
+        scores = np.where(_allowed(utterance, times, loosely=loosely), scores, FORBIDDEN)
     try:
         lattice = build(normalise(" ".join(utterance.words)), minimum=MINIMUM, silence_minimum=MINIMUM)
     except TextError:
@@ -169,14 +174,17 @@ def _walk(lattice: Lattice, scores: np.ndarray, times: np.ndarray) -> tuple[Phon
     return phones, lattice.token[state][spoken]
 
 
-def _allowed(utterance: Utterance, times: np.ndarray) -> np.ndarray:
-    """(T, V) bool: units that the known word times admit at each time; silence except inside words."""
+def _allowed(utterance: Utterance, times: np.ndarray, *, loosely: bool) -> np.ndarray:
+    """(T, V) bool: units that the known word times admit at each time; silence except inside words, or
+    anywhere where they bind loosely.
+    """
+    slack = ROUGH_SLACK if loosely else SLACK
     allowed = np.zeros((len(times), len(UNITS)), bool)
     inside = np.zeros(len(times), bool)
     for word, (start, end) in zip(utterance.words, utterance.word_times, strict=True):
-        near = (times >= start - SLACK) & (times < end + SLACK)
+        near = (times >= start - slack) & (times < end + slack)
         units = sorted({UNITS.index(phone) for phones in pronounce(word) for phone in phones})
         allowed[np.ix_(near, units)] = True
-        inside |= (times >= start + SLACK) & (times < end - SLACK)
-    allowed[~inside, 0] = True
+        inside |= (times >= start + slack) & (times < end - slack)
+    allowed[:, 0] = loosely | ~inside
     return allowed

@@ -1,5 +1,7 @@
 """The recipe of the acoustic phones, without training anything."""
 
+import random
+
 import numpy as np
 import pytest
 from recipe_files import recipe
@@ -54,3 +56,36 @@ def test_planted_durations_are_measured():
         assert table[name][0] == pytest.approx(USUAL[name][0] - shift, abs=0.06)
         assert table[name][1] == pytest.approx(0.1, abs=0.04)
     assert before_pause == pytest.approx(BEFORE_PAUSE, abs=0.05)
+
+
+def test_every_unit_has_a_symbol():
+    symbols = recipe("phones", "symbols")
+    assert {*symbols.VOWELS, *symbols.CONSONANTS} == set(UNITS) - {"sil"}
+
+
+@pytest.mark.parametrize(
+    ("phones", "marks", "american", "british"),
+    [
+        ("b ah t er", [(True, False), (False, False)], "bˈʌɾəɹ", "bˈʌtə"),
+        ("ah b aw t", [(False, True), (True, False)], "əbˈWt", "əbˈWt"),
+        ("k aa r", [(True, False)], "kˈɑɹ", "kˈɑː"),
+        ("hh aa t", [(True, False)], "hˈɑt", "hˈɒt"),
+        ("k eh r iy", [(True, False), (False, False)], "kˈɛɹi", "kˈɛɹiː"),
+        ("ah t ae k", [(False, True), (True, False)], "ətˈæk", "ətˈak"),
+        ("b er iy", [], "bˈɜɹi", "bˈɜːɹiː"),
+    ],
+)
+def test_phones_are_written_as_the_voices_read_them(phones, marks, american, british):
+    word_symbols = recipe("phones", "symbols").word_symbols
+    assert word_symbols(tuple(phones.split()), marks, british=False) == american
+    assert word_symbols(tuple(phones.split()), marks, british=True) == british
+
+
+def test_a_script_says_where_its_words_are():
+    write = recipe("phones", "symbols").write
+    script = write("set blue by a two now", {}, british=True, chance=random.Random(3))
+    said = [script.symbols[first:last] for first, last in script.spans]
+    assert said == ["sˈɛt", "blˈuː", "bˈI", "ˈA", "tˈuː", "nˈW"]
+    assert set(script.symbols) - set("".join(said)) <= set(" ,.?!")
+    article = write("a zoo", {}, british=False, chance=random.Random(3))
+    assert article.symbols.startswith("ˈʌ zˈu")

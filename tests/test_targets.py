@@ -85,6 +85,26 @@ def test_trusted_words_bind():
     np.testing.assert_allclose(free.word_times, np.array(truth) + START, atol=1e-9)
 
 
+def test_rough_words_bind_loosely():
+    scores, truth, phones = planted()
+    rough = np.array(truth) + np.random.default_rng(0).uniform(-0.05, 0.05, (len(truth), 2))
+    rough[2, 1] += 0.1  # a pause of 150 ms is counted to the word before it
+    found = targets.realign(
+        utterance(len(scores.log_probs), times=rough), Oracle(scores), trusted_words=True, loosely=True
+    )
+    np.testing.assert_array_equal(found.phones.units, [unit for unit, _, _ in phones])
+    np.testing.assert_allclose(found.phones.starts, [START + start for _, start, _ in phones], atol=1e-9)
+    np.testing.assert_allclose(found.phones.ends, [START + end for _, _, end in phones], atol=1e-9)
+    far = np.array(truth) + 0.4  # beyond 60 ms they bind
+    held = targets.realign(
+        utterance(len(scores.log_probs) + 40, times=far),
+        Oracle(dataclasses.replace(scores, log_probs=np.pad(scores.log_probs, ((0, 40), (0, 0)), mode="edge"),
+                                   times=np.arange(len(scores.times) + 40) * 0.01 + 0.005)),
+        trusted_words=True, loosely=True,
+    )  # fmt: skip
+    assert held.phones.starts[0] >= START + far[0, 0] - targets.ROUGH_SLACK - 0.011
+
+
 def test_phones_last_their_minimum_and_do_not_overlap():
     scores, truth, _ = planted(clearness=0.5)  # almost nothing to go by
     after = targets.realign(utterance(len(scores.log_probs)), Oracle(scores), trusted_words=False)

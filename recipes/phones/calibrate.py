@@ -1,6 +1,6 @@
 r"""Measure how late edges come on speakers that were held out, and write the weights that ship.
 
-    python recipes/phones/calibrate.py --weights RUN/third/step-00400.safetensors --grid CACHE/grid \
+    python recipes/phones/calibrate.py --weights RUN/fourth/step-00900.safetensors --grid CACHE/grid \
         --out avsync/weights
 
 Words are found in the sound of the development speakers of split.py, and of the clips of s1 that were held

@@ -4,13 +4,16 @@ r"""Train the acoustic phones.
     python recipes/phones/train.py $DATA --out RUN/first
     python recipes/phones/train.py $DATA --out RUN/second --steps 900 --rate 1.5e-3 \
         --start RUN/first/step-00800.safetensors
-    python recipes/phones/train.py $DATA --out RUN/third --steps 400 --rate 1e-3 --seed 1 \
+    python recipes/phones/train.py $DATA --out RUN/third --steps 500 --rate 1e-3 --seed 1 \
         --start RUN/second/step-00900.safetensors
+    python recipes/phones/train.py $DATA --out RUN/fourth --steps 900 --rate 1e-3 --seed 2 \
+        --start RUN/third/step-00500.safetensors
 
-Reads what recipes/grid/prepare.py, recipes/grid/prepare_speech.py and generate.py wrote. The first round
-takes the phone times of GRID and speechocean762 from the paths of the shipped sync weights, a later one
-(`--start`) from the mean of their scores and its own; flite and festival keep the times of the synthesiser,
-but that a later round lets festival's phones settle against pauses. log.csv of a run holds the losses,
+Reads what recipes/grid/prepare.py, recipes/grid/prepare_speech.py, generate.py and generate_neural.py wrote.
+The first round takes the phone times of GRID and speechocean762 from the paths of the shipped sync weights, a
+later one (`--start`) from the mean of their scores and its own; those of neural voices too, held to the rough
+times of their words. flite and festival keep the times of the synthesiser, but that a later round lets
+festival's phones settle against pauses. log.csv of a run holds the losses,
 step-NNNNN.safetensors the averaged weights.
 """
 
@@ -34,9 +37,9 @@ from avsync.speech import normalise
 from avsync.text import UNITS
 from avsync.utterances import Utterance, load_utterance
 
-SHARES = {"s1": 0.15, "s4": 0.05, "fl": 0.15, "fe": 0.10, "so": 0.45}
+SHARES = {"s1": 0.15, "s4": 0.05, "fl": 0.10, "fe": 0.05, "so": 0.30, "ne": 0.35}
 """How often a window comes from each set, over their sum: GRID's two speakers, flite, festival,
-speechocean762."""
+speechocean762, neural voices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,8 @@ def timed(utterance: Utterance, judge: targets.Listener, *, later: bool) -> Utte
     if utterance.words == ("generated",):
         settles = later and utterance.name.startswith("festival")
         return targets.settle(utterance, judge, pauses_only=True) if settles else utterance
+    if utterance.name.startswith("neural"):
+        return targets.realign(utterance, judge, trusted_words=True, loosely=True)
     return targets.realign(utterance, judge, trusted_words=utterance.timed)
 
 
@@ -86,6 +91,7 @@ def prepare(options: argparse.Namespace) -> dict[str, list[Heard]]:
         "fl": read(options.speech, "fl-*"),
         "fe": read(options.more, "fe-*"),
         "so": [u for u in read(options.speech, "so-*") if not held_out(u.speaker)],
+        "ne": read(options.more, "ne-*"),
     }
     assert {u.speaker for name in TRAINED for u in sets[name]} <= set(TRAINED)
     heard, judge = {}, targets.Ensemble(tuple(listeners))
