@@ -95,7 +95,7 @@ def _anywhere(plain: str, bare: str, place: Place) -> list[Reading]:
     for whole in (plain.lower().rstrip(AROUND), low):  # .NET has its point
         if whole in SPECIAL:
             return _split(SPECIAL[whole])
-    if re.fullmatch(rf"\W*?{re.escape(bare)}\.\W*", plain) and low in ABBREVIATIONS:
+    if low in ABBREVIATIONS and re.fullmatch(rf"\W*?{re.escape(bare)}\.\W*", plain):
         return _split(ABBREVIATIONS[low])
     if ADDRESS.fullmatch(bare):
         return _address(bare)
@@ -180,7 +180,7 @@ def _pieces(plain: str, shouted: bool, web: bool) -> list[list[Reading]]:
         found.append([("minus",), ("negative",)])
     end = minus.end() if minus else 0
     for match in PIECE.finditer(plain, end):
-        found.append(_between(plain[end : match.start()], plain[:end], match, web))
+        found.append(_between(plain[end : match.start()], plain[max(end - 1, 0) : end], match, web))
         if web and match.lastgroup == "sign":
             found.append(_split(WEB.get(match[0], SYMBOLS[match[0]])))
         elif web and match.lastgroup == "word" and len(match[0]) < 4:
@@ -191,12 +191,12 @@ def _pieces(plain: str, shouted: bool, web: bool) -> list[list[Reading]]:
     return [piece for piece in found if piece]
 
 
-def _between(between: str, before: str, match: re.Match[str], web: bool) -> list[Reading]:
-    """What is said for the punctuation between two pieces."""
-    if not before or not between:
-        mixed = before[-1:].isdigit() and match[0] in "½¼¾"
+def _between(between: str, left: str, match: re.Match[str], web: bool) -> list[Reading]:
+    """What is said for the punctuation between two pieces; `left` is the character before it, if any."""
+    if not left or not between:
+        mixed = left.isdigit() and match[0] in "½¼¾"
         return [("and",)] if mixed else []
-    left, right = before[-1], match[0][0]
+    right = match[0][0]
     if between == " " and left.isdigit() and match.lastgroup == "fraction":
         return [("and",)]
     if between == "." and left.isalnum() and right.isalnum():
@@ -256,7 +256,8 @@ def _word(text: str, shouted: bool, match: re.Match[str]) -> list[Reading]:
 
 
 def _beside_digit(match: re.Match[str]) -> bool:
-    return match.string[match.end() :][:1].isdigit() or match.string[: match.start()][-1:].isdigit()
+    begin, end = match.span()
+    return match.string[end : end + 1].isdigit() or match.string[max(begin - 1, 0) : begin].isdigit()
 
 
 def _in_parts(bare: str, spoken: str) -> list[Reading]:

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from avsync import text
 from avsync.errors import TextError
 from avsync.pronounce import UNITS, pronounce
 from avsync.pronunciations import as_lexicon
@@ -203,6 +204,17 @@ def test_nothing_to_say_is_an_error(transcript: str) -> None:
 def test_other_scripts_are_named_with_their_line_and_a_way_out(transcript: str, message: str) -> None:
     with pytest.raises(TextError, match=message):
         normalise(transcript)
+
+
+def test_lines_are_counted_for_a_message_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting them for every token made long transcripts take a time that grew with the square."""
+    counted: list[int] = []
+    monkeypatch.setattr(text, "_line", lambda transcript, position: counted.append(position) or 7)
+    normalise("so it\nwas 5\n" * 3 + "é")
+    assert counted == []
+    with pytest.raises(TextError, match="Line 7 "):
+        normalise("so\nпривет")
+    assert counted == [3]
 
 
 def test_words_of_a_lexicon_are_said_as_it_says() -> None:
