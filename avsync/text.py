@@ -15,9 +15,11 @@ from functools import partial
 
 from avsync.errors import TextError
 from avsync.letters import fold, foreign, named
+from avsync.neighbours import AROUND, Place, is_number
+from avsync.numerals import Reading
 from avsync.pronounce import UNITS, Phones, pronounce
 from avsync.pronunciations import Lexicon, find, key
-from avsync.readings import AROUND, MAX_READINGS, Place, Reading, is_number, readings
+from avsync.readings import MAX_READINGS, readings
 from avsync.symbols import OPERATORS
 
 __all__ = ["MAX_READINGS", "UNITS", "Token", "fold", "normalise", "pronounce"]
