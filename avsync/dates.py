@@ -10,6 +10,9 @@ DATE = re.compile(
     r"|(?P<iso_year>\d{4})-(?P<iso_month>\d\d)-(?P<iso_day>\d\d)"
 )
 PHONE = re.compile(r"\(?\+?\d{1,3}\)?(?:-\d{2,4}){1,4}-\d{4}|\d{3}-\d{4}|\(?\d{3}\)?-?\d{3}-\d{4}")
+DAY = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[.,;:!?)\"']*", re.IGNORECASE)
+DAYS = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?-(\d{1,2})(?:st|nd|rd|th)?[.,;:!?)\"']*", re.IGNORECASE)
+YEAR = re.compile(r"(?:(?:19|20)\d\d|['’]\d\d)[.,;:!?)\"']*")
 
 
 def month(text: str) -> str | None:
@@ -65,8 +68,14 @@ def _years(year: str) -> list[Reading]:
 
 
 def day(text: str, before: str, after: str) -> tuple[Reading, ...]:
-    """How the day is said in `March 3`, `3 March` and `3rd March`; nothing where the number is no day."""
-    match = re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?[.,;:!?)\"']*", text, re.IGNORECASE)
+    """How the day is said in `March 3`, `3 March`, `3rd March` and `March 3-5`; nothing where the number is
+    no day.
+    """
+    days = DAYS.fullmatch(text)
+    if days and month(before) and 1 <= int(days[1]) < int(days[2]) <= 31:
+        first, last = ordinal(int(days[1])), ordinal(int(days[2]))
+        return tuple((*first, to, *last) for to in ("to", "through"))
+    match = DAY.fullmatch(text)
     if match is None or not 1 <= int(match[1]) <= 31:
         return ()
     named = ordinal(int(match[1]))
@@ -75,6 +84,16 @@ def day(text: str, before: str, after: str) -> tuple[Reading, ...]:
     if month(after):
         return (named, ("the", *named, "of"), (*named, "of"), ("the", *named))
     return ()
+
+
+def short_month(text: str, before: str, after: str) -> str | None:
+    """What `Dec` is in `Dec 25`, `25th Dec` and `Dec 2020`; None where no day or year is beside it."""
+    name = month(text)
+    if name is None:
+        return None
+    days = [match for match in (DAY.fullmatch(before), DAY.fullmatch(after)) if match]
+    dated = any(1 <= int(match[1]) <= 31 for match in days) or DAYS.fullmatch(after) or YEAR.fullmatch(after)
+    return name if dated else None
 
 
 def phone(text: str) -> tuple[Reading, ...] | None:

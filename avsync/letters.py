@@ -24,6 +24,8 @@ def fold(text: str) -> str:
 
     Errors: TextError naming the first letter of another script.
     """
+    if text.isascii():
+        return text.translate(FORMS)
     plain: list[str] = []
     for character in text.translate(FORMS):
         if character in SYMBOLS:
@@ -38,6 +40,8 @@ def fold(text: str) -> str:
 
 def foreign(text: str) -> str | None:
     """The first character of `text` that `fold` cannot write in Latin letters."""
+    if text.isascii():
+        return None
     for character in text:
         try:
             fold(character)

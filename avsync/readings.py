@@ -7,86 +7,59 @@ Spoken words are lower case; a letter that is spelt has a full stop after it (`f
 
 import itertools
 import re
-from dataclasses import dataclass
 
-from avsync import dates, numerals
+from avsync import amounts, dates
 from avsync.letters import fold
+from avsync.neighbours import ALONE, AROUND, Place, currency, in_place, is_scale
+from avsync.numerals import Reading, cardinal, plural
 from avsync.pronounce import lookup, spell
 from avsync.symbols import (
     ABBREVIATIONS,
-    NUMBERED,
+    DEGREES,
     OPERATORS,
+    PER,
     SPECIAL,
+    STOPLESS,
     SYMBOLS,
     TITLES,
-    UNITS_AFTER_DIGITS,
     WEB,
 )
-
-Reading = tuple[str, ...]
 
 MAX_READINGS = 8
 """Alternatives kept for one token; the least usual are dropped."""
 
-AROUND = ".,;:!?\"'()[]{}«»„“”¡¿"
-"""Punctuation that may stand around a token."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What stands around a token, as it was written."""
-
-    before: str = ""
-    """The token before; that before the operator, where one stands between."""
-    operator: str = ""
-    """A lone sign between this number and the one before: `5 - 3`."""
-    after: str = ""
-    shouted: bool = False
-    """Whether the whole transcript is in capitals, so that capitals mean nothing."""
-
-
 _SIGNS = re.escape("".join(SYMBOLS))
-_FORMS = {name: re.sub(r"\?P<\w+>", "?:", pattern) for name, pattern in numerals.FORMS.items()}
+_FORMS = {name: re.sub(r"\?P<\w+>", "?:", pattern) for name, pattern in amounts.FORMS.items()}
 _DATE = re.sub(r"\?P<(?!mark)\w+>", "?:", dates.DATE.pattern)
 PIECE = re.compile(
     rf"(?P<date>{_DATE})(?![\d/])"
     rf"|(?P<phone>(?<!\d)(?:{dates.PHONE.pattern})(?!\d|[-.]\d))"
-    rf"|(?P<money>{_FORMS['money']}(?![a-z\d]))|(?P<clock>{_FORMS['clock']}(?!\d))"
-    rf"|(?P<version>{_FORMS['version']})|(?P<fraction>{_FORMS['fraction']}(?![/\d]))"
-    rf"|(?P<ordinal>(?:{_FORMS['ordinal']})\b)|(?P<tens>{_FORMS['tens']}\b)"
-    rf"|(?P<unit>(?:{_FORMS['unit']})(?![a-z]))|(?P<multiplied>(?:{_FORMS['multiplied']})(?![a-z]))"
-    rf"|(?P<number>{_FORMS['number']})|(?P<degrees>°[CFK](?![a-z]))"
+    rf"|{'|'.join(f'(?P<{name}>{pattern})' for name, pattern in _FORMS.items())}"
+    rf"|(?P<degrees>°[CFK](?![a-z]))|(?P<per>(?<=\d)/(?:{'|'.join(PER)})\b)|(?P<numbered>\bno\.(?=\d))"
     rf"|(?P<initials>(?:[a-z]\.){{2,}}(?:[a-z]\b)?)|(?P<word>[a-z']+)|(?P<sign>[{_SIGNS}])",
     re.IGNORECASE,
 )
+UNIT_BEHIND = re.compile(rf"[%¢°]$|\d(?:{amounts.UNIT}|{amounts.MULTIPLE}|st|nd|rd|th)$", re.IGNORECASE)
+"""The end of what may be the lower end of a range, but for plain digits."""
 ADDRESS = re.compile(
     r"(?:https?://|www\.)\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu)\b\S*", re.I
 )
 TAGS = re.compile(r"</?(?:[bisu]|em|strong|br)\s*/?>|</?(?:c|v|lang|font|span)(?:[.\s][^<>\n]*)?>", re.I)
-SCALES = frozenset(numerals.SCALES[1:])
 
 
-def readings(text: str, place: Place = Place()) -> tuple[Reading, ...]:
+def readings(text: str, place: Place = ALONE) -> tuple[Reading, ...]:
     """Readings of one token, at most `MAX_READINGS`, each at least one word; none where nothing is said.
 
     Errors: TextError where a letter is not Latin.
     """
-    plain = fold(TAGS.sub("", text))
+    plain = re.sub(rf"(?<![\w.])({amounts.SIGN})-(?=\.?\d)", r"-\1", fold(TAGS.sub("", text)))  # $-5
     bare = plain.strip(AROUND)
     found = [reading for reading in _anywhere(plain, bare, place) if reading]
-    found = [*_in_place(plain, bare, place, found), *found]
+    found = [*in_place(plain, bare, place, found), *found]
     if place.operator in OPERATORS and found:
         said = [tuple(words.split()) for words in OPERATORS[place.operator]]
         found = [found[0], *((*words, *found[0]) for words in said), *found[1:]]
     return tuple(dict.fromkeys(found))[:MAX_READINGS]
-
-
-def is_number(text: str) -> bool:
-    """Whether a token is a number, perhaps with signs around it."""
-    return (
-        re.fullmatch(rf"[\s{re.escape(AROUND)}$£€¥+-]*\d[\d.,:/½¼¾%°]*[\s{re.escape(AROUND)}]*", text)
-        is not None
-    )
 
 
 def _anywhere(plain: str, bare: str, place: Place) -> list[Reading]:
@@ -95,49 +68,25 @@ def _anywhere(plain: str, bare: str, place: Place) -> list[Reading]:
     for whole in (plain.lower().rstrip(AROUND), low):  # .NET has its point
         if whole in SPECIAL:
             return _split(SPECIAL[whole])
-    if re.fullmatch(rf"\W*?{re.escape(bare)}\.\W*", plain) and low in ABBREVIATIONS:
+    if low in ABBREVIATIONS and re.fullmatch(rf"\W*?{re.escape(bare)}\.\W*", plain):
         return _split(ABBREVIATIONS[low])
     if ADDRESS.fullmatch(bare):
         return _address(bare)
-    if _is_scale(place.after):
-        plain = re.sub(rf"^(\W*?){numerals.SIGN}(?=[\d.])", r"\1", plain)
+    if is_scale(place.after):
+        plain = re.sub(rf"(?<!\d){amounts.SIGN}(?=[\d.])", "", plain)
     found = _spoken(plain, place.shouted)
-    money = re.fullmatch(rf"\W*({numerals.SIGN})[\d.,]*\d", fold(place.before)) if _is_scale(bare) else None
-    if money:
-        return [(*reading, numerals.CURRENCIES[money[1]][1]) for reading in found]
+    if is_scale(bare) and (sign := currency(place)):
+        return [(*reading, amounts.CURRENCIES[sign][1]) for reading in found]
+    if is_scale(place.after) and bare.endswith("1") and found == [("one",)]:
+        found.append(("a",))
+    if low in STOPLESS:
+        found = [*_split(ABBREVIATIONS[low]), *found]
     if low in TITLES and bare[0].isupper():
         found += _split(ABBREVIATIONS[low])
+    if length := re.fullmatch(r"(\d{1,2})(['\"”])[.,;:!?)]*", plain):  # or the end of a quotation
+        unit = ("foot", "feet") if length[2] == "'" else ("inches", "inch")
+        found += [(*cardinal(int(length[1])), name) for name in unit]
     return found
-
-
-def _in_place(plain: str, bare: str, place: Place, found: list[Reading]) -> list[Reading]:
-    """Readings that come first because of the neighbours."""
-    if bare.lower() == "x" and is_number(place.before) and is_number(place.after):
-        return [("by",), ("times",)]
-    if (
-        place.before
-        and is_number(place.before)
-        and bare.lower() in UNITS_AFTER_DIGITS
-        and "." not in plain[:-1]
-    ):
-        names = list(numerals.said_units(bare, one=place.before == "1"))
-        return [*found[:1], *names] if bare in ("am", "us", "min", "mi", "x", "ha") else names
-    if dated := dates.day(plain, place.before, place.after):
-        return list(dated)
-    if _is_capitalised(place.before) and (number := dates.roman(bare)) is not None:
-        named, plainly = ("the", *numerals.ordinal(number)), numerals.cardinal(number)
-        numbered = place.before.lower() in NUMBERED
-        if len(bare) > 1 or numbered:
-            return [plainly, named] if numbered else [named, plainly, numerals.ordinal(number)]
-    return []
-
-
-def _is_capitalised(text: str) -> bool:
-    return text[:1].isupper() and text[-1:].isalpha()
-
-
-def _is_scale(text: str) -> bool:
-    return text.strip(AROUND).lower() in SCALES
 
 
 def _split(options: tuple[str, ...]) -> list[Reading]:
@@ -175,12 +124,12 @@ def _product(pieces: list[list[Reading]]) -> list[Reading]:
 def _pieces(plain: str, shouted: bool, web: bool) -> list[list[Reading]]:
     """The readings of each piece of a token, in order: numbers, words, signs, and what joins them."""
     found: list[list[Reading]] = []
-    minus = re.match(rf"\W*?-(?=\.?\d|{numerals.SIGN}\d)", plain)
+    minus = re.match(rf"\W*?-(?=\.?\d|{amounts.SIGN}\d)", plain)
     if minus and not web and not any(letter.isalnum() for letter in minus[0]):
         found.append([("minus",), ("negative",)])
     end = minus.end() if minus else 0
     for match in PIECE.finditer(plain, end):
-        found.append(_between(plain[end : match.start()], plain[:end], match, web))
+        found.append(_between(plain[end : match.start()], plain[max(end - 8, 0) : end], match, web))
         if web and match.lastgroup == "sign":
             found.append(_split(WEB.get(match[0], SYMBOLS[match[0]])))
         elif web and match.lastgroup == "word" and len(match[0]) < 4:
@@ -192,19 +141,20 @@ def _pieces(plain: str, shouted: bool, web: bool) -> list[list[Reading]]:
 
 
 def _between(between: str, before: str, match: re.Match[str], web: bool) -> list[Reading]:
-    """What is said for the punctuation between two pieces."""
+    """What is said for the punctuation between two pieces; `before` are a few characters before it."""
+    left, right = before[-1:], match[0][0]
     if not before or not between:
-        mixed = before[-1:].isdigit() and match[0] in "½¼¾"
-        return [("and",)] if mixed else []
-    left, right = before[-1], match[0][0]
-    if between == " " and left.isdigit() and match.lastgroup == "fraction":
-        return [("and",)]
+        return [("and",)] if left.isdigit() and right in "½¼¾" else []
     if between == "." and left.isalnum() and right.isalnum():
         return [("dot",), ("point",)] if right.isalpha() else [("point",), ("dot",)]
     if web:
         return list(itertools.chain(*(_split(WEB[sign]) for sign in between if sign in WEB)))[:3]
-    numbers = (left.isdigit() or left in "%¢°") and (right.isdigit() or right in numerals.CURRENCIES)
-    return [(), ("to",)] if between == "-" and numbers else []
+    if right.isdigit() or right in amounts.CURRENCIES:
+        if (between == ":" and left.isdigit()) or (between == "-" and UNIT_BEHIND.search(before)):
+            return [("to",), ()]
+        if between == "-" and left.isdigit():
+            return [(), ("to",)]
+    return []
 
 
 def _piece(match: re.Match[str], shouted: bool) -> list[Reading]:
@@ -213,8 +163,13 @@ def _piece(match: re.Match[str], shouted: bool) -> list[Reading]:
     if kind == "sign":
         return _split(SYMBOLS[text])
     if kind == "degrees":
-        name = {"c": ("celsius", "centigrade"), "f": ("fahrenheit",), "k": ("kelvin",)}[text[1].lower()]
-        return [*(("degrees", scale) for scale in name), ("degrees",), ("degrees", f"{text[1].lower()}.")]
+        scales = DEGREES[text[1].upper()]
+        return [*(("degrees", scale) for scale in scales), ("degrees",), ("degrees", f"{text[1].lower()}.")]
+    if kind == "per":
+        name = PER[text[1:].lower()]
+        return [("per", name), ("an" if name == "hour" or name[0] in "aeio" else "a", name)]
+    if kind == "numbered":
+        return [("number",), ("no",)]
     if kind == "initials":
         return [spell(text)]
     if kind == "word":
@@ -223,7 +178,14 @@ def _piece(match: re.Match[str], shouted: bool) -> list[Reading]:
         return list(dates.date(text) or ())
     if kind == "phone":
         return list(dates.phone(text) or ())
-    return list(numerals.readings(text) or ())
+    if kind == "unit" and text[-1] in "sS" and text[:-1].isdigit() and _names_a_model(match):
+        return list(plural(text[:-1]))
+    return list(amounts.readings(text) or ())
+
+
+def _names_a_model(match: re.Match[str]) -> bool:
+    """Whether letters stand before a number, as in `MP3s` and `F-16s`."""
+    return re.search(r"[a-z]-?$", match.string[max(match.start() - 2, 0) : match.start()], re.I) is not None
 
 
 def _word(text: str, shouted: bool, match: re.Match[str]) -> list[Reading]:
@@ -256,7 +218,8 @@ def _word(text: str, shouted: bool, match: re.Match[str]) -> list[Reading]:
 
 
 def _beside_digit(match: re.Match[str]) -> bool:
-    return match.string[match.end() :][:1].isdigit() or match.string[: match.start()][-1:].isdigit()
+    begin, end = match.span()
+    return match.string[end : end + 1].isdigit() or match.string[max(begin - 1, 0) : begin].isdigit()
 
 
 def _in_parts(bare: str, spoken: str) -> list[Reading]:

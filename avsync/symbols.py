@@ -8,7 +8,8 @@ ABBREVIATIONS: dict[str, tuple[str, ...]] = {
     "cpl": ("corporal",), "dec": ("december",), "dept": ("department",), "dr": ("doctor", "drive"),
     "ed": ("ed", "editor", "edition"), "esq": ("esquire",), "est": ("estimated", "established"),
     "etc": ("et cetera",), "ext": ("extension",), "feb": ("february",), "fig": ("figure", "fig"),
-    "fri": ("friday",), "ft": ("feet", "fort", "featuring"), "gen": ("general",), "gov": ("governor", "gov"),
+    "feat": ("featuring",), "fri": ("friday",), "ft": ("feet", "fort", "featuring"), "gen": ("general",),
+    "gov": ("governor", "gov"),
     "hon": ("honorable",), "hr": ("hour",), "hrs": ("hours",), "hwy": ("highway",),
     "inc": ("incorporated", "ink"), "jan": ("january",), "jr": ("junior",), "jul": ("july",),
     "jun": ("june",), "lb": ("pound", "pounds"), "lbs": ("pounds",), "lt": ("lieutenant",),
@@ -28,8 +29,17 @@ ABBREVIATIONS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """What stands before a full stop, and what is said for it."""
 
-TITLES = frozenset(["dr", "mr", "mrs", "st", "prof", "jr", "sr", "vs", "etc", "mt", "capt", "sgt", "lt"])
-"""Those that are written without the full stop too, as in British English."""
+TITLES = frozenset(
+    (
+        "dr", "mr", "mrs", "st", "prof", "jr", "sr", "mt", "capt", "sgt", "lt", "sen", "gov", "gen", "col",
+        "rev", "ave", "blvd", "rd", "hwy", "ltd", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep",
+        "sept", "oct", "nov", "dec", "mon", "tue", "tues", "wed", "thu", "thurs", "fri",
+    )
+)  # fmt: skip
+"""Those that are written without the full stop too, as in British English, with a capital."""
+
+STOPLESS = frozenset(("vs", "etc", "approx"))
+"""Those that mean nothing else without the full stop."""
 
 SPECIAL: dict[str, tuple[str, ...]] = {
     "&c": ("et cetera",), ".net": ("dot net",), "24/7": ("twenty four seven",),
@@ -38,7 +48,9 @@ SPECIAL: dict[str, tuple[str, ...]] = {
     "c++": ("c plus plus", "c plus"), "c/o": ("care of",), "e.g": ("e. g.", "for example"),
     "f#": ("f sharp",), "i.e": ("i. e.", "that is"), "n/a": ("n. a.", "not applicable"),
     "ph.d": ("p. h. d.",), "ph.d.s": ("p. h. d.'s",), "q.e.d": ("q. e. d.",), "w/": ("with",),
-    "w/o": ("without",),
+    "w/o": ("without",), "007": ("double oh seven", "oh oh seven", "zero zero seven"),
+    "ww1": ("world war one", "w. w. one"), "ww2": ("world war two", "w. w. two"),
+    "wwi": ("world war one", "w. w. one"), "wwii": ("world war two", "w. w. two"),
 }  # fmt: skip
 """Whole tokens (lower case, without the punctuation around them) and what is said for them."""
 
@@ -51,12 +63,16 @@ SYMBOLS: dict[str, tuple[str, ...]] = {
     "Ω": ("ohms", "ohm"),
     "≈": ("about", "approximately"), "≤": ("less than or equal to",), "≥": ("greater than or equal to",),
     "×": ("times", "by"), "÷": ("divided by",),
-    "²": ("squared",), "³": ("cubed",), "½": ("a half", "one half"), "¼": ("a quarter", "one quarter"),
-    "¾": ("three quarters",), "§": ("section",), "/": ("", "slash"), "\\": ("", "backslash"),
+    "²": ("squared",), "³": ("cubed",), "½": ("a half", "one half", "half"),
+    "¼": ("a quarter", "one quarter", "one fourth", "a fourth"),
+    "¾": ("three quarters", "three fourths"), "§": ("section",), "/": ("", "slash"), "\\": ("", "backslash"),
     "_": ("", "underscore"), "*": ("", "star", "times"), "|": ("",), "<": ("", "less than"),
     ">": ("", "greater than"), "^": ("", "to the"), "~": ("", "about"), "™": ("",), "®": ("",), "©": ("",),
 }  # fmt: skip
 """Signs and what is said for them; an empty entry is silence."""
+
+DEGREES = {"C": ("celsius", "centigrade"), "F": ("fahrenheit",), "K": ("kelvin",)}
+"""Scales of temperature behind a degree sign."""
 
 OPERATORS: dict[str, tuple[str, ...]] = {
     "-": ("to", "minus"), "*": ("times", "star"), "/": ("over", "divided by", "slash"), ":": ("to",),
@@ -100,7 +116,26 @@ UNITS_AFTER_DIGITS = {
     "kph": "kilometers per hour", "kmh": "kilometers per hour", "m/s": "meters per second",
     "fps": "frames per second", "rpm": "revolutions per minute", "dpi": "dots per inch",
     "kw": "kilowatts", "mw": "megawatts", "kwh": "kilowatt hours", "kv": "kilovolts", "db": "decibels",
+    "mpg": "miles per gallon", "yr": "years", "yrs": "years",
     "ha": "hectares", "am": "a. m.", "pm": "p. m.", "g": "grams", "s": "seconds", "m": "meters",
     "h": "hours", "l": "liters", "w": "watts", "v": "volts", "x": "times",
 }  # fmt: skip
 """Short units and what they are said as, only where they follow digits: `5kg`, `30 fps`."""
+
+PER = {
+    "s": "second", "sec": "second", "min": "minute", "h": "hour", "hr": "hour", "wk": "week", "mo": "month",
+    "yr": "year", "kg": "kilogram", "km": "kilometer", "lb": "pound", "oz": "ounce", "gal": "gallon",
+    "second": "second", "minute": "minute", "hour": "hour", "day": "day", "night": "night", "week": "week",
+    "month": "month", "year": "year", "person": "person", "pound": "pound", "ounce": "ounce", "mile": "mile",
+    "gallon": "gallon", "piece": "piece", "share": "share",
+}  # fmt: skip
+"""What may stand behind an amount and a slash: `$20/hr`."""
+
+GLUED_UNITS = {"in": "inches"}
+"""Those that are words of their own behind a space."""
+
+HYPHENED_UNITS = (
+    "kg", "km", "cm", "mm", "mi", "yd", "ft", "lbs?", "oz", "mg", "ml", "min", "hr", "sec", "yr", "k?hz",
+    "mhz", "ghz", "kb", "mb", "gb", "tb", "mph", "kph", "mpg", "fps", "rpm", "dpi", "kw", "mw", "kv",
+)  # fmt: skip
+"""Patterns of units that stand behind a hyphen too: a `40-lb bag`."""

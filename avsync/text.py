@@ -8,14 +8,18 @@ speakers) are tokens without readings.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from avsync.errors import TextError
 from avsync.letters import fold, foreign, named
+from avsync.neighbours import AROUND, Place, is_number
+from avsync.numerals import Reading
 from avsync.pronounce import UNITS, Phones, pronounce
 from avsync.pronunciations import Lexicon, find, key
-from avsync.readings import AROUND, MAX_READINGS, Place, Reading, is_number, readings
+from avsync.readings import MAX_READINGS, readings
 from avsync.symbols import OPERATORS
 
 __all__ = ["MAX_READINGS", "UNITS", "Token", "fold", "normalise", "pronounce"]
@@ -84,7 +88,8 @@ def normalise(transcript: str, lexicon: Lexicon | None = None) -> tuple[Token, .
     ]
     tokens: list[Token] = []
     for index, (text, (begin, end, _)) in enumerate(zip(written, spans, strict=True)):
-        found = _readings(plain, index, shouted, own, _line(transcript, begin)) if plain[index] else ()
+        line = partial(_line, transcript, begin)
+        found = _readings(plain, index, shouted, own, line) if plain[index] else ()
         known = {word: said for reading in found for word in reading if (said := find(own, word))}
         tokens.append(Token(text, found, (begin, end), known))
     if not any(token.readings for token in tokens):
@@ -96,6 +101,7 @@ def normalise(transcript: str, lexicon: Lexicon | None = None) -> tuple[Token, .
 
 
 def _line(transcript: str, position: int) -> int:
+    """The line of a position, from 1. It counts through all before: only for a message."""
     return transcript.count("\n", 0, position) + 1
 
 
@@ -113,18 +119,20 @@ def _labels(transcript: str) -> list[tuple[int, int]]:
     """Where speakers are named: at the start of a line, before a colon, in capitals or by a role, or with a
     capital where two lines at least begin so.
     """
-    found = list(LABEL.finditer(transcript))
-    names = [match["name"] for match in found]
+    found = [(match, match["name"]) for match in LABEL.finditer(transcript)]
+    times = Counter(name for _, name in found)
     return [
         match.span("label")
-        for match, name in zip(found, names, strict=True)
+        for match, name in found
         if name.upper() == name
         or ROLES.fullmatch(name)
-        or (names.count(name) > 1 and all(part[0].isupper() or part[0].isdigit() for part in name.split()))
+        or (times[name] > 1 and all(part[0].isupper() or part[0].isdigit() for part in name.split()))
     ]
 
 
-def _readings(plain: list[str], index: int, shouted: bool, own: Lexicon, line: int) -> tuple[Reading, ...]:
+def _readings(
+    plain: list[str], index: int, shouted: bool, own: Lexicon, line: Callable[[], int]
+) -> tuple[Reading, ...]:
     """Readings of token `index`: from the user's lexicon where it is there, else by the rules of English."""
     text = plain[index]
     bare = text.strip(AROUND + "-–—…’‘*")
@@ -143,7 +151,9 @@ def _readings(plain: list[str], index: int, shouted: bool, own: Lexicon, line: i
     return readings(text, Place(neighbours[0], operator, neighbours[1], shouted))
 
 
-def _foreign_readings(text: str, letter: str, shouted: bool, own: Lexicon, line: int) -> tuple[Reading, ...]:
+def _foreign_readings(
+    text: str, letter: str, shouted: bool, own: Lexicon, line: Callable[[], int]
+) -> tuple[Reading, ...]:
     """A token with letters of another script, each of whose words the lexicon must have or be Latin."""
     words: list[str] = []
     for part in re.findall(r"\w+(?:['’]\w+)*", text):
@@ -153,7 +163,7 @@ def _foreign_readings(text: str, letter: str, shouted: bool, own: Lexicon, line:
             words += next(iter(readings(part, Place(shouted=shouted))), ())
         else:
             raise TextError(
-                f"Line {line} of the transcript has {named(letter)} in {text!r}: only Latin letters can be "
+                f"Line {line()} of the transcript has {named(letter)} in {text!r}: only Latin letters can be "
                 f"pronounced. Say how {part!r} sounds in a lexicon (--lexicon FILE, lexicon= in Python), "
                 f"in a line such as '{part}  P R IY V EH T', or write it as it sounds in English letters."
             )

@@ -35,7 +35,18 @@ def test_days_beside_months() -> None:
     assert dates.day("3,", "March", "2014") == (("third",), ("the", "third"))
     assert dates.day("3", "Sept.", "") == (("third",), ("the", "third"))
     assert ("the", "third", "of") in dates.day("3rd", "", "March")
+    assert dates.day("3-5,", "March", "") == (("third", "to", "fifth"), ("third", "through", "fifth"))
+    assert dates.day("5-3", "March", "") == dates.day("3-5", "went", "") == ()
     assert dates.day("32", "March", "") == dates.day("3", "went", "home") == dates.day("3.5", "may", "") == ()
+
+
+def test_short_names_of_months() -> None:
+    assert dates.short_month("Dec", "on", "25th,") == "december"
+    assert dates.short_month("Dec", "25", "") == "december"
+    assert dates.short_month("Mar,", "3rd", "so") == "march"
+    assert dates.short_month("Jan", "so", "2020") == dates.short_month("Jan", "", "'99.") == "january"
+    assert dates.short_month("Jan", "so", "said") is dates.short_month("Jan", "32", "100") is None
+    assert dates.short_month("so", "3", "5") is None
 
 
 def test_telephone_numbers_are_digits() -> None:

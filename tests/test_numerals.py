@@ -42,57 +42,45 @@ def test_ordinal(number: int, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "first", "others"),
+    ("top", "bottom", "expected"),
     [
-        ("2014", "twenty fourteen", ["two thousand fourteen"]),
-        ("2003", "two thousand three", ["two thousand and three"]),
-        ("1905", "nineteen oh five", ["one thousand nine hundred five"]),
-        ("350", "three hundred fifty", ["three fifty", "three hundred and fifty"]),
-        ("007", "zero zero seven", ["oh oh seven"]),
-        ("1,250", "one thousand two hundred fifty", ["one thousand two hundred and fifty"]),
-        ("3.14", "three point one four", []),
-        (".5", "zero point five", ["point five"]),
-        ("$5", "five dollars", []),
-        ("£1", "one pound", []),
-        ("$3.50", "three dollars and fifty cents", ["three dollars fifty cents", "three fifty"]),
-        ("$2.5bn", "two point five billion dollars", []),
-        ("10:30", "ten thirty", []),
-        ("7:05", "seven oh five", []),
-        ("9:00", "nine o'clock", ["nine"]),
-        ("1/2", "one half", ["one over two"]),
-        ("2/3", "two thirds", []),
-        ("21st", "twenty first", []),
-        ("1990s", "nineteen nineties", []),
-        ("50kg", "fifty kilograms", []),
-        ("30fps", "thirty frames per second", []),
-        ("5m", "five meters", ["five million", "five meter"]),
-        ("9am", "nine a. m.", []),
-        ("10k", "ten thousand", ["ten k."]),
-        ("1:02:03", "one oh two oh three", ["one two three"]),
-        ("10:30pm", "ten thirty p. m.", []),
-        ("10:00a.m.", "ten a. m.", ["ten o'clock a. m."]),
-        ("1/0", "one over zero", ["one zero"]),
-        ("2.0.1", "two point zero point one", ["two dot zero dot one"]),
-        (
-            "192.168.0.1",
-            "one nine two point one six eight point zero point one",
-            ["one ninety two dot one sixty eight dot zero dot one"],
-        ),
-        ("100,000,005", "one hundred million five", ["one hundred million and five"]),
-        ("₩5", "five won", []),
-        ("₽1.50", "one ruble and fifty kopeks", []),
-        ("101st", "one hundred first", ["one hundred and first"]),
+        ("1", "2", ["one half", "a half", "half"]),
+        ("3", "2", ["three halves"]),
+        ("1", "4", ["one quarter", "a quarter", "one fourth", "a fourth"]),
+        ("3", "4", ["three quarters", "three fourths"]),
+        ("2", "3", ["two thirds"]),
+        ("1", "8", ["one eighth", "an eighth"]),
+        ("1", "100", ["one hundredth", "a hundredth", "one one hundredth"]),
+        ("7", "22", ["seven twenty seconds"]),
     ],
 )
-def test_readings(text: str, first: str, others: list[str]) -> None:
-    readings = [" ".join(reading) for reading in numerals.readings(text) or ()]
-    assert readings[0] == first
-    assert set(others) <= set(readings)
+def test_parts_of_a_whole(top: str, bottom: str, expected: list[str]) -> None:
+    assert [" ".join(reading) for reading in numerals.part(top, bottom)] == expected
 
 
-def test_what_is_not_a_number_has_no_reading() -> None:
-    assert numerals.readings("b2b") is None
-    assert numerals.readings("") is None
+@pytest.mark.parametrize(
+    ("text", "some"),
+    [
+        ("90", ["nineties"]),
+        ("1990", ["nineteen nineties"]),
+        ("100", ["one hundreds", "hundreds"]),
+        ("3", ["threes"]),
+        ("16", ["sixteens"]),
+        ("6", ["sixes"]),
+        ("747", ["seven hundred forty sevens", "seven forty sevens"]),
+    ],
+)
+def test_several_of_a_number(text: str, some: list[str]) -> None:
+    assert set(some) <= {" ".join(reading) for reading in numerals.plural(text)}
+
+
+def test_digit_by_digit_is_for_codes() -> None:
+    assert ("two", "oh", "six") in numerals.integer("206")
+    assert numerals.integer("206", spelt=False) == (
+        ("two", "hundred", "six"), ("two", "hundred", "and", "six"), ("two", "oh", "six"),
+    )  # fmt: skip
+    assert ("one", "zero", "zero") in numerals.decimal("100")
+    assert numerals.decimal("100", spelt=False) == (("one", "hundred"), ("a", "hundred"))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from avsync import text
 from avsync.errors import TextError
 from avsync.pronounce import UNITS, pronounce
 from avsync.pronunciations import as_lexicon
@@ -50,6 +51,7 @@ TRANSCRIPTS = [
     "AND I'M GONNA SAY NASA TWICE",
     "ANNA: Hello.\r\nDR. BOB (O.S.):\tGood -- (laughs) morning!\n\n>> SPEAKER 2: [door\nslams] so.",
     "- <i>Hello</i>\n- <v Anna Lee>Hi there</v> &amp; ♪ la la ♪ 😀 👍🏽 *sighs* ok (clears throat)",
+    "On Dec 25th, he (6'2\", in 5G) lost $-5, not $100–200 or $5-10 million: 2/3rds of 1 1/2 MP3s, 50–60 mph",
     "a [b c (d [e] f g) h ] i [ j ( k ) l",
 ]
 
@@ -121,6 +123,22 @@ def test_long_ones_are_read_too(transcript: str) -> None:
 
 def test_grid_sentence() -> None:
     assert said("place blue at F 2 now") == [["place"], ["blue"], ["at"], ["f"], ["two"], ["now"]]
+
+
+def test_written_forms_in_a_sentence() -> None:
+    """How what stands in several tokens is said as a whole."""
+    for transcript, spoken in {
+        "it costs $5-10 million now": "it costs five to ten million dollars now",
+        "about US$5 million": "about u. s. five million dollars",
+        "at 50–60 mph": "at fifty to sixty miles per hour",
+        "on 25 Dec.": "on the twenty fifth of december",
+        "on Dec 25th": "on december twenty fifth",
+        "add 2 1/2 cups": "add two and a half cups",
+        "he is 5' 9\" tall": "he is five foot nine tall",
+        "No. 5, Jan 5-10": "number five january fifth to tenth",
+    }.items():
+        ways = itertools.product(*said(transcript))
+        assert spoken in {" ".join(way) for way in ways}
 
 
 def test_capitals_are_spelt_only_where_they_mean_something() -> None:
@@ -203,6 +221,17 @@ def test_nothing_to_say_is_an_error(transcript: str) -> None:
 def test_other_scripts_are_named_with_their_line_and_a_way_out(transcript: str, message: str) -> None:
     with pytest.raises(TextError, match=message):
         normalise(transcript)
+
+
+def test_lines_are_counted_for_a_message_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting them for every token made long transcripts take a time that grew with the square."""
+    counted: list[int] = []
+    monkeypatch.setattr(text, "_line", lambda transcript, position: counted.append(position) or 7)
+    normalise("so it\nwas 5\n" * 3 + "é")
+    assert counted == []
+    with pytest.raises(TextError, match="Line 7 "):
+        normalise("so\nпривет")
+    assert counted == [3]
 
 
 def test_words_of_a_lexicon_are_said_as_it_says() -> None:
