@@ -102,6 +102,12 @@ def align(
     words = find_words(scores, text, tokens, settings)
     if heard and not fits(scores, words, settings):  # lips alone tell too little to refuse
         raise _foreign(clip.source, words)
+    if scores.seen and clip.has_audio and modality == "auto":
+        warnings.warn(
+            f"{clip.source}: nobody is heard to speak: the words are read from the lips alone, which tell "
+            "little of what is said.",
+            stacklevel=2,
+        )
     if measured is not None and measured.ms is None:
         warnings.warn(
             f"{clip.source}: the offset could not be determined ({measured.reason}): "

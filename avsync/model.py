@@ -64,6 +64,8 @@ class Posteriors:
     late_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """By how much edges come late with these scores on speakers that were held out, seconds, negative for
     early: word starts behind a pause, starts behind a word, ends before a pause. `words` takes it off."""
+    seen: bool = False
+    """Whether lips alone gave them: they are as sharp as a sound's and wrong far more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class AVSync(nn.Module):
         scores = self.lip_phone_scores(self._lip_features(grid))[0].float().cpu().numpy()
         step = 1.0 / SPEECH_RATE
         inner = (np.arange(LIP_PHONE_STEPS) - (LIP_PHONE_STEPS - 1) / 2) * step
-        return Posteriors(scores, (grid.times[:, None] + inner).ravel(), step)
+        return Posteriors(scores, (grid.times[:, None] + inner).ravel(), step, seen=True)
 
     @torch.inference_mode()
     def embed_speech(self, mel: Mel) -> Vectors:

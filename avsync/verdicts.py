@@ -34,14 +34,26 @@ SUREST = 8.0
 WRONG_SHARE = 0.25
 """Share of the words of a clip's own transcript that may be wrong."""
 
-WEIGHTS = (0.67, 2.788, 0.366, -0.376, -1.116, 2.15)
-"""Of `facts`; this and the next two are what `recipes/verdicts/fit.py` found for the weights that ship."""
-WIDTH = 1.3
-"""How much wider the intervals of starts are than the scores say."""
-BELONGS = ((-1.13, 2.4), (-0.83, 2.55), (-0.73, 3.1), (-0.53, 4.0), (-0.33, 5.0))
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What `recipes/verdicts/fit.py` found for phone scores of one kind."""
+
+    weights: tuple[float, ...]
+    """Of `facts`."""
+    width: float
+    """How much wider the intervals of starts are than the scores say."""
+
+
+HEARD = Fit((0.835, 2.965, 0.351, -0.372, -1.26, 2.233), 1.6)
+"""Of the sound, or of both."""
+SEEN = Fit((-3.67, 3.029, -0.36, -0.534, -3.398, 2.027), 2.5)
+"""Of lips alone, which are as sharp and wrong far more often."""
+BELONGS = (
+    (-1.1, 1.4), (-1.0, 2.6), (-0.8, 2.8), (-0.7, 3.7), (-0.5, 3.85), (-0.3, 4.6), (-0.1, 5.4),
+)  # fmt: skip
 """How clear the speech is, and the `agreement` that its words have at least where the transcript is its
-own; between, a line. The recipe's limits with fewer knots, but for the last, which refuses sentences that
-share half of their words. Accented or noisy speech is refused less easily."""
+own; between, a line. The recipe's limits with fewer knots. Accents and noise make refusals rarer."""
 LEAST_CLEAR = -1.4
 """Less clear speech than this, and silence, counts as this clear: nothing was fitted beyond."""
 
@@ -220,14 +232,14 @@ def _half_width(shares: np.ndarray, step: float, config: "AlignConfig") -> float
     return seconds_to_ms(float(high - low) / 2 * step)
 
 
-def plus_minus_ms(half_ms: float, config: "AlignConfig") -> float:
+def plus_minus_ms(half_ms: float, fit: Fit, config: "AlignConfig") -> float:
     """What to state: half the interval, by experience."""
-    return max(config.smallest_plus_minus_ms, WIDTH * half_ms)
+    return max(config.smallest_plus_minus_ms, fit.width * half_ms)
 
 
-def probability(facts: np.ndarray) -> np.ndarray:
+def probability(facts: np.ndarray, fit: Fit) -> np.ndarray:
     """The confidence of each word by its facts (words, F)."""
-    return np.asarray(1 / (1 + np.exp(-np.clip(facts @ np.array(WEIGHTS), -30, 30))))
+    return np.asarray(1 / (1 + np.exp(-np.clip(facts @ np.array(fit.weights), -30, 30))))
 
 
 def clearness(scores: lattices.Floats) -> float:

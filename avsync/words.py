@@ -16,7 +16,7 @@ from avsync.alignconfig import AlignConfig
 from avsync.places import Place, prepared
 from avsync.pronounce import UNITS
 from avsync.text import Token, normalise
-from avsync.verdicts import belongs, clearness, plus_minus_ms, probability, search
+from avsync.verdicts import HEARD, SEEN, belongs, clearness, plus_minus_ms, probability, search
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.model import Posteriors
@@ -46,8 +46,8 @@ class Word:
     """First decoded frame with `start <= pts < end`, counted from 0; None when no frame lies there."""
     last_frame: int | None
     confidence: float
-    """Probability, 0 to 1, that the word was said and begins within 150 ms of where it stands; fitted on
-    sound (`avsync.verdicts`), of lips alone only an order."""
+    """Probability, 0 to 1, that the word was said and begins within 150 ms of where it stands; fitted for
+    sound, and for lips alone (`avsync.verdicts`)."""
     plus_minus_ms: float
     """Half the width of the interval that holds the start with the probability `AlignConfig.interval`."""
     status: str
@@ -88,7 +88,8 @@ def align_posteriors(
     tokens = [token for token in written if token.readings]
     step = posteriors.step
     found = search(tokens, prepared(posteriors.log_probs, settings), step, settings)
-    sure = probability(found.facts)
+    fit = SEEN if posteriors.seen else HEARD
+    sure = probability(found.facts, fit)
     first_edge = float(posteriors.times[0]) - step / 2
     words = []
     for number, (token, place) in enumerate(zip(tokens, found.places, strict=True)):
@@ -96,7 +97,7 @@ def align_posteriors(
         status = "not_spoken" if number in found.unsaid else "aligned"
         words.append(
             Word(token.text, start, end, start, end, None, None, float(sure[number]),
-                 plus_minus_ms(float(found.half_ms[number]), settings), status,
+                 plus_minus_ms(float(found.half_ms[number]), fit, settings), status,
                  _phones(place, first_edge, step), float(1 / (1 + np.exp(-found.odds[number]))))
         )  # fmt: skip
     start_bias, end_bias = settings.start_bias_s, settings.end_bias_s

@@ -16,6 +16,7 @@ class Scores:
     times: np.ndarray
     step: float
     late_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    seen: bool = False
 
 
 def spoken(

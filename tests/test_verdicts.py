@@ -119,11 +119,22 @@ def test_what_is_asked_of_a_transcript_rises_with_clearness(monkeypatch):
 def test_confidence_rises_with_what_speaks_for_a_word():
     posteriors, _ = spoken(TEXT, PAUSES, clearness=6.0)
     known = searched(posteriors, TEXT).facts
-    assert known.shape == (6, len(verdicts.WEIGHTS))
     worse = known.copy()
     worse[:, 1] -= 1.0
     worse[:, 5] = worse[:, 1] * worse[:, 4]
-    assert (verdicts.probability(worse) < verdicts.probability(known)).all()
+    for fit in (verdicts.HEARD, verdicts.SEEN):
+        assert known.shape == (6, len(fit.weights))
+        assert (verdicts.probability(worse, fit) < verdicts.probability(known, fit)).all()
+
+
+def test_words_that_lips_alone_give_are_less_sure() -> None:
+    posteriors, _ = spoken(TEXT, PAUSES, clearness=4.0)
+    heard = align_posteriors(posteriors, TEXT)
+    seen = align_posteriors(dataclasses.replace(posteriors, seen=True), TEXT)
+    assert [word.start for word in seen] == [word.start for word in heard]
+    for one, other in zip(seen, heard, strict=True):
+        assert one.confidence < other.confidence
+        assert one.plus_minus_ms >= other.plus_minus_ms
 
 
 def test_what_is_searched_again_in_a_long_text_is_what_the_whole_search_finds():

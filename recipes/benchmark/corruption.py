@@ -58,6 +58,13 @@ def left_out(words: Sequence[str], rng: np.random.Generator) -> tuple[Text, int]
     return Text((*words[:at], *words[at + 1 :]), tuple(n for n in range(len(words)) if n != at)), at
 
 
+def excerpt(words: Sequence[str], rng: np.random.Generator) -> Text:
+    """Some words on end, at least three and not all."""
+    count = int(rng.integers(max(min(3, len(words) - 1), 1), max(len(words), 2)))
+    first = int(rng.integers(len(words) - count + 1))
+    return Text(tuple(words[first : first + count]), tuple(range(first, first + count)))
+
+
 def without_a_word(
     words: Sequence[str], waveform: np.ndarray, times: np.ndarray, rng: np.random.Generator
 ) -> tuple[Text, np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ DRAWS = 6
 """Times that each kind is drawn for each clip."""
 FOREIGN = 40
 """Transcripts of other clips tried on each."""
+PART = "a part of it"
 KINDS = ("put in", "replaced", "cut out of the sound", "silenced in the sound")
 NEAR_MS = 150.0
 """`confidence` is the probability that a word was said and begins this near to where it stands."""
@@ -62,6 +63,7 @@ def measure(
         ("gold words (by hand)", gold, [one.words for one in (*gold, *voices)]),
     ):
         asked: list[Asked] = []
+        parts: list[Asked] = []
         left_out: list[tuple[bool, bool, float]] = []
         own: list[bool] = []
         foreign: list[tuple[int, bool]] = []
@@ -69,9 +71,10 @@ def measure(
             clip = sound_of(media.load(one.path))
             rng = drawn(one.name)
             asked += _asked(one, clip, texts, rng, own)
+            parts += _parts(one, clip)
             left_out += _left_out(one, clip, rng)
             foreign += _foreign(one, clip, texts, rng)
-        rows += _rows(asked, left_out, own, foreign, where)
+        rows += _rows(asked, left_out, own, foreign, where) + _part_rows(parts, where)
         if asked:
             notes.append(f"Confidence of words, {where}, sound:\n\n{reliability(asked)}")
     return rows, notes
@@ -128,6 +131,16 @@ def _judge(kind: str, found: Alignment | None, text: corruption.Text, times: np.
                 0.0 if word is None else word.plus_minus_ms,
             )
         )
+    return asked
+
+
+def _parts(spoken: Spoken, clip: Clip) -> list[Asked]:
+    """Words of transcripts of a part of what is said, some words on end."""
+    rng = drawn(f"{spoken.name}, parts")
+    asked: list[Asked] = []
+    for _ in range(DRAWS):
+        text = corruption.excerpt(spoken.words, rng)
+        asked += _judge(PART, ask(clip, text.words), text, spoken.times)
     return asked
 
 
@@ -204,6 +217,18 @@ def _rows(
           for count in sorted({shared for shared, _ in foreign})),
         _share("own transcript: refused", own, where, at_most=0.02 if promised else None),
     ]  # fmt: skip
+
+
+def _part_rows(asked: Sequence[Asked], where: str) -> list[Row]:
+    aligned = [one for one in asked if one.status == "aligned"]
+    name = "transcript of a part of what is said"
+    return [
+        _share(f"{name}: refused (words)", [one.status == "refused" for one in asked], where),
+        _share(f"{name}: words `aligned`", [one.status == "aligned" for one in asked], where),
+        _share(
+            f"{name}: `aligned` more than {NEAR_MS:.0f} ms off", [not one.right for one in aligned], where
+        ),
+    ]
 
 
 def _kind_rows(name: str, asked: Sequence[Asked], where: str) -> list[Row]:

@@ -3,9 +3,10 @@
     python recipes/verdicts/fit.py --grid CACHE/grid --speech CACHE/speech [--weights FILE]
 
 CACHE is what `recipes/grid/prepare.py` and `prepare_speech.py` write. Each clip is aligned with what was
-said, with a word put in, with a word replaced, with a word cut out of its sound, and with what was said in
-other clips; clean and in noise. Training speakers fit; validation speakers show what it is worth, and help to
-set the limits of whole transcripts; test speakers are left alone. Prints the lines to put into
+said, with a part of it, with a word put in, with a word replaced, with a word cut out of its sound, and with
+what was said in other clips; clean and in noise, and of GRID's clips by the lips alone. Training speakers
+fit; validation speakers show what it is worth, and help to set the limits of whole transcripts, and they fit
+what counts for lips; test speakers are left alone. Prints the lines to put into
 `avsync/verdicts.py`.
 """
 
@@ -30,7 +31,7 @@ from corruption import Text
 from split import part
 from with_weights import using
 
-from avsync import metrics, phones, speech, verdicts
+from avsync import metrics, model, phones, speech, verdicts
 from avsync.alignconfig import AlignConfig
 from avsync.errors import TextError
 from avsync.media import Clip
@@ -39,6 +40,7 @@ from avsync.places import prepared
 from avsync.speech import SAMPLE_RATE
 from avsync.text import normalise
 from avsync.utterances import Utterance, load_utterance
+from avsync.words import align_posteriors
 
 NEAR_MS = 150.0
 """A word that was said is right when it begins this near to the truth."""
@@ -47,6 +49,8 @@ CONDITIONS = (None, ("babble", 12.0), ("white", 6.0), ("babble", 3.0))
 FOREIGN = 3
 """Transcripts of other clips tried on each sound."""
 SOUND_ONLY = "sound only"
+LIPS = "lips of "
+"""Before the group of clips whose lips were read."""
 GROUPS = ("s1", "s4", "others", SOUND_ONLY, "validation")
 """The limits are set by all clips, the weights by those that are not for validation."""
 OWN = {True: ("as said", "put in", "replaced", "cut out"), False: ("as said",)}
@@ -55,6 +59,7 @@ KNOT = 0.1
 """Degrees of clearness at which a limit is set, each by speech whose clearness is this near."""
 WRONGLY_REFUSED, WRONGLY_KEPT = 0.01, 0.01
 """Shares of a clip's own transcripts that may be refused, and of others' that may not."""
+INTERVAL = AlignConfig().interval
 FEWEST = 5
 """Fewer trials of a group say nothing."""
 
@@ -72,6 +77,8 @@ class Heard:
     """Of its start, NaN where the truth is unknown."""
     half_ms: float
     """Half the interval of its start."""
+    odds: float
+    """Log-odds that it was said at all."""
 
     @property
     def right(self) -> bool:
@@ -133,6 +140,9 @@ def listen(
 ) -> Iterator[Heard | Judged]:
     """All trials of a clip. `sounds` make babble, `texts` are what is said in other clips of its kind."""
     pool = sorted({word for text in texts for word in text})
+    truth = clip.word_times if clip.timed else _found(clip)
+    if clip.lips is not None and group in ("validation", "others"):
+        yield from _read(group, clip, texts, pool, rng)
     for condition in CONDITIONS:
         name = "clean" if condition is None else f"{condition[0]} {condition[1]:.0f} dB"
         wave = clip.waveform
@@ -144,6 +154,7 @@ def listen(
         heard = scores(wave, clip.audio_start)
         cases = [
             ("as said", corruption.intact(clip.words), heard, clip.word_times),
+            ("part", corruption.excerpt(clip.words, rng), heard, truth),
             ("put in", corruption.inserted(clip.words, pool, rng), heard, clip.word_times),
             ("replaced", corruption.replaced(clip.words, pool, rng), heard, clip.word_times),
         ]
@@ -154,7 +165,8 @@ def listen(
             cut = scores(wave, clip.audio_start)
             cases.append(("cut out", text, cut, times + clip.audio_start))
         for kind, text, posteriors, times in cases:
-            found = list(_words(group, name, kind, text, posteriors, times if clip.timed else None))
+            known = clip.timed or (kind == "part" and len(times) > 0)
+            found = list(_words(group, name, kind, text, posteriors, times if known else None))
             yield from found
             if found:
                 yield _whole(found)
@@ -163,6 +175,37 @@ def listen(
                 found = list(_words(group, name, "foreign", corruption.intact(texts[number]), heard, None))
                 if found:
                     yield _whole(found)
+
+
+def _found(clip: Utterance) -> np.ndarray:
+    """(W, 2) times of the words of a clip by its whole transcript, empty where a token is not one word: the
+    truth for a part of it.
+    """
+    heard = scores(clip.waveform, clip.audio_start)
+    words = align_posteriors(heard, " ".join(clip.words))
+    times = np.array([(word.heard_start, word.heard_end) for word in words])
+    return times if len(times) == len(clip.words) else np.zeros((0, 2))
+
+
+def _read(
+    group: str,
+    clip: Utterance,
+    texts: Sequence[tuple[str, ...]],
+    pool: Sequence[str],
+    rng: np.random.Generator,
+) -> Iterator[Heard]:
+    """Trials of a clip by its lips."""
+    assert clip.lips is not None
+    seen = model.load_model().lip_posteriors(clip.lips)
+    others = [texts[number] for number in rng.choice(len(texts), FOREIGN) if texts[number] != clip.words]
+    for kind, text in (
+        ("as said", corruption.intact(clip.words)),
+        ("part", corruption.excerpt(clip.words, rng)),
+        ("put in", corruption.inserted(clip.words, pool, rng)),
+        ("replaced", corruption.replaced(clip.words, pool, rng)),
+        *(("foreign", corruption.Text(other, (None,) * len(other))) for other in others),
+    ):
+        yield from _words(LIPS + group, "clean", kind, text, seen, clip.word_times)
 
 
 def _words(
@@ -181,16 +224,18 @@ def _words(
     for n, source in enumerate(text.source):
         start = first_edge + found.places[n].begin * heard.step - config.start_bias_s
         error = np.nan if source is None or times is None else 1000 * (start - times[source, 0])
-        yield Heard(group, condition, kind, found.facts[n], source is not None, error, found.half_ms[n])
+        yield Heard(
+            group, condition, kind, found.facts[n], source is not None, error, found.half_ms[n], found.odds[n]
+        )
 
 
 def _whole(found: Sequence[Heard]) -> Judged:
     one = found[0]
-    odds = verdicts.agreement([4 * word.facts[1] for word in found])
+    odds = verdicts.agreement([word.odds for word in found])
     return Judged(one.group, one.condition, one.kind, odds, float(one.facts[4]))
 
 
-def fit_weights(heard: Sequence[Heard]) -> np.ndarray:
+def fit_weights(heard: Sequence[Heard]) -> tuple[float, ...]:
     """Weights of a logistic regression in which each group of clips counts as much."""
     x, right = np.stack([one.facts for one in heard]), np.array([one.right for one in heard], float)
     groups = [one.group for one in heard]
@@ -200,7 +245,7 @@ def fit_weights(heard: Sequence[Heard]) -> np.ndarray:
         z = x @ weights
         return float((weight * (np.logaddexp(0, z) - right * z)).sum() + 1e-5 * np.square(weights[1:]).sum())
 
-    return np.asarray(minimize(loss, np.zeros(x.shape[1])).x)
+    return tuple(round(float(value), 3) for value in minimize(loss, np.zeros(x.shape[1])).x)
 
 
 def fit_limits(judged: Sequence[Judged]) -> list[tuple[float, float]]:
@@ -227,30 +272,25 @@ def fit_limits(judged: Sequence[Judged]) -> list[tuple[float, float]]:
     return limits
 
 
-def fit_width(heard: Sequence[Heard], share: float) -> tuple[float, float]:
-    """Factor of the half-width and least half-width, ms, of the narrowest intervals (by their median) that
-    hold this share of the starts of words that were said.
+def fit_width(heard: Sequence[Heard], share: float) -> float:
+    """Factor of the half-widths of the narrowest intervals that hold this share of the starts of words that
+    were said.
     """
     known = [one for one in heard if one.right and not np.isnan(one.error_ms)]
     errors, halves = np.abs([one.error_ms for one in known]), np.array([one.half_ms for one in known])
-    options = []
-    for least in (10.0, 20.0, 30.0, 40.0, 50.0):
-        for factor in np.arange(0.4, 4.01, 0.1):
-            stated = np.maximum(least, factor * halves)
-            if np.mean(errors <= stated) >= share:
-                options.append((float(np.mean(stated)), round(float(factor), 1), least))
-                break
-    if not options:
-        return 4.0, 50.0
-    return min(options)[1:]
+    least = AlignConfig().smallest_plus_minus_ms
+    factors = np.arange(0.4, 4.01, 0.1)
+    held = (errors <= np.maximum(least, factors[:, None] * halves)).mean(1)
+    return round(float(factors[np.argmax(held >= share)]), 1) if held.max() >= share else 4.0
 
 
 def report(name: str, heard: Sequence[Heard], judged: Sequence[Judged]) -> None:
     """One line of what the constants of `avsync.verdicts` are worth."""
-    sure = verdicts.probability(np.stack([one.facts for one in heard]))
+    fit = verdicts.SEEN if heard[0].group.startswith(LIPS) else verdicts.HEARD
+    sure = verdicts.probability(np.stack([one.facts for one in heard]), fit)
     said = np.array([one.said for one in heard])
     right = np.array([one.right for one in heard])
-    unsaid = np.array([4 * one.facts[1] < -2.94 for one in heard])
+    unsaid = np.array([one.odds < -3.89 for one in heard])
     known, least = zip(*verdicts.BELONGS, strict=True)
     refused = [one.odds < np.interp(one.clear, known, least) for one in judged]
     kinds = np.array([one.kind for one in judged])
@@ -307,15 +347,17 @@ def main() -> None:
             heard, judged = trials(clips, options.repeats, options.seed)
         if options.trials:
             options.trials.write_bytes(pickle.dumps((heard, judged)))
-    fitting = [one for one in heard if one.group != "validation"]
+    sound = [one for one in heard if not one.group.startswith(LIPS)]
+    fitting = [one for one in sound if one.group != "validation"]
+    lips = [one for one in heard if one.group == LIPS + "validation"]  # the others' were trained on
     if not options.keep:
-        verdicts.WEIGHTS = tuple(round(float(weight), 3) for weight in fit_weights(fitting))
+        unseen = [one for one in sound if one.group in ("others", "validation")]
+        verdicts.HEARD = verdicts.Fit(fit_weights(fitting), fit_width(unseen, INTERVAL))
+        verdicts.SEEN = verdicts.Fit(fit_weights(lips), fit_width(lips, INTERVAL))
         verdicts.BELONGS = tuple(fit_limits(judged))
-        print(f"WEIGHTS = {verdicts.WEIGHTS}\nBELONGS = {verdicts.BELONGS}")
-        factor, least = fit_width([one for one in heard if one.group in ("others", "validation")], 0.9)
-        print(f"WIDTH = {factor}, AlignConfig.smallest_plus_minus_ms = {least}")
+        print(f"HEARD = {verdicts.HEARD}\nSEEN = {verdicts.SEEN}\nBELONGS = {verdicts.BELONGS}")
     for group in sorted({one.group for one in heard}):
-        for condition in ("", *sorted({one.condition for one in heard})):
+        for condition in ("", *sorted({one.condition for one in heard if one.group == group})):
             report(
                 f"{group} {condition}",
                 [one for one in heard if one.group == group and condition in ("", one.condition)],
