@@ -42,7 +42,7 @@ SPOKEN_SHARE = 0.2
 def load_short(path: Path) -> Clip | None:
     """The clip of a short file; None for a long one."""
     with media.open(path) as reader:
-        start, end = span(reader)
+        start, end = span(reader, path)
     return None if end - start > SHORT_SECONDS else media.load(path)
 
 
@@ -53,11 +53,14 @@ def opening(path: Path) -> Clip:
         return reader.read(start, start + 10.0)
 
 
-def span(reader: Reader) -> Window:
-    """First and last second of a file, as it declares them; (0, 0) where it does not."""
+def span(reader: Reader, path: Path) -> Window:
+    """First and last second of a file, as it declares them, or else as its packets say; (0, 0) without any."""
     info = reader.info
     start = info.start_time or 0.0
-    return (0.0, 0.0) if info.duration is None else (start, start + info.duration)
+    length = info.duration
+    if length is None:  # what browsers record: all packets are read once, none decoded
+        length = media.probe(path).found_duration or 0.0
+    return start, start + length
 
 
 def score_faces(
@@ -86,12 +89,12 @@ class Excerpts:
     model: AVSync
     config: OffsetConfig
     span: Window = field(init=False)
-    """Start and end of the file in seconds, as it declares them."""
+    """Start and end of the file in seconds."""
     _height: int | None = field(init=False)
 
     def __post_init__(self) -> None:
         with media.open(self.path) as reader:
-            self.span = span(reader)
+            self.span = span(reader, self.path)
             self._height = HIGHEST if _rows(reader) > HIGHEST else None
 
     def listen(self, place: float, seconds: float, length: float) -> Window | None:

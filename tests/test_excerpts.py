@@ -28,6 +28,19 @@ def test_only_a_short_file_is_loaded(flash_and_beep, monkeypatch):
     assert excerpts.load_short(path) is None
 
 
+def test_a_file_that_does_not_say_how_long_it_is_is_as_long_as_its_packets(flash_and_beep, monkeypatch):
+    made = flash_and_beep("mkv", one_way=True)
+    with media.open(made.path) as reader:
+        assert reader.info.duration is None
+        start, end = excerpts.span(reader, made.path)
+    times = media.load(made.path).frame_times
+    assert start == pytest.approx(times[0], abs=0.1)
+    assert end == pytest.approx(times[-1], abs=0.3)
+    monkeypatch.setattr(excerpts, "SHORT_SECONDS", 1.0)
+    assert excerpts.load_short(made.path) is None
+    assert Excerpts(made.path, load_model(), OffsetConfig()).span == (start, end)
+
+
 def test_the_opening_tells_of_the_streams(flash_and_beep):
     path = flash_and_beep("mkv", audio="pcm_s16le", audio_start=0.3).path
     start, whole = excerpts.opening(path), media.load(path)
