@@ -54,7 +54,7 @@ def opening(path: Path) -> Clip:
 
 
 def span(reader: Reader, path: Path) -> Window:
-    """First and last second of a file, as it declares them, or else as its packets say; (0, 0) without any."""
+    """First and last second of a file, as it declares them, or else as its packets say; 0, 0 without any."""
     info = reader.info
     start = info.start_time or 0.0
     length = info.duration

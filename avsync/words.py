@@ -87,7 +87,9 @@ def align_posteriors(
     written = normalise(transcript) if isinstance(transcript, str) else transcript
     tokens = [token for token in written if token.readings]
     step = posteriors.step
-    found = search(tokens, prepared(posteriors.log_probs, settings), step, settings)
+    scores = prepared(posteriors.log_probs, settings)
+    # Lips are too often sure of something else to tell where the text is not.
+    found = search(tokens, scores, step, settings, partial=not posteriors.seen)
     fit = SEEN if posteriors.seen else HEARD
     sure = probability(found.facts, fit)
     first_edge = float(posteriors.times[0]) - step / 2

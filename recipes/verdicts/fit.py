@@ -217,7 +217,9 @@ def _words(
     if [token.text for token in tokens] != list(text.words):
         return
     try:
-        found = verdicts.search(tokens, prepared(heard.log_probs, config), heard.step, config)
+        found = verdicts.search(
+            tokens, prepared(heard.log_probs, config), heard.step, config, partial=not heard.seen
+        )
     except TextError:
         return
     first_edge = heard.times[0] - heard.step / 2
