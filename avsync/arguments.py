@@ -17,6 +17,8 @@ from avsync.standards import BT1359, STANDARDS
 
 NUMBER_OPTIONS = ("--max-offset-ms", "--offset-ms", "--drift-ppm", "--fps")
 """Options whose value may be negative, or is refused with a reason when it is."""
+STEP_OPTION = "--step"
+"""Its value begins with such a number."""
 
 
 SIGN = "Sign: a positive offset means that the audio leads (is heard before it is seen)."
@@ -89,7 +91,9 @@ def _with_joined_numbers(words: Sequence[str]) -> list[str]:
     for index, word in enumerate(words):
         if word == "--":
             return joined + list(words[index:])
-        if joined and joined[-1] in NUMBER_OPTIONS and word.startswith("-") and _is_number(word):
+        number = word.partition(":")[0] if joined and joined[-1] == STEP_OPTION else word
+        takes_number = bool(joined) and joined[-1] in (*NUMBER_OPTIONS, STEP_OPTION)
+        if takes_number and word.startswith("-") and _is_number(number):
             joined[-1] += f"={word}"
         else:
             joined.append(word)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.bitstream import BitStreamFilterContext
 from av.codec import CodecContext
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
@@ -34,6 +35,9 @@ MP4_COPY_OPTIONS = {
 }
 BITEXACT = 0x400
 """FFmpeg's flag for a file without random ids and dates: the same input gives the same bytes."""
+
+START_CODES = "h264_mp4toannexb"
+"""FFmpeg's filter that turns the lengths of H.264's units into start codes."""
 
 STALE_TAGS = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 """Tags that describe the old file, not its content."""
@@ -114,6 +118,11 @@ def _write(
         streams = _add_streams(source, out, target, refused, remakes, makers)
         out.metadata.update(_lasting(source.metadata))
         _copy_chapters(source, out, lift)
+        filters = {
+            stream: _start_codes(stream, copy)
+            for stream, copy in streams.items()
+            if target.suffix.lower() == ".avi"
+        }
         out.start_encoding()
 
         def put(packet: Packet, stream: Stream, by: Fraction) -> None:
@@ -130,11 +139,22 @@ def _write(
                 continue
             if order and stream.type == "video" and packet.pts is not None and packet.dts is not None:
                 packet.pts, packet.dts = order.get(packet.pts, packet.pts), packet.dts - earlier
-            put(packet, streams[stream], lift + shift if stream.type == "audio" else lift)
+            coded = filters.get(stream)
+            for whole in [packet] if coded is None else coded.filter(packet):
+                put(whole, streams[stream], lift + shift if stream.type == "audio" else lift)
         for stream, copy in streams.items():
             if stream.index in makers:
                 for made in _rest(stream, makers[stream.index]):
                     put(made, copy, lift)
+
+
+def _start_codes(stream: Stream, copy: Stream) -> BitStreamFilterContext | None:
+    """What puts the start codes before the units of a video stream that AVI needs and MP4 and Matroska leave
+    out, in its head too; None where they are there, or not needed.
+    """
+    if _codec_name(stream) != "h264" or (stream.codec_context.extradata or b"")[:1] != b"\x01":
+        return None
+    return BitStreamFilterContext(START_CODES, stream, copy)
 
 
 def _remade(packet: Packet, maker: Resounder) -> Iterator[Packet]:
@@ -198,6 +218,8 @@ def _add_streams(
             continue
         if target.suffix.lower() in MP4_SUFFIXES and _codec_tag(stream) == "hvc1":
             copy.codec_context.codec_tag = "hvc1"  # Apple's players insist on it
+        if target.suffix.lower() == ".avi" and stream.type == "video" and stream.average_rate:
+            copy.time_base = 1 / stream.average_rate  # AVI counts pictures
         copy.metadata.update(_lasting(stream.metadata))
         copy.disposition = stream.disposition
         streams[stream] = copy

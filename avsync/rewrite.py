@@ -173,9 +173,9 @@ def _first_packet(source: Path) -> Fraction:
 
 def _tell_shown(shown: int, source: Path, target: Path) -> None:
     if shown:
+        what = f"{shown} pictures" if shown > 1 else "a picture"
         warnings.warn(
-            f"{target}: {shown} pictures before the start, hidden by the edit list of {source}, are visible "
-            "in it",
+            f"{target}: {what} before the start, hidden by the edit list of {source}, can be seen in it",
             stacklevel=5,
         )
 

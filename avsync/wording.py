@@ -22,7 +22,8 @@ REASONS: Mapping[str, str] = {
     "no_face": "no face was found in the picture",
     "no_speech": "no speech was found in the sound",
     "too_short": "the picture or the sound lasts less than a second, too short to decide",
-    "ambiguous": "several offsets fit about equally well",
+    "ambiguous": "no offset stands out; it may lie beyond the search (--max-offset-ms), or nobody seen says "
+    "what is heard",
     "at_limit": "the best offset stands at the limit of the search; widen it (--max-offset-ms)",
     "no_audio": "the file has no audio stream",
     "no_video": "the file has no video stream",

@@ -62,10 +62,10 @@ def test_correct_of_drift_and_steps(clip, monkeypatch, capsys):
     )
     asked = {}
     monkeypatch.setattr(cli, "correct", lambda source, target, **how: asked.update(how) or done)
-    words = ["correct", clip, "out.avi", "--drift-ppm", "-5e2", "--step", "12.5:-80", "--step=30:1e1"]
+    words = ["correct", clip, "out.avi", "--drift-ppm", "-5e2", "--step", "-1:-80", "--step=30:1e1"]
     code, (line,) = run_json(capsys, *words, "--json")
     assert code == 0
-    assert (asked["drift_ppm"], asked["steps"]) == (-500.0, [(12.5, -80.0), (30.0, 10.0)])
+    assert (asked["drift_ppm"], asked["steps"]) == (-500.0, [(-1.0, -80.0), (30.0, 10.0)])
     assert (line["method"], line["reencoded"], line["measured_by"]) == ("pieces", True, "decoding")
     assert (line["drift_ppm"], line["steps"]) == (-500.0, [{"start": 12.4, "offset_ms": -80.0}])
     main(words)

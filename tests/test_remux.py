@@ -13,6 +13,7 @@ from shifts import lag_ms, rich_clip
 
 from avsync import media, remux
 from avsync.errors import MediaError
+from avsync.streams import probe
 
 NTSC = Fraction(30_000, 1001)
 
@@ -43,6 +44,18 @@ def test_the_sound_moves_by_the_shift(tmp_path, flash_and_beep, suffix, video, a
         assert after - before == pytest.approx(shift, abs=1.0), target
         assert same_pictures == pictures, target
         assert len(media.load(out).waveform) >= len(media.load(source).waveform) - 1, "sound was cut"
+
+
+@pytest.mark.parametrize(("suffix", "audio"), [("mkv", "flac"), ("mp4", "aac")])
+def test_pictures_without_start_codes_are_written_into_avi(tmp_path, flash_and_beep, suffix, audio):
+    source = flash_and_beep(suffix, audio=audio, b_frames=0, rate=NTSC).path
+    before, pictures = lag_ms(source)
+    out = tmp_path / "out.avi"
+    remux.shift_audio(source, out, -120.0)
+    after, same_pictures = lag_ms(out)
+    assert not [told for told in probe(out).warnings if "damaged" in told]
+    assert after - before == pytest.approx(-120.0, abs=1.0)
+    assert same_pictures == pictures
 
 
 def test_every_packet_is_copied(tmp_path, flash_and_beep):
