@@ -25,6 +25,8 @@ GAP_S = 0.5
 """Seconds without a lip step that end a bin."""
 CORRELATION = 1.3
 """Noise of a second against that of 25 independent lip steps (power); measured."""
+UNTOLD = 1e-4
+"""A sum of scores as small as this is of lags at which nothing is heard: those have the mean of their step."""
 MAX_PPM = 2000.0
 """Steepest slope that is looked for; film against NTSC's rates is 1000."""
 SUPPORT_STEPS = 30
@@ -77,7 +79,8 @@ def noise(bins: Bins, path: Path, steps: int, apart: int) -> float:
     """Variance a lip step of the scores at lags further than `apart` from the path."""
     near = np.abs(np.arange(bins.sums.shape[1]) - along(bins, path)[:, None]) <= apart
     rest = np.where(near, 0.0, bins.sums)
-    lags = float((~near).mean()) * steps * rest.shape[1]
+    told = np.abs(bins.sums) > UNTOLD  # beyond the sound there is nothing, noise neither
+    lags = float((told & ~near).mean()) * steps * rest.shape[1]
     return float(CORRELATION * np.square(rest).sum() / max(lags, 1))
 
 

@@ -178,15 +178,15 @@ def said_of(
     config: "AlignConfig",
 ) -> Said:
     """What all paths together say of each word; `places` are those of the best one."""
-    evidence = (scores * np.float32(config.evidence_scale)).astype(np.float32)
     cheaper = config.evidence_scale * (config.filler_penalty - config.rival_penalty)
-    evidence[:, FILLER] += np.float32(cheaper)
     near = round(HERE_S / step)
     rows: list[tuple[float, float, float]] = []
     for piece in _pieces(tokens, places, len(scores), step, config):
         outer = tokens[piece.outer_first : piece.outer_last]
         part = grow(outer, step, config, skips=True)
-        shares = start_posteriors(part, evidence[piece.begin : piece.end], len(outer))
+        evidence = (scores[piece.begin : piece.end] * np.float32(config.evidence_scale)).astype(np.float32)
+        evidence[:, FILLER] += np.float32(cheaper)
+        shares = start_posteriors(part, evidence, len(outer))
         for number in range(piece.first, piece.last):
             row = shares[number - piece.outer_first]
             at = places[number].begin - piece.begin

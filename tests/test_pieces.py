@@ -114,6 +114,13 @@ def test_long_recordings_have_larger_bins_and_no_more():
     assert set(np.diff(bins.first)) == {31}
 
 
+def test_lags_at_which_nothing_is_heard_do_not_quieten_the_noise():
+    bins = steps_at(np.full(200, 20.0))
+    path = pieces.constant(bins)
+    wide = Bins(bins.times, np.pad(bins.sums, ((0, 0), (0, 400))), bins.first, bins.origin)
+    assert pieces.noise(wide, path, 2000, 15) == pytest.approx(pieces.noise(bins, path, 2000, 15))
+
+
 def test_the_noise_is_that_of_a_lip_step_away_from_the_path():
     scores = 2 * smooth(np.random.default_rng(0).normal(size=(3000, 121)))
     scores[:, 55:66] += 50.0
