@@ -26,7 +26,7 @@ GAP_S = 0.5
 CORRELATION = 1.3
 """Noise of a second against that of 25 independent lip steps (power); measured."""
 UNTOLD = 1e-4
-"""A sum of scores as small as this is of lags at which nothing is heard: those have the mean of their step."""
+"""Sums of scores this small are of lags at which nothing is heard; those have the mean of their step."""
 MAX_PPM = 2000.0
 """Steepest slope that is looked for; film against NTSC's rates is 1000."""
 SUPPORT_STEPS = 30
