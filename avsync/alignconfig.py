@@ -44,14 +44,14 @@ class AlignConfig:
     """The same, where it is asked whether a word was said or something else."""
     filler_cost: float = 10.0
     """What it costs to begin such a stretch, nats."""
-    inner_filler_cost: float = 20.0
+    inner_filler_cost: float = 40.0
     """What it costs more inside the text where no punctuation is, nats: of excerpts of transcripts (2 to 8
     words of 8 clips of the web and of 25 sentences of speechocean762) 74 and 12 words are more than 150 ms
     off without it, 34 and 4 with it."""
     distant_penalty: float = 0.6
     """`filler_penalty` in sound that is far from all words: a transcript may be that of a part only. With 3
     throughout, 178 and 31 words of those excerpts are off: they stretch into sound that is not theirs."""
-    skip_cost: float = 10.0
+    skip_cost: float = 5.0
     """What it costs to leave out a word of the transcript, nats."""
     least_said: float = 0.02
     """A word that is less probably said than this is `not_spoken`, and no other makes room for it."""

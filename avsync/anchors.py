@@ -20,9 +20,11 @@ if TYPE_CHECKING:  # torch is imported only when a model runs
 
 MARGIN_S = 1.5
 """How far, seconds, a word may lie outside the times of its subtitle."""
-SURE_SHARE = 0.5
-"""Where fewer of the words of some part than this are `aligned` by the rough times, these are put to the
-test."""
+SURE = 0.8
+"""Where the words of some part are less sure than this by the rough times, on average, these are put to the
+test. Words that are not said come out at 0.65 where there is nothing but silence."""
+LONE_SHARE = 0.5
+"""The time of a lone part is used where it is at most this share of the sound: else it gains little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +44,27 @@ def find_words(
 ) -> list[Word]:
     """The words of all tokens on the clock of phone scores, by `align_posteriors`.
 
-    Where the transcript has rough times, parts of it that are `MARGIN_S` twice apart are searched apart. When
-    that finds few words, or a part does not fit into its time, the whole text is searched in the whole
-    sound, and the times are dropped with a warning if that finds more. Errors: those of `align_posteriors`.
+    Where the transcript has rough times, parts of it that are `MARGIN_S` twice apart are searched apart, and
+    a lone part in its time where that is little of the sound. When that is not sure of the words of a part,
+    or one does not fit into its time, the whole text is searched in the whole sound, and the times are
+    dropped with a warning if that finds more. The same where times do not cover the text, or lie outside the
+    sound. Errors: those of `align_posteriors`.
     """
     begin, end = span(posteriors) if len(posteriors.times) else (0.0, 0.0)
     blocks = plan(transcript, tokens, begin, end)
-    if len(blocks) < 2:
-        return with_unspoken(align_posteriors(posteriors, tokens, config), tokens, begin, end)
+    if not blocks or (len(blocks) == 1 and blocks[0].end - blocks[0].start > LONE_SHARE * (end - begin)):
+        words = align_posteriors(posteriors, tokens, config)
+        if transcript.anchors and not blocks:
+            _warn(transcript, f"do not cover its text, or lie outside the sound ({begin:.1f} to {end:.1f} s)")
+        return with_unspoken(words, tokens, begin, end)
     parts = _search(posteriors, tokens, blocks, config)
     by_times = None if parts is None else [word for part in parts for word in part]
-    if by_times is not None and parts is not None and min(map(_sure, parts)) >= SURE_SHARE:
+    if by_times is not None and parts is not None and min(map(_mean_confidence, parts)) >= SURE:
         return with_unspoken(by_times, tokens, begin, end)
     whole = align_posteriors(posteriors, tokens, config)
     if by_times is not None and _mean_confidence(by_times) >= _mean_confidence(whole):
         return with_unspoken(by_times, tokens, begin, end)
-    warnings.warn(
-        f"the times in {transcript.source or 'the transcript'} do not fit the sound: the words were searched "
-        "without them.",
-        stacklevel=3,
-    )
+    _warn(transcript, "do not fit the sound")
     return with_unspoken(whole, tokens, begin, end)
 
 
@@ -110,8 +113,12 @@ def _search(
     return parts
 
 
-def _sure(words: Sequence[Word]) -> float:
-    return sum(word.status == "aligned" for word in words) / len(words)
+def _warn(transcript: Transcript, why: str) -> None:
+    """Say that the times were dropped; on behalf of whoever called `align`."""
+    warnings.warn(
+        f"the times in {transcript.source or 'the transcript'} {why}: the words were searched without them.",
+        stacklevel=4,
+    )
 
 
 def _mean_confidence(words: Sequence[Word]) -> float:

@@ -6,8 +6,12 @@ word. Chains are joined end to start, with an optional chain of silence between 
 
 A *filler* stands for sound that the transcript lacks: any unit, at a price. With `filler_cost` it may stand
 wherever silence may; `inner_filler_cost` is added inside the text where no punctuation is, for what a
-transcript leaves out is mostly before, behind and between sentences. With `skip_cost` one frame of filler may
-stand instead of a word.
+transcript leaves out is mostly before, behind and between sentences.
+
+With `skip_cost` words may be left out. For the sum over all paths to be fair, what is not said has one way to
+be not said: a gap is empty, all silence or all filler (whose score has to be as good as that of silence), and
+a word that is left out is one frame of filler right before what follows, or nothing at the end of the text.
+Else words that are left out would have more places together, in a long silence, than words that were said.
 
 Shapes: T frames, V units, S states, C chains, A arcs (a chain's first state <- the last state of a chain
 before it).
@@ -114,6 +118,10 @@ class _Builder:
         filler = self.chain([FILLER], -1, -1, ends, self.filler_cost + inner_cost)
         return [*ends, *self.with_silence([filler])]
 
+    def with_rest(self, ends: list[tuple[int, int]], cost: float) -> list[tuple[int, int]]:
+        """The ends, that of silence and that of filler at this cost."""
+        return [*self.with_silence(ends), self.chain([FILLER], -1, -1, ends, cost)]
+
     def one_frame(self, token: int, before: list[tuple[int, int]], cost: float) -> tuple[int, int]:
         """Adds a single frame of filler and returns its end."""
         end = self.chain([FILLER], token, -1, before, cost)
@@ -137,6 +145,10 @@ class _Builder:
         return after
 
 
+START = -1
+"""Stands for the state before all others while a lattice grows."""
+
+
 def build(
     tokens: Sequence[Token],
     *,
@@ -156,16 +168,10 @@ def build(
     filler each, and no phones.
     """
     grown = _Builder(minimum, silence_minimum, silence_cost, filler_cost)
-    start = -1  # becomes S when S is known
-    ends = grown.with_gap([(start, 0)])
-    for index, token in enumerate(tokens):
-        if index in unsaid:
-            ends = [grown.one_frame(index, ends, 0.0)]
-        else:
-            said = grown.add(index, token, ends)
-            ends = said if skip_cost is None else [*said, grown.one_frame(-1, ends, skip_cost)]
-        open_end = index + 1 == len(tokens) or token.text.endswith(PUNCTUATION)
-        ends = grown.with_gap(ends, 0.0 if open_end else inner_filler_cost)
+    if skip_cost is None:
+        ends = _grow(grown, tokens, inner_filler_cost, unsaid)
+    else:
+        ends = _grow_loosely(grown, tokens, inner_filler_cost, skip_cost)
     count = len(grown.unit)
     link = np.zeros(count, np.float32)
     link[grown.first] = NEVER
@@ -180,9 +186,42 @@ def build(
         link=link,
         first=np.array(grown.first, np.int32),
         opens=np.array(grown.opens, np.int32),
-        arc_from=np.array([count if s == start else s for arcs in grown.arcs for s, _ in arcs], np.int32),
+        arc_from=np.array([count if s == START else s for arcs in grown.arcs for s, _ in arcs], np.int32),
         arc_cost=np.array([cost for arcs in grown.arcs for _, cost in arcs], np.float32),
         arc_start=np.cumsum([0, *lengths[:-1]]).astype(np.int32),
         final=final,
         shortest=min(frames for _, frames in ends),
     )
+
+
+def _grow(
+    grown: _Builder, tokens: Sequence[Token], inner_cost: float, unsaid: Collection[int]
+) -> list[tuple[int, int]]:
+    """Adds tokens of which all are spoken but for `unsaid`; returns the ends of the text."""
+    ends = grown.with_gap([(START, 0)])
+    for index, token in enumerate(tokens):
+        said = [grown.one_frame(index, ends, 0.0)] if index in unsaid else grown.add(index, token, ends)
+        ends = grown.with_gap(said, 0.0 if _closes(tokens, index) else inner_cost)
+    return ends
+
+
+def _grow_loosely(
+    grown: _Builder, tokens: Sequence[Token], inner_cost: float, skip_cost: float
+) -> list[tuple[int, int]]:
+    """Adds tokens each of which may be left out; returns the ends of the text."""
+    assert grown.filler_cost is not None, "words are left out for filler"
+    ends = grown.with_rest([(START, 0)], grown.filler_cost)
+    early: list[tuple[int, int]] = []
+    for index, token in enumerate(tokens):
+        said = grown.add(index, token, ends)
+        skipped = grown.one_frame(-1, ends, skip_cost)
+        closes, missing = _closes(tokens, index), len(tokens) - index - 1
+        ends = [*grown.with_rest(said, grown.filler_cost + (0.0 if closes else inner_cost)), skipped]
+        if not closes:  # all that follows is left out: what is there instead is no gap inside the text
+            early.append(grown.chain([FILLER], -1, -1, said, grown.filler_cost + skip_cost * missing))
+    return [*ends, *early]
+
+
+def _closes(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a speaker may say more than is written behind a token."""
+    return index + 1 == len(tokens) or tokens[index].text.endswith(PUNCTUATION)

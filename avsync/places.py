@@ -145,14 +145,14 @@ def find_all(
             return places, scores
     discount = np.float32(max(config.filler_penalty - config.distant_penalty, 0.0))
     cheap = scores.copy()
-    cheap[:, FILLER] += discount
+    cheap[:, FILLER] = np.maximum(cheap[:, FILLER] + discount, cheap[:, 0])
     rough = find(graph, cheap, count, step, replace(config, duration_weight=0.0))
     edges = [0, *(edge for place in rough for edge in (place.begin, place.end)), len(scores)]
     near = round(NEAR_S / step)
     priced = scores.copy()
     for begin, end in zip(edges[::2], edges[1::2], strict=True):
         if (end - begin) * step > FAR_S:
-            priced[begin + near : end - near, FILLER] += discount
+            priced[begin + near : end - near, FILLER] = cheap[begin + near : end - near, FILLER]
     return find(graph, priced, count, step, config), priced
 
 

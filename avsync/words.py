@@ -91,16 +91,19 @@ def align_posteriors(
     # Lips are too often sure of something else to tell where the text is not.
     found = search(tokens, scores, step, settings, partial=not posteriors.seen)
     fit = SEEN if posteriors.seen else HEARD
+    said = 1 / (1 + np.exp(-found.odds))
+    unsaid = np.isin(np.arange(len(tokens)), list(found.unsaid))
     sure = probability(found.facts, fit)
+    sure = np.where(unsaid, np.minimum(sure, said), sure)  # in silence the fit knows nothing
     first_edge = float(posteriors.times[0]) - step / 2
     words = []
     for number, (token, place) in enumerate(zip(tokens, found.places, strict=True)):
         start, end = first_edge + place.begin * step, first_edge + place.end * step
-        status = "not_spoken" if number in found.unsaid else "aligned"
+        status = "not_spoken" if unsaid[number] else "aligned"
         words.append(
             Word(token.text, start, end, start, end, None, None, float(sure[number]),
                  plus_minus_ms(float(found.half_ms[number]), fit, settings), status,
-                 _phones(place, first_edge, step), float(1 / (1 + np.exp(-found.odds[number]))))
+                 _phones(place, first_edge, step), float(said[number]))
         )  # fmt: skip
     start_bias, end_bias = settings.start_bias_s, settings.end_bias_s
     late = tuple(

@@ -175,7 +175,7 @@ def test_every_token_comes_back_as_it_was_written_with_times_and_frames(clip: Cl
     for word, (start, _) in zip(spoken_words, talk.truth, strict=True):
         assert word.heard_start == pytest.approx(start)
     for word, same in zip(spoken_words, plain.words, strict=True):  # more may be said at punctuation
-        assert word.confidence == pytest.approx(same.confidence, abs=0.001)
+        assert word.confidence == pytest.approx(same.confidence, abs=0.005)
     np.testing.assert_array_equal(found.frame_times, talk.frame_times)
 
 

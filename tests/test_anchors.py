@@ -81,6 +81,34 @@ def test_wrong_times_are_dropped_with_a_warning() -> None:
     assert found[0].heard_start == pytest.approx(truth[0][0], abs=0.011)
 
 
+def test_a_lone_part_is_searched_in_its_time() -> None:
+    """The sound has the sentence twice; the only subtitle is the second."""
+    posteriors, truth = spoken(" ".join(LINES), PAUSES, clearness=8.0)
+    text = transcript((truth[5][0] - 0.7, truth[9][1] + 0.5, LINES[1]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = find_words(posteriors, text, normalise(text.text), CONFIG)
+    assert [word.heard_start for word in found] == pytest.approx(
+        [start for start, _ in truth[5:10]], abs=0.011
+    )
+
+
+def test_a_lone_part_with_wrong_times_is_searched_everywhere() -> None:
+    posteriors, truth = spoken(" ".join(LINES), PAUSES, clearness=8.0)
+    text = transcript((0.5, 1.5, LINES[2]))
+    with pytest.warns(UserWarning, match=r"the times in talk\.srt do not fit the sound"):
+        found = find_words(posteriors, text, normalise(text.text), CONFIG)
+    assert found[0].heard_start == pytest.approx(truth[10][0], abs=0.011)
+
+
+def test_times_outside_the_sound_are_dropped_with_a_warning() -> None:
+    posteriors, truth = spoken(" ".join(LINES), PAUSES, clearness=8.0)
+    text = transcript((1000, 1001, LINES[0]), (1002, 1003, LINES[1]), (1010, 1012, LINES[2]))
+    with pytest.warns(UserWarning, match=r"lie outside the sound \(0\.0 to \d+\.\d s\)"):
+        found = find_words(posteriors, text, normalise(text.text), CONFIG)
+    assert found[0].heard_start == pytest.approx(truth[0][0], abs=0.011)
+
+
 def test_text_that_does_not_fit_into_its_time_is_searched_everywhere() -> None:
     posteriors, truth = spoken(" ".join(LINES), PAUSES, clearness=8.0)
     end = float(posteriors.times[-1])

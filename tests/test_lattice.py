@@ -158,30 +158,64 @@ def test_compiled_scores_are_the_same_to_the_last_bit(monkeypatch: pytest.Monkey
     assert compiled_score == score
 
 
-FILLER_COST, SKIP_COST = 1.3, 0.9
+FILLER_COST, INNER_COST, SKIP_COST = 1.3, 0.4, 0.9
 Row = list[tuple[int, int, int]]
 """Unit, token that begins (-1: none does), and 1 where it lasts one frame exactly."""
 
 
-def loose_forms(tokens: tuple[Token, ...], unsaid: tuple[int, ...]) -> Iterator[tuple[float, Row]]:
-    """Cost and row of everything that may be said with filler in every gap and every word left out."""
+def gaps(cost: float, loose: bool) -> list[tuple[float, Row]]:
+    """Cost and row of what may stand in a gap in which filler costs that."""
     silence, filler = [(0, -1, 0)], [(lattices.FILLER, -1, 0)]
-    around = FILLER_COST + COST
-    gaps = [
-        (0.0, []), (COST, silence), (FILLER_COST, filler), (around, silence + filler),
-        (around, filler + silence), (around + COST, silence + filler + silence),
+    plain = [(0.0, []), (COST, silence), (cost, filler)]
+    if loose:
+        return plain
+    around = [
+        (cost + COST, silence + filler), (cost + COST, filler + silence),
+        (cost + 2 * COST, silence + filler + silence),
     ]  # fmt: skip
-    parts: list[list[tuple[float, Row]]] = [gaps]
-    for index, token in enumerate(tokens):
-        one = [(lattices.FILLER, -1, 1)]
-        said = [
+    return [*plain, *around]
+
+
+def loose_forms(tokens: tuple[Token, ...], unsaid: tuple[int, ...]) -> Iterator[tuple[float, Row]]:
+    """Cost and row of everything that may be said with filler in every gap, and either every word left out
+    or the words `unsaid`.
+    """
+    one: Row = [(lattices.FILLER, -1, 1)]
+    said = [
+        [
             (0.0, [(UNITS.index(phone), -1 if n else index, 0) for n, phone in enumerate(phones)])
             for reading in token.readings
             for phones in WORDS[reading[0]]
         ]
-        parts += [[(0.0, one)] if index in unsaid else [*said, (SKIP_COST, one)], gaps]
-    for chosen in itertools.product(*parts):
-        yield sum(cost for cost, _ in chosen), [item for _, row in chosen for item in row]
+        for index, token in enumerate(tokens)
+    ]
+    inner = [INNER_COST] * (len(tokens) - 1) + [0.0]
+    if unsaid:
+        parts = [gaps(FILLER_COST, loose=False)]
+        for index, words in enumerate(said):
+            parts += [[(0.0, one)] if index in unsaid else words]
+            parts += [gaps(FILLER_COST + inner[index], loose=False)]
+        for chosen in itertools.product(*parts):
+            yield sum(cost for cost, _ in chosen), [item for _, row in chosen for item in row]
+        return
+    for kept in itertools.product((False, True), repeat=len(tokens)):
+        parts = [gaps(FILLER_COST, loose=True)]
+        for index, words in enumerate(said):
+            if not kept[index]:
+                parts += [[(SKIP_COST, one)]]
+                continue
+            behind = gaps(FILLER_COST + inner[index], loose=True)
+            parts += [words, behind]
+        for chosen in itertools.product(*parts):
+            yield sum(cost for cost, _ in chosen), [item for _, row in chosen for item in row]
+        last = max((n for n, here in enumerate(kept) if here), default=None)
+        if last is None or last + 1 == len(tokens):
+            continue
+        # What is left out at the end is nothing, and what is there instead lies outside the text.
+        missing = len(tokens) - 1 - last
+        for chosen in itertools.product(*parts[: len(parts) - missing - 1]):
+            cost = sum(cost for cost, _ in chosen) + FILLER_COST + SKIP_COST * missing
+            yield cost, [item for _, row in chosen for item in row] + [(lattices.FILLER, -1, 0)]
 
 
 def loose_paths(
@@ -207,6 +241,7 @@ def loose_paths(
 def loose(tokens: tuple[Token, ...], **options: object) -> lattices.Lattice:
     return build(
         tokens, minimum=MINIMUM, silence_minimum=SILENCE_MINIMUM, silence_cost=COST, filler_cost=FILLER_COST,
+        inner_filler_cost=INNER_COST,
         **options,  # type: ignore[arg-type]
     )  # fmt: skip
 

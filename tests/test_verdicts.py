@@ -192,7 +192,7 @@ def test_a_word_that_may_be_elsewhere_is_said_but_not_sure() -> None:
 
 def test_what_a_piece_of_a_long_search_needs_does_not_grow_with_the_sound(monkeypatch) -> None:
     text = "place blue at two now"
-    posteriors, _ = spoken(text, {0: 60.0, 3: 30.0, 5: 90.0}, clearness=4.0)
+    posteriors, _ = spoken(text, {0: 60.0, 3: 30.0, 5: 90.0}, clearness=6.0)
     whole = searched(posteriors, text)
     asked = []
 
