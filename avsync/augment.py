@@ -25,14 +25,22 @@ def uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Ge
 
 
 def mouths(
-    mouth_BTHW: torch.Tensor, found_BT: torch.Tensor, flip_B: torch.Tensor, generator: torch.Generator
+    mouth_BTHW: torch.Tensor,
+    found_BT: torch.Tensor,
+    flip_B: torch.Tensor,
+    generator: torch.Generator,
+    *,
+    exchange: float = 0.0,
 ) -> torch.Tensor:
     """(B, T, 96, 96) uint8 crops -> standardised (B, T, 48, 48); one warp, bend, light and sharpness a clip.
 
-    flip_B: bool, clips that are mirrored; the same as for `points`.
+    flip_B: bool, clips that are mirrored; the same as for `points`. exchange: share of the clips whose mouth
+    moves on the face of another clip of the batch.
     """
     batch, steps = mouth_BTHW.shape[:2]
     picture = mouth_BTHW.float()
+    if exchange:
+        picture = _other_face(picture, found_BT, exchange, generator)
     angle = uniform((batch,), -0.21, 0.21, generator)
     scale = torch.exp(uniform((batch,), math.log(0.8), math.log(1.25), generator)) * (1 - 2 * MARGIN / 96)
     aspect = torch.exp(uniform((batch,), -0.12, 0.12, generator))
@@ -65,6 +73,22 @@ def mouths(
     warped = _blur(warped, generator)
     noise = torch.randn(warped.shape, generator=generator) * uniform((batch, 1, 1, 1), 0, 6, generator)
     return standardise(warped + noise, found_BT)
+
+
+def _other_face(
+    picture_BTHW: torch.Tensor, found_BT: torch.Tensor, share: float, generator: torch.Generator
+) -> torch.Tensor:
+    """In some clips the mean picture is exchanged, in part or wholly, for that of the clip before it.
+
+    What moves stays; skin, beard, lips at rest and light are another's.
+    """
+    batch = len(picture_BTHW)
+    weight = (found_BT / found_BT.sum(1, keepdim=True).clamp(min=1))[..., None, None]
+    mean = (picture_BTHW * weight).sum(1, keepdim=True)
+    amount = uniform((batch, 1, 1, 1), 0.3, 1.0, generator) * (
+        uniform((batch, 1, 1, 1), 0.0, 1.0, generator) < share
+    )
+    return (picture_BTHW + amount * (mean.roll(1, 0) - mean)).clamp(0, 255)
 
 
 def _bend(batch: int, generator: torch.Generator) -> torch.Tensor:

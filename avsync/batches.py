@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from avsync.encoders import LIP_RATE, SPEECH_RATE
 from avsync.speech import HOP, SAMPLE_RATE
@@ -117,10 +117,12 @@ class WindowSampler(IterableDataset[Batch]):
         return self.batches
 
     def __iter__(self) -> Iterator[Batch]:
-        rng = np.random.default_rng((self.seed, self.epoch))
+        worker = get_worker_info()
+        number, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        rng = np.random.default_rng((self.seed, self.epoch, number) if number else (self.seed, self.epoch))
         self.epoch += 1
         probability = self._probabilities()
-        for _ in range(self.batches):
+        for _ in range(number, self.batches, workers):
             drawn = rng.choice(len(self.talking), self.config.clips, p=probability)
             sounds = [
                 self.sound_sets[int(rng.integers(len(self.sound_sets)))]

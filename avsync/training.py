@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import lightning
 import torch
@@ -21,6 +22,8 @@ from avsync.model import AVSync
 from avsync.speech import log_mel_tensor, normalise
 from avsync.text import UNITS
 from avsync.utterances import Utterance
+
+_Tensors = TypeVar("_Tensors", Batch, SpeechWindow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,8 @@ class TrainingConfig:
     """Weight of the frame-wise phone loss of the sound (half of it for the lips)."""
     prior: float = 0.3
     """Strength of the label prior in CTC, an exponent."""
+    exchange: float = 0.0
+    """Share of clips whose mouth moves on the face of another clip."""
     drop_stream: float = 0.25
     """Share of clips that lose the picture stream in training; as many others lose the landmark stream."""
 
@@ -63,11 +68,20 @@ class SyncModule(lightning.LightningModule):
         super().__init__()
         self.model = model
         self.training_config = config
+        self.seed = seed
         self.generator = torch.Generator().manual_seed(seed)
         self.register_buffer("log_priors", torch.full((2, len(UNITS)), -math.log(len(UNITS))))
 
+    def on_fit_start(self) -> None:
+        """Random numbers are drawn where the network is."""
+        self.generator = torch.Generator(self.device).manual_seed(self.seed)
+
     def training_step(self, batch: Batch, index: int) -> torch.Tensor:
         """The weighted sum of all losses; each is logged under its name (phones of the sound-only clips)."""
+        with torch.device(self.device):
+            return self._loss(batch)
+
+    def _loss(self, batch: Batch) -> torch.Tensor:
         config, generator = self.training_config, self.generator
         lips = self._lip_features(batch, generator)
         sounds = [self._speech_features(window, generator) for window in (batch.sound, batch.speech)]
@@ -100,12 +114,13 @@ class SyncModule(lightning.LightningModule):
     def _lip_features(self, batch: Batch, generator: torch.Generator) -> torch.Tensor:
         """(B, T, C) of augmented pictures and points; some clips lose one of the two."""
         flip = torch.rand(len(batch.mouths), generator=generator) < 0.5
-        mouth = augment.mouths(batch.mouths, batch.found, flip, generator)
+        exchange = self.training_config.exchange
+        mouth = augment.mouths(batch.mouths, batch.found, flip, generator, exchange=exchange)
         points = augment.points(batch.points, flip, generator)
         draw = torch.rand(len(batch.mouths), generator=generator)
         drop = self.training_config.drop_stream
         keep_picture, keep_points = (draw >= drop).float(), ((draw < drop) | (draw >= 2 * drop)).float()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
             features: torch.Tensor = self.model.lips(
                 mouth, points, batch.found, keep_picture_B=keep_picture, keep_points_B=keep_points
             )
@@ -115,7 +130,7 @@ class SyncModule(lightning.LightningModule):
         """(B, J, C) of augmented sound."""
         log_mel = log_mel_tensor(augment.waveform(window.waveform, generator))
         scaled = normalise(augment.mel(log_mel, generator), window.valid)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
             features: torch.Tensor = self.model.speech(scaled, window.valid)
         return features.float()
 
@@ -168,8 +183,8 @@ class SyncModule(lightning.LightningModule):
         return self.log_priors[head].clone()
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Batches stay on the CPU, where they are augmented."""
-        return batch
+        """Batches are augmented where the network is."""
+        return _moved(batch, device)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW with a short warm-up and a cosine decay, stepped every batch."""
@@ -189,6 +204,15 @@ class SyncModule(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
+def _moved(batch: _Tensors, device: torch.device) -> _Tensors:
+    """A copy of a batch on a device."""
+    moved: dict[str, Any] = {}
+    for field in fields(batch):
+        value = getattr(batch, field.name)
+        moved[field.name] = value.to(device) if torch.is_tensor(value) else _moved(value, device)
+    return type(batch)(**moved)
+
+
 class SyncData(lightning.LightningDataModule):
     """Batches from prepared utterances; no validation loader, for recipes measure the product itself."""
 
@@ -201,12 +225,14 @@ class SyncData(lightning.LightningDataModule):
         speaker_share: dict[str, float],
         batches: int,
         seed: int = 0,
+        workers: int = 0,
     ) -> None:
         super().__init__()
+        self.workers = workers
         self.sampler = WindowSampler(
             list(talking), [list(group) for group in sound_sets], speaker_share, windows, seed, batches
         )
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """One batch an item; drawn in this process, for the arrays are in memory."""
-        return DataLoader(self.sampler, batch_size=None)
+        """One batch an item; drawn in this process, for the arrays are in memory, or by `workers` others."""
+        return DataLoader(self.sampler, batch_size=None, num_workers=self.workers)

@@ -27,6 +27,10 @@ def zero_points() -> dict[str, float]:
 def in_sync(utterance: Utterance, zeros: dict[str, float]) -> Utterance:
     """The utterance with its sound, and the times on it, moved so that its offset is 0."""
     later = zeros.get(utterance.speaker, 0.0) / 1000
+    phones = utterance.phones
     return replace(
-        utterance, audio_start=utterance.audio_start + later, word_times=utterance.word_times + later
+        utterance,
+        audio_start=utterance.audio_start + later,
+        word_times=utterance.word_times + later,
+        phones=phones and replace(phones, starts=phones.starts + later, ends=phones.ends + later),
     )

@@ -21,6 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from avsync import targets
 from avsync.batches import WindowConfig
+from avsync.encoders import LipEncoderConfig, SpeechEncoderConfig
 from avsync.lagscores import OffsetConfig, lag_grid, lag_scores, peak
 from avsync.model import AVSync, ModelConfig, read_model, save_model
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
@@ -46,6 +47,11 @@ def mel_of(utterance: Utterance, shift_ms: float = 0.0) -> Mel:
     moved[: max(-samples, 0)] = 0.0
     log_mel = log_mel_tensor(torch.from_numpy(moved)[None])[0].numpy()
     return Mel(log_mel, utterance.audio_start + (np.arange(len(log_mel)) + 0.5) * HOP / SAMPLE_RATE)
+
+
+def first_times(utterance: Utterance) -> Utterance:
+    """The utterance with phone times: those of time_phones.py, or rough ones."""
+    return targets.rough(utterance) if utterance.phones is None else utterance
 
 
 def offset_errors(utterances: list[Utterance], model: AVSync) -> np.ndarray:
@@ -88,10 +94,9 @@ def summary(utterances: list[Utterance], model: AVSync) -> dict[str, float]:
     }
 
 
-def running(average: torch.Tensor, current: torch.Tensor, count: torch.Tensor | int) -> torch.Tensor:
-    """The running average of a weight after `count` steps; the first ones soon forget where they began."""
-    kept = min(AVERAGE, (1 + int(count)) / (10 + int(count)))
-    return kept * average + (1 - kept) * current
+def kept(count: int) -> float:
+    """Share of the running average that stays at a step: it soon forgets where it began."""
+    return min(AVERAGE, (1 + count) / (10 + count))
 
 
 class Validate(lightning.Callback):
@@ -118,6 +123,11 @@ class Validate(lightning.Callback):
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         """Begin the average."""
         assert isinstance(module, SyncModule)
+
+        def running(average: torch.Tensor, current: torch.Tensor, _: object) -> torch.Tensor:
+            share = kept(trainer.global_step - 1)
+            return share * average + (1 - share) * current
+
         self.average = AveragedModel(module.model, avg_fn=running, use_buffers=True)
         if self.resumed:
             self.average.load_state_dict(self.resumed)
@@ -143,6 +153,8 @@ class Validate(lightning.Callback):
         model = self.average.module
         assert isinstance(model, AVSync)
         model.eval()
+        save_model(model, self.out / f"step-{step:05d}.safetensors")
+        trainer.save_checkpoint(self.out / "last.ckpt")
         numbers = {
             "step": step,
             "seconds": round(time.monotonic() - self.started),
@@ -156,8 +168,6 @@ class Validate(lightning.Callback):
             if fresh:
                 writer.writeheader()
             writer.writerow(numbers)
-        save_model(model, self.out / f"step-{step:05d}.safetensors")
-        trainer.save_checkpoint(self.out / "last.ckpt")
         if step in self.realign:
             self._realign(model)
 
@@ -196,11 +206,42 @@ def main() -> None:
     parser.add_argument(
         "--cross-lag", type=float, default=TrainingConfig().cross_lag, help="weight of that contrast"
     )
+    parser.add_argument(
+        "--exchange",
+        type=float,
+        default=TrainingConfig().exchange,
+        help="share of clips that get another's face",
+    )
+    parser.add_argument(
+        "--channels",
+        type=int,
+        nargs=5,
+        default=LipEncoderConfig().channels,
+        help="of the convolutions over a picture",
+    )
+    parser.add_argument(
+        "--width", type=int, default=LipEncoderConfig().width, help="of both encoders over time"
+    )
+    parser.add_argument(
+        "--clips",
+        type=int,
+        default=WindowConfig().clips,
+        help="clips with picture in a batch; half as many of sound alone",
+    )
     parser.add_argument("--start", type=Path, help="weights to start from")
     parser.add_argument("--resume", type=Path, help="checkpoint to go on from")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--accelerator", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument(
+        "--workers", type=int, default=0, help="processes that draw batches; then nothing is refreshed"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if options.workers and options.realign:
+        parser.error(
+            "--workers draw from copies, which --realign does not reach: "
+            "run time_phones.py first and give --realign without numbers"
+        )
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
     lightning.seed_everything(options.seed)
@@ -213,31 +254,40 @@ def main() -> None:
             f"{options.grid}: {blind[0]} has no picture: --grid takes the folder that prepare.py wrote"
         )
     validation = [u for u in every if part(u.speaker) == "validation"]
-    training = [targets.rough(u) for u in every if part(u.speaker) == "train"]
+    training = [first_times(u) for u in every if part(u.speaker) == "train"]
     sound_sets: list[list[Utterance]] = []
     if options.speech:
         spoken = read(options.speech, "so-*")
-        sound_sets.append([targets.rough(u) for u in spoken if len(u.waveform) < 8 * SAMPLE_RATE])
+        sound_sets.append([first_times(u) for u in spoken if len(u.waveform) < 8 * SAMPLE_RATE])
         sound_sets.append(read(options.speech, "fl-*"))
     sound_sets = [group for group in sound_sets if group] or [training]
-    sizes = [len(group) for group in sound_sets]
-    print(f"train {len(training)} clips, validation {len(validation)}, sound sets {sizes}")
+    counts = [len(group) for group in sound_sets]
+    print(f"train {len(training)} clips, validation {len(validation)}, sound sets {counts}")
 
-    model = read_model(options.start).train() if options.start else AVSync(ModelConfig())
+    sizes = ModelConfig(
+        lips=LipEncoderConfig(channels=tuple(options.channels), width=options.width),
+        speech=SpeechEncoderConfig(width=options.width),
+    )
+    model = read_model(options.start).train() if options.start else AVSync(sizes)
     config = TrainingConfig(
-        steps=options.steps, learning_rate=options.learning_rate, cross_lag=options.cross_lag
+        steps=options.steps,
+        learning_rate=options.learning_rate,
+        cross_lag=options.cross_lag,
+        exchange=options.exchange,
     )
     module = SyncModule(model, config, options.seed)
     data = SyncData(
         training,
         sound_sets,
-        windows=WindowConfig(),
+        windows=WindowConfig(clips=options.clips, speech_clips=options.clips // 2),
         speaker_share=SHARE,
         batches=options.steps,
         seed=options.seed,
+        workers=options.workers,
     )
     trainer = lightning.Trainer(
-        max_steps=options.steps, accelerator="cpu", gradient_clip_val=1.0, default_root_dir=options.out,
+        max_steps=options.steps, accelerator=options.accelerator, devices=1,
+        gradient_clip_val=1.0, default_root_dir=options.out,
         logger=False, enable_checkpointing=False, enable_progress_bar=False, log_every_n_steps=1,
         callbacks=[Validate(validation, data, options.out, options.every, options.realign)],
     )  # fmt: skip
