@@ -44,7 +44,7 @@ class AlignConfig:
     """The same, where it is asked whether a word was said or something else."""
     filler_cost: float = 10.0
     """What it costs to begin such a stretch, nats."""
-    inner_filler_cost: float = 40.0
+    inner_filler_cost: float = 30.0
     """What it costs more inside the text where no punctuation is, nats: of excerpts of transcripts (2 to 8
     words of 8 clips of the web and of 25 sentences of speechocean762) 74 and 12 words are more than 150 ms
     off without it, 34 and 4 with it."""

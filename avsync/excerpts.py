@@ -16,7 +16,7 @@ from avsync import features, lips, media, speech
 from avsync.clip import Clip
 from avsync.encoders import LIP_RATE
 from avsync.lagscores import OffsetConfig, lag_scores
-from avsync.model import AVSync, Vectors
+from avsync.model import Ensemble, Vectors
 from avsync.passages import FaceScores
 from avsync.reader import Reader
 from avsync.spool import SoundSpool
@@ -64,7 +64,7 @@ def span(reader: Reader, path: Path) -> Window:
 
 
 def score_faces(
-    tracks: Sequence[lips.LipTrack], heard: Vectors, model: AVSync, lags_ms: np.ndarray, stretch: int = 0
+    tracks: Sequence[lips.LipTrack], heard: Vectors, model: Ensemble, lags_ms: np.ndarray, stretch: int = 0
 ) -> list[FaceScores]:
     """Each face's scores at every lag."""
     found = []
@@ -75,7 +75,7 @@ def score_faces(
     return found
 
 
-def speech_share(sound: Clip, model: AVSync) -> float:
+def speech_share(sound: Clip, model: Ensemble) -> float:
     """How much of a sound is speech, 0 to 1, by the phones that are heard; music passes for speech."""
     spoken = is_speech(model.speech_posteriors(speech.log_mel(sound)))
     return float(spoken.mean()) if len(spoken) else 0.0
@@ -86,7 +86,7 @@ class Excerpts:
     """Reads excerpts of one file. Any number may be read at the same time."""
 
     path: Path
-    model: AVSync
+    model: Ensemble
     config: OffsetConfig
     span: Window = field(init=False)
     """Start and end of the file in seconds."""

@@ -6,7 +6,8 @@ Shapes: B batch, T lip steps (40 ms), J speech steps (10 ms), D embedding, V pho
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +37,32 @@ OVERLAP = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelConfig:
-    """Sizes of `AVSync`; stored in the weights file."""
+class Calibration:
+    """What was measured on held-out speakers; stored in the weights file."""
 
-    lips: LipEncoderConfig = LipEncoderConfig()
-    speech: SpeechEncoderConfig = SpeechEncoderConfig()
-    dimension: int = 128
-    """Length of the vectors that are compared."""
     bias_ms: float = 0.0
     """Milliseconds subtracted from every measured offset: the model's own bias on held-out speakers."""
     spread_ms: float = 15.0
     """Half-width of the 95 % interval of what speakers differ by, ms; fitted on held-out speakers."""
     confidence: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
     """Weights of `lagscores.evidence`, fitted on held-out speakers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig(Calibration):
+    """Sizes of `AVSync`; stored in the weights file."""
+
+    lips: LipEncoderConfig = LipEncoderConfig()
+    speech: SpeechEncoderConfig = SpeechEncoderConfig()
+    dimension: int = 128
+    """Length of the vectors that are compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnsembleConfig(Calibration):
+    """The networks of an `Ensemble`, and what was measured with all of them."""
+
+    members: tuple[ModelConfig, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +196,56 @@ class AVSync(nn.Module):
         return torch.cat(pieces, 1)
 
 
+class Ensemble(nn.Module):
+    """Networks trained apart and asked together: on faces that none has seen they err apart.
+
+    Their vectors stand side by side, so that a product of two is the mean of theirs; log-probabilities are
+    averaged and normalised. Methods are those of `AVSync`.
+    """
+
+    def __init__(self, config: EnsembleConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.members = nn.ModuleList(AVSync(member) for member in config.members)
+
+    @property
+    def networks(self) -> list[AVSync]:
+        """The members."""
+        return [member for member in self.members if isinstance(member, AVSync)]
+
+    def embed_lips(self, grid: LipGrid) -> Vectors:
+        """One vector each 40 ms of a lip track; its length says how much the step tells."""
+        return _beside([network.embed_lips(grid) for network in self.networks])
+
+    def embed_speech(self, mel: Mel) -> Vectors:
+        """One unit vector each 10 ms of sound."""
+        return _beside([network.embed_speech(mel) for network in self.networks])
+
+    def lip_posteriors(self, grid: LipGrid) -> Posteriors:
+        """Phone scores each 10 ms of a lip track, read from the mouth alone."""
+        return mean_posteriors([network.lip_posteriors(grid) for network in self.networks])
+
+    def speech_posteriors(self, mel: Mel) -> Posteriors:
+        """Phone scores each 10 ms of sound."""
+        return mean_posteriors([network.speech_posteriors(mel) for network in self.networks])
+
+
+def _beside(parts: Sequence[Vectors]) -> Vectors:
+    return replace(parts[0], vectors=side_by_side([part.vectors for part in parts]))
+
+
+def side_by_side(vectors: Sequence[np.ndarray]) -> np.ndarray:
+    """Vectors (T, D) of n networks as one (T, n D) array, not longer than they are."""
+    return np.concatenate(vectors, axis=-1) / np.float32(np.sqrt(len(vectors)))
+
+
+def mean_posteriors(heard: Sequence[Posteriors]) -> Posteriors:
+    """The mean of the log-probabilities of several, on the clock of the first, normalised."""
+    mean = np.mean([scores.log_probs for scores in heard], axis=0)
+    mean -= np.logaddexp.reduce(mean, axis=1, keepdims=True)
+    return replace(heard[0], log_probs=mean.astype(np.float32))
+
+
 def save_model(model: AVSync, path: Path) -> None:
     """Write fp16 weights with their configuration and phone set as one safetensors file."""
     weightfile.write(model, model.config, path)
@@ -192,9 +256,41 @@ def read_model(path: Path) -> AVSync:
 
     Raises ModelError when it is missing, damaged or of another make.
     """
+    model = _read(path)
+    if not isinstance(model, AVSync):
+        raise weightfile.misfit(path, "it holds several networks; read_ensemble reads it")
+    return model
+
+
+def read_ensemble(path: Path) -> Ensemble:
+    """Read the file of an ensemble, or of one network as an ensemble of one; otherwise as `read_model`."""
+    model = _read(path)
+    return model if isinstance(model, Ensemble) else together([model], model.config)
+
+
+def together(networks: Sequence[AVSync], calibration: Calibration) -> Ensemble:
+    """An ensemble of networks, ready for inference, with what was measured of it."""
+    made = Ensemble(
+        EnsembleConfig(
+            members=tuple(network.config for network in networks),
+            bias_ms=calibration.bias_ms,
+            spread_ms=calibration.spread_ms,
+            confidence=calibration.confidence,
+        )
+    )
+    made.members = nn.ModuleList(networks)
+    return made.eval()
+
+
+def _read(path: Path) -> AVSync | Ensemble:
     fields, tensors = weightfile.read(path)
+    model: AVSync | Ensemble
     try:
-        model = AVSync(_config(fields))
+        if "members" in fields:
+            members = tuple(_config(member) for member in fields.pop("members"))
+            model = Ensemble(EnsembleConfig(members=members, **fields))
+        else:
+            model = AVSync(_config(fields))
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise weightfile.misfit(path, error) from error
     weightfile.fill(model, tensors, path)
@@ -209,9 +305,9 @@ def _config(fields: dict[str, Any]) -> ModelConfig:
 
 
 @functools.cache
-def load_model() -> AVSync:
+def load_model() -> Ensemble:
     """The weights that ship with avsync, on the CPU, ready for inference; read once.
 
     Raises ModelError when the package does not hold exactly one weights file, or a damaged one.
     """
-    return read_model(weightfile.shipped("avsync"))
+    return read_ensemble(weightfile.shipped("avsync"))

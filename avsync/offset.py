@@ -24,7 +24,7 @@ from avsync.lagscores import (
     probability,
 )
 from avsync.media import Clip
-from avsync.model import ModelConfig, load_model
+from avsync.model import Calibration, load_model
 from avsync.standards import BT1359, Standard
 from avsync.timeline import Timeline, over_time, straightened
 
@@ -155,7 +155,7 @@ def measure(clip: Clip, tracks: tuple[lips.LipTrack, ...], config: OffsetConfig)
     return found
 
 
-def estimate(series: speaking.Series, calibration: ModelConfig, config: OffsetConfig) -> Offset:
+def estimate(series: speaking.Series, calibration: Calibration, config: OffsetConfig) -> Offset:
     """The offset, constant or not, that the series of whoever speaks shows."""
     lags_ms = series.lags_ms
     if not series.steady_T.any():

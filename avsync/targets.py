@@ -14,7 +14,7 @@ import torch
 from avsync.durations import refine, segments
 from avsync.errors import TextError
 from avsync.lattice import Lattice, build
-from avsync.model import Posteriors
+from avsync.model import Posteriors, mean_posteriors
 from avsync.paths import best_path
 from avsync.pronounce import UNITS, pronounce
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
@@ -59,10 +59,7 @@ class Ensemble:
 
     def speech_posteriors(self, mel: Mel) -> Posteriors:
         """The mean of their log-probabilities, normalised."""
-        heard = [listener.speech_posteriors(mel) for listener in self.listeners]
-        mean = np.mean([scores.log_probs for scores in heard], axis=0)
-        mean -= np.logaddexp.reduce(mean, axis=1, keepdims=True)
-        return replace(heard[0], log_probs=mean.astype(np.float32))
+        return mean_posteriors([listener.speech_posteriors(mel) for listener in self.listeners])
 
 
 def rough(utterance: Utterance) -> Utterance:

@@ -70,7 +70,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
 def _tuples(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _tuples(inner) for key, inner in value.items()}
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(_tuples(inner) for inner in value) if isinstance(value, list) else value
 
 
 def misfit(path: Path, why: object) -> ModelError:

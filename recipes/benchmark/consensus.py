@@ -24,7 +24,7 @@ from voices import Say, Voice, best_lag, opening_against_loudness
 
 from avsync import features, lips, media, metrics, speech
 from avsync.features import LipGrid
-from avsync.model import AVSync, Vectors, load_model, read_model
+from avsync.model import Ensemble, Vectors, load_model, read_ensemble, side_by_side
 from avsync.offset import Offset, detect_offset
 from avsync.speech import Mel
 
@@ -85,7 +85,7 @@ def agreed(says: Sequence[Say]) -> float:
 
 def hear(wild: Sequence[Wild], linear: Sequence[Voice], others: Sequence[Path]) -> list[Heard]:
     """What is said about each clip that is long enough and shows a face."""
-    models = {path.stem: read_model(path) for path in others}
+    models = {path.stem: read_ensemble(path) for path in others}
     long = [one for one in wild if not one.edge and one.seconds >= SHORTEST_S]
     heard = [_hear(one, linear, models) for one in tqdm(long, desc="consensus")]
     return [one for one in heard if one.says]
@@ -96,7 +96,7 @@ def measure(
     linear: Sequence[Voice], others: Sequence[Path],
 ) -> tuple[list[Row], str]:  # fmt: skip
     """All rows of this part, and Markdown tables of the clips. `spoken`: GRID, to try the voices."""
-    models = {path.stem: read_model(path) for path in others}
+    models = {path.stem: read_ensemble(path) for path in others}
     rows, table = voice_rows(spoken, linear, models, split)
     if not heard:
         return rows, table
@@ -105,7 +105,7 @@ def measure(
     return [*rows, chance, *_rows(heard)], f"{table}\n{_clips_table(heard)}"
 
 
-def by_chance(wild: Sequence[Wild], linear: Sequence[Voice], models: dict[str, AVSync]) -> Row:
+def by_chance(wild: Sequence[Wild], linear: Sequence[Voice], models: dict[str, Ensemble]) -> Row:
     """How often voices agree about a sound of another person."""
     rng = np.random.default_rng(0)
     clips = {one.name: media.load(one.path) for one in wild}
@@ -122,7 +122,7 @@ def by_chance(wild: Sequence[Wild], linear: Sequence[Voice], models: dict[str, A
     return share_row("voices agree about a sound of another person", agree, names, WHERE)
 
 
-def _hear(one: Wild, linear: Sequence[Voice], models: dict[str, AVSync]) -> Heard:
+def _hear(one: Wild, linear: Sequence[Voice], models: dict[str, Ensemble]) -> Heard:
     clip = media.load(one.path)
     tracks = lips.track(clip)
     found = detect_offset(clip, tracks=tracks)
@@ -185,7 +185,7 @@ def _clips_table(heard: Sequence[Heard]) -> str:
 
 
 def voice_rows(
-    spoken: Sequence[Spoken], linear: Sequence[Voice], models: dict[str, AVSync], split: str
+    spoken: Sequence[Spoken], linear: Sequence[Voice], models: dict[str, Ensemble], split: str
 ) -> tuple[list[Row], str]:
     """How good each voice is where the truth is known; and the answers for GRID against their consensus, for
     GRID's own 0 may be wrong in a clip. With a Markdown table of the clips.
@@ -215,7 +215,7 @@ def voice_rows(
     return rows, markdown(["GRID, as it is, ms", "stated", "consensus", *says], lines)
 
 
-def listen(grid: LipGrid, mel: Mel, linear: Sequence[Voice], models: dict[str, AVSync]) -> dict[str, Say]:
+def listen(grid: LipGrid, mel: Mel, linear: Sequence[Voice], models: dict[str, Ensemble]) -> dict[str, Say]:
     """What each voice says."""
     says = {f"linear on {voice.source}": voice(grid, mel) for voice in linear}
     says["opening against loudness"] = opening_against_loudness(grid, mel)
@@ -235,14 +235,17 @@ def streams(grid: LipGrid, mel: Mel) -> tuple[float, float]:
     points = torch.from_numpy(grid.points)[None]
     says = []
     for picture in (1.0, 0.0):
-        encoded = model.lips(
-            mouth,
-            points,
-            found,
-            keep_picture_B=torch.tensor([picture]),
-            keep_points_B=torch.tensor([1.0 - picture]),
-        )
-        seen = Vectors(model.project_lips(encoded)[0].numpy(), grid.times, grid.found)
+        vectors = []
+        for network in model.networks:
+            encoded = network.lips(
+                mouth,
+                points,
+                found,
+                keep_picture_B=torch.tensor([picture]),
+                keep_points_B=torch.tensor([1.0 - picture]),
+            )
+            vectors.append(network.project_lips(encoded)[0].numpy())
+        seen = Vectors(side_by_side(vectors), grid.times, grid.found)
         says.append(best_lag(seen, heard).ms - model.config.bias_ms)
     return says[0], says[1]
 

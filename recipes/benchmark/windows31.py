@@ -22,7 +22,7 @@ from trials import raw_ms, statistic_row
 from avsync import features, lips, media, speech
 from avsync.features import LipGrid
 from avsync.lagscores import lag_scores
-from avsync.model import AVSync, Vectors, load_model
+from avsync.model import Ensemble, Vectors, load_model, side_by_side
 from avsync.offset import detect_offset
 
 LAGS = np.arange(-15, 16)
@@ -82,7 +82,7 @@ def window_row(name: str, values: Sequence[float], split: str, at_least: float |
 
 
 def window_scores(
-    grid: LipGrid, heard: Vectors, lags_ms: np.ndarray, size: int, model: AVSync, *, alone: bool
+    grid: LipGrid, heard: Vectors, lags_ms: np.ndarray, size: int, model: Ensemble, *, alone: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """(N, K) mean score of each window of `size` found frames in a row, -inf where sound is missing, and the
     seconds of its middle (N,).
@@ -108,15 +108,19 @@ def runs(found: np.ndarray, size: int) -> np.ndarray:
 
 
 @torch.inference_mode()
-def embed_alone(grid: LipGrid, frames_NS: np.ndarray, model: AVSync) -> np.ndarray:
+def embed_alone(grid: LipGrid, frames_NS: np.ndarray, model: Ensemble) -> np.ndarray:
     """(N, S, D) vectors of windows whose encoder sees no other frame; brightness is evened over the clip."""
     found = torch.from_numpy(grid.found)[None]
     mouth = features.standardise(features.reduce_mouths(torch.from_numpy(grid.mouths)[None]), found)[0]
     points = torch.from_numpy(grid.points)
     index = torch.from_numpy(frames_NS)
-    encoded = model.lips(mouth[index], points[index], torch.ones(index.shape, dtype=torch.bool))
-    vectors: np.ndarray = model.project_lips(encoded).numpy()
-    return vectors
+    everywhere = torch.ones(index.shape, dtype=torch.bool)
+    return side_by_side(
+        [
+            network.project_lips(network.lips(mouth[index], points[index], everywhere)).numpy()
+            for network in model.networks
+        ]
+    )
 
 
 def right(scores: np.ndarray) -> np.ndarray:

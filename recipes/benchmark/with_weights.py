@@ -24,8 +24,8 @@ def using(weights: Path | None) -> Iterator[None]:
         return
     fields, _ = weightfile.read(weights)
     with ExitStack() as stack:
-        if "lips" in fields:
-            chosen = model.read_model(weights)
+        if "lips" in fields or "members" in fields:
+            chosen = model.read_ensemble(weights)
             stack.enter_context(mock.patch.object(model, "load_model", return_value=chosen))
             stack.enter_context(mock.patch.object(offset, "load_model", return_value=chosen))
         else:

@@ -1,7 +1,9 @@
 r"""Measure bias and confidence on the validation speakers and write the weights that ship.
 
-    python recipes/grid/calibrate.py --weights RUN/step-02400.safetensors \
+    python recipes/grid/calibrate.py --weights RUN/step-02400.safetensors OTHER/step-02400.safetensors \
         --grid CACHE/grid --out avsync/weights
+
+Several networks become one ensemble.
 
 The bias is the mean over the speakers of their median error on whole clips, whose zero is that of
 `zero.csv`; the spread is what a new speaker's may differ by. The confidence is a logistic regression on
@@ -23,7 +25,7 @@ from split import VALIDATION
 
 from avsync import lagscores, weightfile
 from avsync.features import LipGrid
-from avsync.model import AVSync, ModelConfig, Vectors, read_model
+from avsync.model import Calibration, Ensemble, Vectors, read_model, together
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.utterances import Utterance
 
@@ -43,13 +45,13 @@ def cut(lips: LipGrid, first: int, steps: int) -> LipGrid:
     return LipGrid(lips.mouths[piece], lips.points[piece], lips.found[piece], lips.times[piece])
 
 
-def hear(waveform: np.ndarray, start: float, model: AVSync) -> Vectors:
+def hear(waveform: np.ndarray, start: float, model: Ensemble) -> Vectors:
     """Speech vectors of a sound whose first sample stands at `start`."""
     log_mel = log_mel_tensor(torch.from_numpy(np.ascontiguousarray(waveform, np.float32))[None])[0].numpy()
     return model.embed_speech(Mel(log_mel, start + (np.arange(len(log_mel)) + 0.5) * HOP / SAMPLE_RATE))
 
 
-def measure(lips: LipGrid, heard: Vectors, true_ms: float, model: AVSync, genuine: bool) -> Trial:
+def measure(lips: LipGrid, heard: Vectors, true_ms: float, model: Ensemble, genuine: bool) -> Trial:
     """Offset of a part against its truth."""
     config = lagscores.OffsetConfig()
     lags = lagscores.lag_grid(config)
@@ -102,7 +104,7 @@ def failed(
 
 
 def trials(
-    utterance: Utterance, others: list[Utterance], model: AVSync, rng: np.random.Generator, count: int
+    utterance: Utterance, others: list[Utterance], model: Ensemble, rng: np.random.Generator, count: int
 ) -> list[Trial]:
     """`count` random parts of a clip, some of them of the kinds of `FAILURES`."""
     results = []
@@ -128,7 +130,7 @@ def trials(
     return results
 
 
-def whole(utterance: Utterance, model: AVSync, rng: np.random.Generator) -> list[Trial]:
+def whole(utterance: Utterance, model: Ensemble, rng: np.random.Generator) -> list[Trial]:
     """The whole clip at eight offsets."""
     assert utterance.lips is not None
     shifts = rng.uniform(-300, 300, 8)
@@ -154,7 +156,7 @@ def speaker_spread(medians: list[float]) -> float:
     return round(float(t.ppf(0.975, count - 1) * np.std(medians, ddof=1) * np.sqrt(1 + 1 / count)), 1)
 
 
-def report(examples: list[Trial], config: ModelConfig) -> None:
+def report(examples: list[Trial], config: Calibration) -> None:
     """Reliability by tenths, expected calibration error, and what the gate does."""
     given = np.array([lagscores.probability(config.confidence, trial.evidence) for trial in examples])
     right = np.array([trial.genuine and abs(trial.error_ms - config.bias_ms) <= 40 for trial in examples])
@@ -178,14 +180,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--weights", type=Path, required=True, help="checkpoint of train.py")
+    parser.add_argument("--weights", type=Path, nargs="+", required=True, help="checkpoints of train.py")
     parser.add_argument("--grid", type=Path, required=True, help="cache of prepare.py, or its shards")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shipped file")
     parser.add_argument("--trials", type=int, default=120, help="parts a validation clip")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
-    model = read_model(options.weights)
+    model = together([read_model(path) for path in options.weights], Calibration())
     zeros = zero_points()
     clips = [
         in_sync(clip, zeros) for speaker in sorted(VALIDATION) for clip in read(options.grid, f"{speaker}-*")
