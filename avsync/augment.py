@@ -40,7 +40,7 @@ def mouths(
     batch, steps = mouth_BTHW.shape[:2]
     picture = mouth_BTHW.float()
     if exchange:
-        picture = _other_face(picture, found_BT, exchange, generator)
+        picture = other_face(picture, found_BT, exchange, generator)
     angle = uniform((batch,), -0.21, 0.21, generator)
     scale = torch.exp(uniform((batch,), math.log(0.8), math.log(1.25), generator)) * (1 - 2 * MARGIN / 96)
     aspect = torch.exp(uniform((batch,), -0.12, 0.12, generator))
@@ -75,10 +75,11 @@ def mouths(
     return standardise(warped + noise, found_BT)
 
 
-def _other_face(
+def other_face(
     picture_BTHW: torch.Tensor, found_BT: torch.Tensor, share: float, generator: torch.Generator
 ) -> torch.Tensor:
-    """In some clips the mean picture is exchanged, in part or wholly, for that of the clip before it.
+    """(B, T, H, W) pictures; in a share of the clips the mean picture is exchanged, in part or wholly, for
+    that of the clip before it. found_BT: bool, the pictures that count.
 
     What moves stays; skin, beard, lips at rest and light are another's.
     """

@@ -172,3 +172,18 @@ def test_points_move_by_gains_of_their_own_that_do_not_change_within_a_clip():
     moved = augment.points(still, torch.zeros(64, dtype=torch.bool), generator())
     spread = moved.mean(1).std(1)  # over the points of a clip
     assert 0.05 < spread.mean() < 0.4
+
+
+def test_a_mouth_moves_on_the_face_of_another_clip():
+    rest = torch.tensor([60.0, 180.0, 110.0])[:, None, None, None].expand(3, 20, 96, 96)
+    moving = 5 * torch.randn(3, 20, 96, 96, generator=generator(1))
+    moving = moving - moving.mean(1, keepdim=True)
+    found = torch.ones(3, 20, dtype=torch.bool)
+    exchanged = augment.other_face(rest + moving, found, 1.0, generator(0))
+    # The mean goes 30 to 100 % of the way to that of the clip before it; what moves stays.
+    share = (exchanged.mean((1, 2, 3)) - rest[:, 0, 0, 0]) / (rest.roll(1, 0) - rest)[:, 0, 0, 0]
+    assert (share > 0.29).all()
+    assert (share < 1.01).all()
+    torch.testing.assert_close(exchanged - exchanged.mean(1, keepdim=True), moving, atol=1e-3, rtol=0)
+    kept = augment.other_face(rest + moving, found, 0.0, generator(0))
+    torch.testing.assert_close(kept, rest + moving, atol=1e-4, rtol=0)

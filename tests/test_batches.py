@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from avsync import batches, speech
 from avsync.batches import UNKNOWN, WindowConfig, make_batch
@@ -255,6 +256,13 @@ def test_the_same_seed_gives_the_same_batches_and_another_seed_others():
             assert torch.equal(a, b)
     assert not torch.equal(one[0].lag, other[0].lag)
     assert not torch.equal(one[0].lag, one[1].lag)
+
+
+def test_workers_share_an_epoch_and_draw_other_batches():
+    loader = DataLoader(sampler(batches=5), batch_size=None, num_workers=2)
+    drawn = [batch.lag.tolist() for batch in loader]
+    assert len(drawn) == 5
+    assert len({tuple(lags) for lags in drawn}) == 5
 
 
 def test_epochs_differ_and_are_repeated_by_a_new_sampler():

@@ -16,7 +16,15 @@ from safetensors.torch import load_file, save_file
 from avsync import model as model_module
 from avsync import weightfile
 from avsync.errors import ModelError
-from avsync.model import load_model, read_model, save_model
+from avsync.model import (
+    Calibration,
+    Ensemble,
+    load_model,
+    read_ensemble,
+    read_model,
+    save_model,
+    together,
+)
 from avsync.speech import Mel
 from avsync.text import UNITS
 
@@ -237,7 +245,7 @@ def test_the_shipped_weights_are_read():
     shipped = load_model()
     assert load_model() is shipped
     assert not shipped.training
-    for mine, theirs in zip(answers(read_model(path)), answers(shipped), strict=True):
+    for mine, theirs in zip(answers(read_ensemble(path)), answers(shipped), strict=True):
         np.testing.assert_array_equal(theirs, mine)
         assert np.isfinite(theirs).all()
 
@@ -258,3 +266,56 @@ def test_shipping_replaces_the_weights_of_a_kind_and_names_them_by_their_content
         f"avsync-{digest}.safetensors", "phones-old.safetensors",
     ]  # fmt: skip
     assert read_model(path).config == model.config
+
+
+def pair() -> Ensemble:
+    """Two small networks as one."""
+    calibration = Calibration(bias_ms=-3.0, spread_ms=20.0, confidence=(1.0, 2.0))
+    return together([tiny.model(0), tiny.model(1)], calibration)
+
+
+def test_an_ensemble_scores_by_the_mean_of_its_networks_scores():
+    ensemble = pair()
+    lips, speech, seen, heard = answers(ensemble)
+    apart = [answers(network) for network in ensemble.networks]
+    products = [one[0] @ one[1].T for one in apart]
+    assert np.abs(products[0] - products[1]).max() > 0.1
+    np.testing.assert_allclose(lips @ speech.T, np.mean(products, axis=0), atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(speech, axis=1), 1.0, rtol=1e-5)
+    for together_, place in ((seen, 2), (heard, 3)):
+        np.testing.assert_allclose(np.exp(together_).sum(1), 1.0, rtol=1e-5)
+        mean = np.mean([one[place] for one in apart], axis=0)
+        np.testing.assert_allclose(np.diff(together_, axis=1), np.diff(mean, axis=1), atol=1e-4)
+
+
+def test_an_ensemble_of_one_says_what_its_network_says():
+    network = tiny.model(bias_ms=12.5)
+    alone = together([network], network.config)
+    assert alone.config.bias_ms == 12.5
+    for mine, theirs in zip(answers(alone), answers(network), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
+
+
+def test_an_ensemble_survives_its_file(tmp_path):
+    ensemble = pair()
+    path = weightfile.ship(ensemble, ensemble.config, tmp_path, "avsync")
+    back = read_ensemble(path)
+    assert back.config == ensemble.config
+    assert not back.training
+    for mine, theirs in zip(answers(back), answers(ensemble), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    with pytest.raises(ModelError, match="several networks; read_ensemble"):
+        read_model(path)
+
+
+def test_the_file_of_one_network_is_read_as_an_ensemble_of_one(saved):
+    assert read_ensemble(saved).config.members == (read_model(saved).config,)
+
+
+def test_an_ensemble_whose_file_lacks_a_network_is_refused(tmp_path):
+    ensemble = pair()
+    path = weightfile.ship(ensemble, ensemble.config, tmp_path, "avsync")
+    config = header(path)["config"]
+    rewritten(path, config={**config, "members": config["members"][:1]})
+    with pytest.raises(ModelError, match="does not fit"):
+        read_ensemble(path)
