@@ -45,16 +45,17 @@ class AlignConfig:
     filler_cost: float = 10.0
     """What it costs to begin such a stretch, nats."""
     inner_filler_cost: float = 30.0
-    """What it costs more inside the text where no punctuation is, nats. Of single sentences of speechocean762,
-    searched in sounds of several with pauses of 2 to 7 s between them, 72 of about 1,600 words are more than
-    150 ms off with 20, 54 with 40, 46 with 60. More than 30 costs in babble, where the sound is unlike the
-    words: mean errors at 0 dB of both and of sound alone 34 and 58, 33 and 65, 40 and 54 ms with 20, 30, 40."""
+    """What it costs more inside the text where no punctuation is, nats. Of single sentences of
+    speechocean762, searched in sounds of several with pauses of 2 to 7 s between them, 72 of about 1,600
+    words are more than 150 ms off with 20, 54 with 40, 46 with 60. More than 30 costs in babble, where the
+    sound is unlike the words: mean errors at 0 dB of both and of sound alone 34 and 58, 33 and 65, 40 and 54
+    ms with 20, 30, 40."""
     distant_penalty: float = 0.6
     """`filler_penalty` in sound that is far from all words: a transcript may be that of a part only. With 3
     throughout, 178 and 31 words of those excerpts are off: they stretch into sound that is not theirs."""
     skip_cost: float = 5.0
-    """What it costs to leave out a word of the transcript, nats. A word that is left out takes one frame right
-    before what follows, so that it gains no place in a long silence."""
+    """What it costs to leave out a word of the transcript, nats. A word that is left out takes one frame
+    right before what follows, so that it gains no place in a long silence."""
     least_said: float = 0.02
     """A word that is less probably said than this is `not_spoken`, and no other makes room for it."""
     low_confidence: float = 0.5
