@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from recipe_files import RECIPES, recipe
 
-from avsync.utterances import Utterance, save_utterance
+from avsync.utterances import PhoneTimes, Utterance, save_utterance
 
 GRID = RECIPES / "grid"
 
