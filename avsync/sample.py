@@ -3,6 +3,7 @@
 Nothing is synthesised when it runs. Three recordings with the times of their phones are part of the
 package, and the mouth of the bundled portrait (`puppet`) follows those times (`articulation`). At offset 0
 lips and sound agree as in nature: the lips meet when the closure of p, b, m is heard and part at its burst.
+A picture shows the middle of the time for which it stands, as a camera's exposure does.
 An offset moves the sound by whole samples of 1/48000 s, never by frames; the picture does not depend on it.
 """
 
@@ -193,9 +194,9 @@ def _soundtrack(voice: np.ndarray, early: int, length: int) -> np.ndarray:
 
 
 def _pictures(phones: tuple[TimedPhone, ...], count: int, rate: Fraction) -> Iterator[np.ndarray]:
-    """`count` frames (SIDE, SIDE, 3) uint8 of the speaking head, each as it stands at its time stamp."""
+    """`count` frames (SIDE, SIDE, 3) uint8 of the speaking head, each as it stands half-way to the next."""
     puppet = Puppet()
-    times = np.array([float(index / rate) for index in range(count)])
+    times = np.array([(index + 0.5) / float(rate) for index in range(count)])
     for time, row in zip(times, mouth_poses(phones, times - LEAD_IN_S), strict=True):
         blink = max(1.0 - abs(time - shut) / 0.1 for shut in BLINKS_S)
         yield puppet.draw(Pose(*row), blink=max(min(1.4 * blink, 1.0), 0.0), sway=_sway(time))
