@@ -22,7 +22,7 @@ from avsync.errors import MediaError, TextError
 from avsync.lips import LipTrack, track
 from avsync.media import Clip, atomic_path, load
 from avsync.muxer import MUXER_OPTIONS
-from avsync.offset import Offset
+from avsync.offset import Offset, detect_offset
 from avsync.outputs import check_output
 from avsync.pictures import Image
 from avsync.pronunciations import as_lexicon
@@ -90,10 +90,14 @@ def annotate(
             f"{source} has no picture to draw on (found: {clip.info.describe()}). Give a video file."
         )
     tracks = track(clip)
+    speakers: Offset | None = None
     if alignment is None:
         assert transcript is not None
         alignment = align(clip, transcript, tracks=tracks, lexicon=lexicon)
-    paint = painter(clip, alignment, tracks)
+    elif len(tracks) > 1 and clip.has_audio:
+        # An alignment made before may count its faces otherwise: those of a long file are counted by stretch.
+        speakers = detect_offset(clip, tracks=tracks)
+    paint = painter(clip, alignment, tracks, speakers=speakers)
     with atomic_path(target, overwrite=overwrite) as temporary:
         try:
             write_video(clip, temporary, paint)
@@ -102,17 +106,22 @@ def annotate(
     return alignment
 
 
-def painter(clip: Clip, alignment: Alignment, tracks: tuple[LipTrack, ...]) -> Paint:
-    """What draws the annotations on a picture of `clip`."""
+def painter(
+    clip: Clip, alignment: Alignment, tracks: tuple[LipTrack, ...], *, speakers: Offset | None = None
+) -> Paint:
+    """What draws the annotations on a picture of `clip`. `speakers` says which of the `tracks` speaks when;
+    where it is left out or names nobody, the offset of the alignment does.
+    """
     from avsync.overlay import BOX, GOOD, Words, draw_box, draw_meter  # here, as Pillow is slow to import
 
     height, width = clip.frames[0].shape[:2]
     words = Words(alignment.words, height, width)
     meter = draw_meter(alignment.offset, height, width)
     by_face = {lips.face: lips for lips in tracks}
+    said_by = speakers if speakers is not None and speakers.segments else alignment.offset
 
     def paint(picture: Image, time: float) -> None:
-        lips = by_face.get(speaker(alignment.offset, time))
+        lips = by_face.get(speaker(said_by, time))
         number = None if lips is None else frame_at(lips.times, time)
         if lips is not None and number is not None:
             draw_box(picture, lips.boxes[number], BOX if words.current(time) is None else GOOD)

@@ -246,6 +246,36 @@ def test_the_speaker_of_the_segment_gets_the_box(flash_and_beep):
         assert (picture[45:55, empty] == 0).all()
 
 
+def test_an_alignment_made_before_boxes_the_speaker_among_the_faces_of_now(
+    flash_and_beep, tmp_path, monkeypatch
+):
+    source = flash_and_beep().path
+    clip = load(source)
+    faces = (track_of(clip, (10, 20, 30, 60)), track_of(clip, (90, 20, 110, 60), face=1))
+    earlier = alignment_of(word("a", 9.0, 9.5), offset=offset_of(120.0, (Segment(0.0, 2.0, 120.0, 0),)))
+    now = offset_of(-40.0, (Segment(0.0, 2.0, -40.0, 1),))
+    monkeypatch.setattr(render, "track", lambda clip: faces)
+    monkeypatch.setattr(render, "detect_offset", lambda clip, *, tracks: now if tracks is faces else None)
+    painted = []
+    monkeypatch.setattr(
+        render, "write_video", lambda clip, target, paint: painted.append(paint) or target.touch()
+    )
+    assert avsync.annotate(source, tmp_path / "out.mp4", alignment=earlier) is earlier
+    picture = np.zeros((clip.frames.height, clip.frames.width, 3), np.uint8)
+    painted[0](picture, 0.5)
+    assert (picture[45:55, 90] == overlay.BOX[:3]).all()
+    assert (picture[45:55, 10] == 0).all()
+
+
+def test_where_nobody_is_found_to_speak_the_alignment_says_who_does(flash_and_beep):
+    clip = load(flash_and_beep().path)
+    tracks = (track_of(clip, (10, 20, 30, 60)), track_of(clip, (90, 20, 110, 60), face=1))
+    words = alignment_of(word("a", 9.0, 9.5), offset=offset_of(0.0, (Segment(0.0, 2.0, 0.0, 1),)))
+    picture = np.zeros((clip.frames.height, clip.frames.width, 3), np.uint8)
+    render.painter(clip, words, tracks, speakers=undetermined("ambiguous"))(picture, 0.5)
+    assert (picture[45:55, 90] == overlay.BOX[:3]).all()
+
+
 @pytest.mark.parametrize(
     ("time", "face"),
     [(-1.0, 2), (0.5, 2), (1.0, 2), (1.4, 2), (1.6, 1), (2.5, 1), (3.0, 0), (3.5, 0), (9.0, 0)],
@@ -334,7 +364,7 @@ def test_nothing_is_left_behind_when_drawing_fails(flash_and_beep, tmp_path, mon
     def fail(*_):
         raise avsync.FaceError("drawing failed")
 
-    monkeypatch.setattr(render, "painter", lambda *_: fail)
+    monkeypatch.setattr(render, "painter", lambda *_, **__: fail)
     with pytest.raises(avsync.FaceError, match="drawing failed"):
         avsync.annotate(flash_and_beep().path, tmp_path / "out.mp4", alignment=SENTENCE)
     assert list(tmp_path.iterdir()) == []
