@@ -20,7 +20,7 @@ from avsync.alignconfig import AlignConfig
 from avsync.anchors import find_words
 from avsync.clocks import between, doubts
 from avsync.errors import AVSyncError, FaceError, MediaError, UndeterminedError
-from avsync.fusion import fuse, lip_weight, on_sound
+from avsync.fusion import flattened, fuse, on_sound, weigh
 from avsync.pronunciations import as_lexicon
 from avsync.retime import Retiming
 from avsync.timebase import Times, frames_between
@@ -202,14 +202,12 @@ def _scores(
     if sound is not None and (track is None or modality == "audio" or (speech and modality == "auto")):
         return sound, True
     assert track is not None
-    weight = lip_weight(sound, config) if sound is not None else 1.0
-    if sound is not None and modality == "both" and weight == 0.0:
+    if sound is None or modality != "both":
+        return on_sound(flattened(_seen(track), config.lone_lip_weight), clocks), False
+    weights = weigh(sound, config)
+    if weights.lips == 0.0:
         return sound, True
-    lips = _seen(track)
-    if sound is not None and modality == "both":
-        mostly_sound = weight <= (config.lip_weight + config.noisy_lip_weight) / 2
-        return fuse(sound, lips, clocks, weight), mostly_sound
-    return on_sound(lips, clocks), False
+    return fuse(sound, _seen(track), clocks, weights), weights.mostly_sound
 
 
 def _no_lips(clip: "Clip", sound: "Posteriors | None", config: AlignConfig) -> MediaError | FaceError:

@@ -6,7 +6,7 @@ Shapes: T and N steps of phone scores (10 ms), V units.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,27 +18,51 @@ if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.alignconfig import AlignConfig
     from avsync.model import Posteriors
 
-CLEAR = (-1.1, -0.6, -0.5)
+CLEAR = (-0.9, -0.7, -0.5)
 """`verdicts.clearness` of speech in babble at 0 dB, of the least clear voices without noise (GRID), and of
 voices that are heard well: beside these the lips do not count."""
 
 
-def lip_weight(sound: Posteriors, config: AlignConfig) -> float:
-    """How much the lips count beside a sound: the less clear its speech, the more."""
+class Weights(NamedTuple):
+    """What the log-scores of both are multiplied by before they are added."""
+
+    sound: float
+    lips: float
+
+    @property
+    def mostly_sound(self) -> bool:
+        """Whether the lips count no more than the sound."""
+        return self.lips <= self.sound
+
+
+def weigh(sound: Posteriors, config: AlignConfig) -> Weights:
+    """How much sound and lips count where both are there: the less clear the speech, the more the lips."""
     clear = clearness(prepared(sound.log_probs, config))
-    return float(np.interp(clear, CLEAR, (config.noisy_lip_weight, config.lip_weight, 0.0)))
+    heard = np.interp(clear, CLEAR, (config.noisy_sound_weight, config.sound_weight, 1.0))
+    seen = np.interp(clear, CLEAR, (config.noisy_lip_weight, config.lip_weight, 0.0))
+    return Weights(float(heard), float(seen))
 
 
-def fuse(sound: Posteriors, lips: Posteriors, clocks: Retiming, weight: float) -> Posteriors:
-    """The sound's scores plus `weight` times the lips', on the sound's clock.
+def fuse(sound: Posteriors, lips: Posteriors, clocks: Retiming, weights: Weights) -> Posteriors:
+    """The weighted scores of both, on the sound's clock.
 
     `clocks` says when what is heard is seen. Where the lips have no scores, the sound's stand alone.
     """
     at = clocks.seen_at(sound.times)
-    known = (at >= lips.times[0] - lips.step / 2) & (at <= lips.times[-1] + lips.step / 2)
-    summed = sound.log_probs + np.float32(weight) * np.where(known[:, None], _read(lips, at), np.float32(0))
-    summed -= np.logaddexp.reduce(summed, axis=1, keepdims=True)
-    return dataclasses.replace(sound, log_probs=summed.astype(np.float32))
+    known = ((at >= lips.times[0] - lips.step / 2) & (at <= lips.times[-1] + lips.step / 2))[:, None]
+    both = np.float32(weights.sound) * sound.log_probs + np.float32(weights.lips) * _read(lips, at)
+    return dataclasses.replace(sound, log_probs=_normalised(np.where(known, both, sound.log_probs)))
+
+
+def flattened(scores: Posteriors, weight: float) -> Posteriors:
+    """Scores that are less sure: their logarithms `weight` times as large."""
+    return dataclasses.replace(scores, log_probs=_normalised(np.float32(weight) * scores.log_probs))
+
+
+def _normalised(scores_TV: np.ndarray) -> np.ndarray:
+    """Log-probabilities of scores known up to a constant for each step."""
+    log_probs = scores_TV - np.logaddexp.reduce(scores_TV, axis=1, keepdims=True)
+    return np.asarray(log_probs, np.float32)
 
 
 def _read(scores: Posteriors, at: np.ndarray) -> np.ndarray:
