@@ -8,7 +8,7 @@
 import dataclasses
 import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -20,11 +20,12 @@ from avsync.alignconfig import AlignConfig
 from avsync.anchors import find_words
 from avsync.clocks import between, doubts
 from avsync.errors import AVSyncError, FaceError, MediaError, UndeterminedError
-from avsync.fusion import flattened, fuse, on_sound, weigh
+from avsync.fusion import fuse, need_of_lips, on_sound, weigh
 from avsync.pronunciations import as_lexicon
 from avsync.retime import Retiming
 from avsync.timebase import Times, frames_between
 from avsync.transcripts import Transcript, as_transcript
+from avsync.verdicts import agreement_of
 from avsync.words import Gap, Phone, Word, align_posteriors, find_gaps, fits, is_speech, span
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.media import Clip
     from avsync.model import Posteriors
     from avsync.offset import Offset
+    from avsync.text import Token
 
 __all__ = [
     "MODALITIES",
@@ -98,7 +100,7 @@ def align(
     sound = _heard(clip) if clip.has_audio and modality != "video" else None
     measured, track = _look(source, clip, tracks, by_ear=modality != "both" and _has_speech(sound, settings))
     clocks = between(measured)
-    scores, heard = _scores(clip, sound, track, modality, clocks, settings)
+    scores, heard = _scores(clip, sound, track, modality, clocks, tokens, settings)
     words = find_words(scores, text, tokens, settings)
     if heard and not fits(scores, words, settings):  # lips alone tell too little to refuse
         raise _foreign(clip.source, words)
@@ -179,10 +181,11 @@ def _scores(
     track: "LipTrack | None",
     modality: str,
     clocks: Retiming,
+    tokens: "Sequence[Token]",
     config: AlignConfig,
 ) -> "tuple[Posteriors, bool]":
-    """Phone scores of what the modality asks for, on the audio clock, and whether they are mostly the
-    sound's.
+    """Phone scores of what the modality asks for, on the audio clock, and whether they are the sound's alone.
+    `tokens` tell how far the sound is to be trusted beside the lips.
     """
     speech = _has_speech(sound, config)
     if sound is None and modality in ("audio", "both"):
@@ -203,11 +206,15 @@ def _scores(
         return sound, True
     assert track is not None
     if sound is None or modality != "both":
-        return on_sound(flattened(_seen(track), config.lone_lip_weight), clocks), False
-    weights = weigh(sound, config)
-    if weights.lips == 0.0:
+        return on_sound(_seen(track), clocks), False
+    need = need_of_lips(sound, config)
+    if need == 0.0:
         return sound, True
-    return fuse(sound, _seen(track), clocks, weights), weights.mostly_sound
+    by_ear = align_posteriors(sound, tokens, config)
+    if need < 1.0 and not fits(sound, by_ear, config):  # less clear speech tells too little to refuse
+        raise _foreign(clip.source, by_ear)
+    weights = weigh(need, agreement_of([word.said for word in by_ear]), config)
+    return fuse(sound, _seen(track), clocks, weights), False
 
 
 def _no_lips(clip: "Clip", sound: "Posteriors | None", config: AlignConfig) -> MediaError | FaceError:

@@ -64,21 +64,18 @@ class AlignConfig:
     """A longer word is never better than `low`, seconds."""
     unmatched_s: float = 0.1
     """Speech this long, seconds, in a gap longer than that is something that the transcript lacks."""
-    lip_weight: float = 0.5
-    """Weight of the lips' log-scores in `both` where speech is hardly clear ..."""
+    lip_weight: float = 0.4
+    """Weight of the lips' log-scores in `both` where speech is not clear but the text fits the sound ..."""
     noisy_lip_weight: float = 1.0
-    """... and where it cannot be told what is said (`fusion.CLEAR`); beside clear speech it is 0."""
-    sound_weight: float = 0.5
-    """Weight of the sound's log-scores where speech is hardly clear ..."""
+    """... and where it does not (`fusion.FITS`); beside clear speech it is 0."""
+    sound_weight: float = 0.8
+    """Weight of the sound's log-scores where speech is not clear but the text fits the sound ..."""
     noisy_sound_weight: float = 0.2
-    """... and where it cannot be told what is said; 1 beside clear speech. A voice among others is as sure of
-    its phones as a voice alone, and wrong. Chosen on GRID's validation speakers (7 clips in six noises each),
-    mean word errors in babble at 5 / 0 / -5 dB and white noise at 0 / -5 dB: sound alone 54 / 118 / 277 and
-    34 / 40 ms; lips 45; sound 1 throughout, lips up to 0.5: 36 / 49 / 82 and 34 / 37; as here: 36 / 39 / 41
-    and 34 / 36; sound down to 0.3, lips up to 0.7: 38 / 46 / 56 and 35 / 36."""
-    lone_lip_weight: float = 0.6
-    """Weight of the lips' log-scores where they alone tell the words: on those clips 0.4 to 0.7 give a mean
-    error of 45 ms, 0.8 and 1 give 55, 0.3 gives 62."""
+    """... and where it does not; 1 beside clear speech. A voice among others is as sure of its phones as a
+    voice alone, and wrong. Chosen on GRID's validation speakers (7 clips in six noises each), mean word
+    errors in babble at 5 / 0 / -5 dB and white noise at 0 / -5 dB: sound alone 54 / 118 / 277 and 34 / 40 ms,
+    lips alone 55; sound 1, lips up to 0.5 by clearness: 36 / 49 / 82 and 34 / 37; both by clearness: 36 / 39
+    / 41 and 34 / 36; as here: 35 / 40 / 40 and 33 / 37, and much the same with twenty other rules."""
     speech_share: float = 0.05
     """Share of the sound's frames that must look like speech for `auto` to use the sound."""
 
@@ -101,7 +98,6 @@ class AlignConfig:
             "noisy_lip_weight",
             "sound_weight",
             "noisy_sound_weight",
-            "lone_lip_weight",
             "unmatched_s",
             "smallest_plus_minus_ms",
         ):

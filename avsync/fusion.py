@@ -18,9 +18,12 @@ if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.alignconfig import AlignConfig
     from avsync.model import Posteriors
 
-CLEAR = (-0.9, -0.7, -0.5)
-"""`verdicts.clearness` of speech in babble at 0 dB, of the least clear voices without noise (GRID), and of
-voices that are heard well: beside these the lips do not count."""
+CLEAR = (-0.7, -0.5)
+"""`verdicts.clearness` of the least clear voices without noise (GRID), and of voices that are heard well:
+below the first lips count in full, beside the second not at all."""
+FITS = (6.0, 8.0)
+"""`verdicts.agreement` of a text and the sound in which it was searched: where others speak as loudly as who
+says it, and where it is heard well. Clearness does not tell these two: other voices are as clear."""
 
 
 class Weights(NamedTuple):
@@ -29,18 +32,19 @@ class Weights(NamedTuple):
     sound: float
     lips: float
 
-    @property
-    def mostly_sound(self) -> bool:
-        """Whether the lips count no more than the sound."""
-        return self.lips <= self.sound
+
+def need_of_lips(sound: Posteriors, config: AlignConfig) -> float:
+    """How much a sound needs the lips beside it, 0 (speech is clear) to 1."""
+    return float(np.interp(clearness(prepared(sound.log_probs, config)), CLEAR, (1.0, 0.0)))
 
 
-def weigh(sound: Posteriors, config: AlignConfig) -> Weights:
-    """How much sound and lips count where both are there: the less clear the speech, the more the lips."""
-    clear = clearness(prepared(sound.log_probs, config))
-    heard = np.interp(clear, CLEAR, (config.noisy_sound_weight, config.sound_weight, 1.0))
-    seen = np.interp(clear, CLEAR, (config.noisy_lip_weight, config.lip_weight, 0.0))
-    return Weights(float(heard), float(seen))
+def weigh(need: float, agreement: float, config: AlignConfig) -> Weights:
+    """How much sound and lips count. `agreement`: of the text with the sound alone; the less it is, the less
+    the sound counts and the more the lips.
+    """
+    heard = float(np.interp(agreement, FITS, (config.noisy_sound_weight, config.sound_weight)))
+    seen = float(np.interp(agreement, FITS, (config.noisy_lip_weight, config.lip_weight)))
+    return Weights(1.0 + need * (heard - 1.0), need * seen)
 
 
 def fuse(sound: Posteriors, lips: Posteriors, clocks: Retiming, weights: Weights) -> Posteriors:
@@ -52,11 +56,6 @@ def fuse(sound: Posteriors, lips: Posteriors, clocks: Retiming, weights: Weights
     known = ((at >= lips.times[0] - lips.step / 2) & (at <= lips.times[-1] + lips.step / 2))[:, None]
     both = np.float32(weights.sound) * sound.log_probs + np.float32(weights.lips) * _read(lips, at)
     return dataclasses.replace(sound, log_probs=_normalised(np.where(known, both, sound.log_probs)))
-
-
-def flattened(scores: Posteriors, weight: float) -> Posteriors:
-    """Scores that are less sure: their logarithms `weight` times as large."""
-    return dataclasses.replace(scores, log_probs=_normalised(np.float32(weight) * scores.log_probs))
 
 
 def _normalised(scores_TV: np.ndarray) -> np.ndarray:

@@ -295,6 +295,13 @@ def test_the_transcript_of_another_clip_is_refused_as_a_whole(clip: Clip) -> Non
     assert len(align(talk, "my ears are very cold this winter", modality="video").words) == 7
 
 
+def test_beside_lips_only_speech_that_is_nearly_clear_refuses_a_text(clip: Clip) -> None:
+    foreign = "my ears are very cold this winter"
+    with pytest.raises(UndeterminedError, match="the transcript does not fit"):
+        align(clip(hum=0.16), foreign, modality="both")
+    assert len(align(clip(hum=0.8), foreign, modality="both").words) == 7
+
+
 def test_a_transcript_with_a_wrong_word_is_not_refused_and_says_which(clip: Clip) -> None:
     found = align(clip(), "place blue at zebra F two now")
     assert [word.status for word in found.words] == ["aligned"] * 3 + ["not_spoken"] + ["aligned"] * 3

@@ -6,7 +6,7 @@ from speech_scores import Scores, spoken
 
 from avsync import fusion
 from avsync.alignconfig import AlignConfig
-from avsync.fusion import Weights, flattened, fuse, on_sound, weigh
+from avsync.fusion import CLEAR, FITS, Weights, fuse, need_of_lips, on_sound, weigh
 from avsync.retime import Piece, Retiming
 
 TEXT = "place blue at F two now"
@@ -29,36 +29,30 @@ def test_fuse_shifts_the_lips_and_leaves_uncovered_sound_alone() -> None:
     assert fused.times is times
 
 
-def test_flattened_scores_are_less_sure_and_still_add_up_to_one() -> None:
-    lips = Scores(SAMPLE, np.array([0.005, 0.015]), 0.01)
-    root = np.sqrt(np.exp(SAMPLE))
-    half = np.exp(flattened(lips, 0.5).log_probs)
-    np.testing.assert_allclose(half, root / root.sum(1, keepdims=True), atol=1e-6)
-    np.testing.assert_allclose(flattened(lips, 1.0).log_probs, SAMPLE, atol=1e-6)
-
-
-def test_lips_count_more_and_sound_less_the_less_is_heard() -> None:
-    config = AlignConfig()
-    clear, hardly, not_at_all = (
-        weigh(spoken(TEXT, PAUSES, clearness=clear)[0], config) for clear in (8.0, 4.8, 1.0)
-    )
-    assert clear == Weights(1.0, 0.0)
-    assert config.lip_weight < hardly.lips < config.noisy_lip_weight
-    assert config.noisy_sound_weight < hardly.sound < config.sound_weight
-    assert not_at_all == Weights(config.noisy_sound_weight, config.noisy_lip_weight)
+def test_lips_are_needed_where_speech_is_not_clear(monkeypatch) -> None:
+    sound = spoken(TEXT, PAUSES, clearness=8.0)[0]
+    assert need_of_lips(sound, AlignConfig()) == 0.0
+    assert need_of_lips(spoken(TEXT, PAUSES, clearness=1.0)[0], AlignConfig()) == 1.0
+    for clear, need in ((-1.5, 1.0), (CLEAR[0], 1.0), (sum(CLEAR) / 2, 0.5), (CLEAR[1], 0.0), (0.0, 0.0)):
+        monkeypatch.setattr(fusion, "clearness", lambda scores, clear=clear: clear)
+        assert need_of_lips(sound, AlignConfig()) == pytest.approx(need)
 
 
 @pytest.mark.parametrize(
-    ("clear", "sound", "lips", "mostly_sound"),
-    [(-1.5, 0.2, 1.0, False), (-0.9, 0.2, 1.0, False), (-0.7, 0.5, 0.5, True), (-0.5, 1.0, 0.0, True),
-     (0.0, 1.0, 0.0, True)],
-)  # fmt: skip
-def test_what_counts_at_each_clearness(monkeypatch, clear, sound, lips, mostly_sound) -> None:
-    monkeypatch.setattr(fusion, "clearness", lambda scores: clear)
-    config = AlignConfig(sound_weight=0.5, noisy_sound_weight=0.2, lip_weight=0.5, noisy_lip_weight=1.0)
-    weights = weigh(spoken(TEXT, PAUSES, clearness=8.0)[0], config)
-    assert weights == pytest.approx((sound, lips))
-    assert weights.mostly_sound is mostly_sound
+    ("need", "agreement", "sound", "lips"),
+    [
+        (1.0, FITS[0] - 4, 0.2, 1.0),
+        (1.0, FITS[0], 0.2, 1.0),
+        (1.0, sum(FITS) / 2, 0.5, 0.7),
+        (1.0, FITS[1], 0.8, 0.4),
+        (0.5, FITS[0], 0.6, 0.5),
+        (0.5, FITS[1], 0.9, 0.2),
+        (0.0, FITS[0], 1.0, 0.0),
+    ],
+)
+def test_a_sound_that_the_text_does_not_fit_counts_less(need, agreement, sound, lips) -> None:
+    config = AlignConfig(sound_weight=0.8, noisy_sound_weight=0.2, lip_weight=0.4, noisy_lip_weight=1.0)
+    assert weigh(need, agreement, config) == pytest.approx((sound, lips))
 
 
 def test_lips_alone_come_onto_the_clock_of_the_sound() -> None:

@@ -34,7 +34,6 @@ from with_weights import using
 from avsync import metrics, model, phones, speech, verdicts
 from avsync.alignconfig import AlignConfig
 from avsync.errors import TextError
-from avsync.fusion import flattened
 from avsync.media import Clip
 from avsync.model import Posteriors
 from avsync.places import prepared
@@ -197,7 +196,7 @@ def _read(
 ) -> Iterator[Heard]:
     """Trials of a clip by its lips."""
     assert clip.lips is not None
-    seen = flattened(model.load_model().lip_posteriors(clip.lips), AlignConfig().lone_lip_weight)
+    seen = model.load_model().lip_posteriors(clip.lips)
     others = [texts[number] for number in rng.choice(len(texts), FOREIGN) if texts[number] != clip.words]
     for kind, text in (
         ("as said", corruption.intact(clip.words)),
