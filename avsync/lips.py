@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from avsync import devices
 from avsync.face.follow import Follower, Sighting
 from avsync.face.mesh import window
 from avsync.media import Clip, Frames
@@ -69,8 +70,8 @@ class TrackConfig:
     """Frames that are decoded and followed at a time."""
     max_faces: int = 8
     """At most this many faces are followed at a time, the largest first."""
-    device: str = "cpu"
-    """Where the face networks run."""
+    device: str = field(default_factory=devices.chosen)
+    """Where the face networks run; by default where all do (`devices`)."""
 
     @property
     def horizon(self) -> float:

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from avsync import weightfile
+from avsync import devices, weightfile
+from avsync.devices import half_precision
 from avsync.encoders import (
     LIP_RATE,
     SPEECH_RATE,
@@ -175,8 +176,9 @@ class AVSync(nn.Module):
         pieces = []
         for start in range(0, steps, CHUNK):
             low, high = max(start - OVERLAP, 0), min(start + CHUNK + OVERLAP, steps)
-            piece = self.lips(mouth[:, low:high], points[:, low:high], found[:, low:high])
-            pieces.append(piece[:, start - low : min(start + CHUNK, steps) - low])
+            with half_precision(device):
+                piece = self.lips(mouth[:, low:high], points[:, low:high], found[:, low:high])
+            pieces.append(piece[:, start - low : min(start + CHUNK, steps) - low].float())
         return torch.cat(pieces, 1)
 
     def _speech_features(self, mel: Mel) -> torch.Tensor:
@@ -191,8 +193,9 @@ class AVSync(nn.Module):
         pieces = []
         for start in range(0, scaled.shape[1], chunk):
             low, high = max(start - overlap, 0), min(start + chunk + overlap, scaled.shape[1])
-            part = self.speech(scaled[:, low:high], valid[:, low:high])
-            pieces.append(part[:, start - low : min(start + chunk, scaled.shape[1]) - low])
+            with half_precision(device):
+                part = self.speech(scaled[:, low:high], valid[:, low:high])
+            pieces.append(part[:, start - low : min(start + chunk, scaled.shape[1]) - low].float())
         return torch.cat(pieces, 1)
 
 
@@ -306,8 +309,9 @@ def _config(fields: dict[str, Any]) -> ModelConfig:
 
 @functools.cache
 def load_model() -> Ensemble:
-    """The weights that ship with avsync, on the CPU, ready for inference; read once.
+    """The weights that ship with avsync, where `devices` wants them, ready for inference; read once.
 
-    Raises ModelError when the package does not hold exactly one weights file, or a damaged one.
+    Raises ModelError when the package does not hold exactly one weights file, or a damaged one, and
+    ConfigError where the device is not there.
     """
-    return read_ensemble(weightfile.shipped("avsync"))
+    return read_ensemble(weightfile.shipped("avsync")).to(devices.chosen())

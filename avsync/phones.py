@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from avsync import weightfile
+from avsync import devices, weightfile
+from avsync.devices import half_precision
 from avsync.encoders import SPEECH_RATE, TimeBlock
 from avsync.model import Posteriors
 from avsync.speech import Mel, normalise
@@ -72,14 +73,17 @@ class PhoneModel(nn.Module):
     @torch.inference_mode()
     def speech_posteriors(self, mel: Mel) -> Posteriors:
         """Phone scores each 10 ms of a sound of any length, levelled as a whole."""
-        log_mel = torch.from_numpy(mel.log_mel)[None]
-        valid = torch.ones(log_mel.shape[:2], dtype=torch.bool)
+        device = self.stem.weight.device
+        log_mel = torch.from_numpy(mel.log_mel)[None].to(device)
+        valid = torch.ones(log_mel.shape[:2], dtype=torch.bool, device=device)
         scaled = normalise(log_mel, valid) if len(mel.times) else log_mel
         pieces = [torch.zeros(0, len(UNITS))]
         for start in range(0, len(mel.times), CHUNK):
             low, high = max(start - OVERLAP, 0), min(start + CHUNK + OVERLAP, len(mel.times))
-            logits, _ = self(scaled[:, low:high], valid[:, low:high])
-            pieces.append(logits[0, start - low : min(start + CHUNK, len(mel.times)) - low].log_softmax(-1))
+            with half_precision(device):
+                logits, _ = self(scaled[:, low:high], valid[:, low:high])
+            piece = logits[0, start - low : min(start + CHUNK, len(mel.times)) - low]
+            pieces.append(piece.float().log_softmax(-1).cpu())
         first, following, end = (ms_to_seconds(late) for late in self.config.late_ms)
         return Posteriors(torch.cat(pieces).numpy(), mel.times, 1.0 / SPEECH_RATE, (first, following, end))
 
@@ -105,8 +109,9 @@ def read_phones(path: Path) -> PhoneModel:
 
 @functools.cache
 def load_phones() -> PhoneModel:
-    """The weights that ship with avsync, ready for inference; read once.
+    """The weights that ship with avsync, where `devices` wants them, ready for inference; read once.
 
-    Raises ModelError when the package does not hold exactly one weights file, or a damaged one.
+    Raises ModelError when the package does not hold exactly one weights file, or a damaged one, and
+    ConfigError where the device is not there.
     """
-    return read_phones(weightfile.shipped("phones"))
+    return read_phones(weightfile.shipped("phones")).to(devices.chosen())

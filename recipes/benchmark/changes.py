@@ -17,7 +17,7 @@ SECONDS = 600.0
 SIZE = (360, 288)
 DRIFTS_PPM = (-1000, -300, -50, 50, 300, 1000)
 CLEAN_MS = (0.0, 87.0, -233.0)
-STEPS_MS = (80, -120, 200, -400)
+STEPS_MS = (80, -120, 200, -400, -80, 120, -200, 400)
 """Height of the step; each film has one, somewhere in its middle eight minutes."""
 LIMIT_PPM, FALSE_PPM = 20.0, 10.0
 PLACE_S, SIZE_MS = 1.0, 40.0
