@@ -31,8 +31,8 @@ from avsync.words import Gap, Phone, Word, align_posteriors, find_gaps, fits, is
 if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.lips import LipTrack
     from avsync.media import Clip
-    from avsync.model import Posteriors
     from avsync.offset import Offset
+    from avsync.posteriors import Posteriors
     from avsync.text import Token
 
 __all__ = [

@@ -16,7 +16,7 @@ from avsync.unspoken import with_unspoken
 from avsync.words import Word, align_posteriors, span
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
-    from avsync.model import Posteriors
+    from avsync.posteriors import Posteriors
 
 MARGIN_S = 1.5
 """How far, seconds, a word may lie outside the times of its subtitle."""

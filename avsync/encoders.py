@@ -49,6 +49,8 @@ class SpeechEncoderConfig:
 
     mel_bins: int = 80
     """Mel bands of the input."""
+    heard: int = 0
+    """Channels of what a phone network hears, which come beside the mel bands; 0: none."""
     width: int = 160
     """Channels of the trunk over time."""
     dilations: tuple[int, ...] = (1, 2, 3, 4, 1)
@@ -138,19 +140,25 @@ class LipEncoder(nn.Module):
 
 
 class SpeechEncoder(nn.Module):
-    """Normalised log-mel frames to one vector each 10 ms."""
+    """Normalised log-mel frames, and what a phone network hears in them, to one vector each 10 ms."""
 
     def __init__(self, config: SpeechEncoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.stem = nn.Conv1d(config.mel_bins, config.width, 5, padding=2, bias=False)
+        self.stem = nn.Conv1d(config.mel_bins + config.heard, config.width, 5, padding=2, bias=False)
         self.norm = nn.BatchNorm1d(config.width)
         self.trunk = nn.ModuleList(TimeBlock(config.width, d, config.dropout) for d in config.dilations)
 
-    def forward(self, mel_BJM: torch.Tensor, valid_BJ: torch.Tensor) -> torch.Tensor:
-        """(B, J, M) from `speech.normalise`, (B, J) bool -> (B, J, width), zero where not valid."""
+    def forward(
+        self, mel_BJM: torch.Tensor, valid_BJ: torch.Tensor, heard_BJC: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """(B, J, M) from `speech.normalise`, (B, J) bool -> (B, J, width), zero where not valid.
+
+        heard_BJC: `phones.PhoneModel.last_layer` of the same, for an encoder with `heard` channels.
+        """
         valid_B1J = valid_BJ[:, None].to(mel_BJM.dtype)
-        x_BCJ = torch.relu(self.norm(self.stem(mel_BJM.transpose(1, 2)))) * valid_B1J
+        sound_BJM = mel_BJM if heard_BJC is None else torch.cat((mel_BJM, heard_BJC.to(mel_BJM.dtype)), -1)
+        x_BCJ = torch.relu(self.norm(self.stem(sound_BJM.transpose(1, 2)))) * valid_B1J
         for block in self.trunk:
             x_BCJ = block(x_BCJ, valid_B1J)
         return x_BCJ.transpose(1, 2)

@@ -16,7 +16,7 @@ from avsync.verdicts import clearness
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
     from avsync.alignconfig import AlignConfig
-    from avsync.model import Posteriors
+    from avsync.posteriors import Posteriors
 
 CLEAR = (-0.7, -0.5)
 """`verdicts.clearness` of the least clear voices without noise (GRID), and of voices that are heard well:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from avsync import devices, weightfile
+from avsync import devices, phones, weightfile
 from avsync.devices import half_precision
 from avsync.encoders import (
     LIP_RATE,
@@ -26,6 +26,7 @@ from avsync.encoders import (
     SpeechEncoderConfig,
 )  # fmt: skip
 from avsync.features import LipGrid, reduce_mouths, standardise
+from avsync.posteriors import Posteriors, mean_posteriors
 from avsync.speech import Mel, normalise
 from avsync.text import UNITS
 
@@ -57,6 +58,9 @@ class ModelConfig(Calibration):
     speech: SpeechEncoderConfig = SpeechEncoderConfig()
     dimension: int = 128
     """Length of the vectors that are compared."""
+    ear: str = ""
+    """Name of the shipped phone weights whose last layer the speech encoder is given besides; "": none. It
+    was trained with these and with no others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,23 +68,6 @@ class EnsembleConfig(Calibration):
     """The networks of an `Ensemble`, and what was measured with all of them."""
 
     members: tuple[ModelConfig, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Posteriors:
-    """Phone scores over time."""
-
-    log_probs: np.ndarray
-    """(T, V) float32, log-softmax over `text.UNITS`."""
-    times: np.ndarray
-    """(T,) float64 seconds, the centre of each step."""
-    step: float
-    """Seconds between two steps."""
-    late_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """By how much edges come late with these scores on speakers that were held out, seconds, negative for
-    early: word starts behind a pause, starts behind a word, ends before a pause. `words` takes it off."""
-    seen: bool = False
-    """Whether lips alone gave them: they are as sharp as a sound's and wrong far more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +119,14 @@ class AVSync(nn.Module):
         """(B, J, C) -> log-probabilities (B, J, V)."""
         scores: torch.Tensor = self.speech_phones(features_BJC)
         return scores.log_softmax(-1)
+
+    def encode_speech(self, mel_BJM: torch.Tensor, valid_BJ: torch.Tensor) -> torch.Tensor:
+        """(B, J, M) from `speech.normalise`, (B, J) bool -> (B, J, C), zero where not valid."""
+        heard_BJC = None
+        if self.config.ear:
+            heard_BJC = phones.ear(self.config.ear, mel_BJM.device).last_layer(mel_BJM, valid_BJ)
+        features_BJC: torch.Tensor = self.speech(mel_BJM, valid_BJ, heard_BJC)
+        return features_BJC
 
     @property
     def device(self) -> torch.device:
@@ -194,7 +189,7 @@ class AVSync(nn.Module):
         for start in range(0, scaled.shape[1], chunk):
             low, high = max(start - overlap, 0), min(start + chunk + overlap, scaled.shape[1])
             with half_precision(device):
-                part = self.speech(scaled[:, low:high], valid[:, low:high])
+                part = self.encode_speech(scaled[:, low:high], valid[:, low:high])
             pieces.append(part[:, start - low : min(start + chunk, scaled.shape[1]) - low].float())
         return torch.cat(pieces, 1)
 
@@ -240,13 +235,6 @@ def _beside(parts: Sequence[Vectors]) -> Vectors:
 def side_by_side(vectors: Sequence[np.ndarray]) -> np.ndarray:
     """Vectors (T, D) of n networks as one (T, n D) array, not longer than they are."""
     return np.concatenate(vectors, axis=-1) / np.float32(np.sqrt(len(vectors)))
-
-
-def mean_posteriors(heard: Sequence[Posteriors]) -> Posteriors:
-    """The mean of the log-probabilities of several, on the clock of the first, normalised."""
-    mean = np.mean([scores.log_probs for scores in heard], axis=0)
-    mean -= np.logaddexp.reduce(mean, axis=1, keepdims=True)
-    return replace(heard[0], log_probs=mean.astype(np.float32))
 
 
 def save_model(model: AVSync, path: Path) -> None:

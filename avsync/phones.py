@@ -18,7 +18,7 @@ from torch import nn
 from avsync import devices, weightfile
 from avsync.devices import half_precision
 from avsync.encoders import SPEECH_RATE, TimeBlock
-from avsync.model import Posteriors
+from avsync.posteriors import Posteriors
 from avsync.speech import Mel, normalise
 from avsync.text import UNITS
 from avsync.timebase import ms_to_seconds
@@ -64,11 +64,24 @@ class PhoneModel(nn.Module):
 
         A boundary of step j stands between the steps j - 1 and j.
         """
+        x_BCJ = self._trunk(mel_BJM, valid_BJ)
+        return self.phones(x_BCJ).transpose(1, 2), self.boundary(x_BCJ)[:, 0]
+
+    @torch.no_grad()
+    def last_layer(self, mel_BJM: torch.Tensor, valid_BJ: torch.Tensor) -> torch.Tensor:
+        """What the phone scores are read from: inputs of `forward` -> (B, J, C).
+
+        Levelled over the channels of each step to mean 0 and variance 1, zero where not valid; no gradient.
+        """
+        x_BJC = self._trunk(mel_BJM, valid_BJ).transpose(1, 2).float()
+        return nn.functional.layer_norm(x_BJC, x_BJC.shape[-1:]) * valid_BJ[..., None]
+
+    def _trunk(self, mel_BJM: torch.Tensor, valid_BJ: torch.Tensor) -> torch.Tensor:
         valid_B1J = valid_BJ[:, None].to(mel_BJM.dtype)
         x_BCJ = torch.relu(self.norm(self.stem(mel_BJM.transpose(1, 2) * valid_B1J))) * valid_B1J
         for block in self.trunk:
             x_BCJ = block(x_BCJ, valid_B1J)
-        return self.phones(x_BCJ).transpose(1, 2), self.boundary(x_BCJ)[:, 0]
+        return x_BCJ
 
     @torch.inference_mode()
     def speech_posteriors(self, mel: Mel) -> Posteriors:
@@ -115,3 +128,13 @@ def load_phones() -> PhoneModel:
     ConfigError where the device is not there.
     """
     return read_phones(weightfile.shipped("phones")).to(devices.chosen())
+
+
+@functools.cache
+def ear(name: str, device: torch.device) -> PhoneModel:
+    """The phone network that sync networks were trained to hear with, frozen; read once for each device.
+
+    name: its file in the package without the suffix, as `model.ModelConfig.ear` gives it.
+    Raises ModelError when the package holds no such file, or a damaged one.
+    """
+    return read_phones(weightfile.named(name)).requires_grad_(False).to(device)

@@ -14,8 +14,8 @@ import torch
 from avsync.durations import refine, segments
 from avsync.errors import TextError
 from avsync.lattice import Lattice, build
-from avsync.model import Posteriors, mean_posteriors
 from avsync.paths import best_path
+from avsync.posteriors import Posteriors, mean_posteriors
 from avsync.pronounce import UNITS, pronounce
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.text import Token, normalise

@@ -19,7 +19,7 @@ from avsync.errors import TextError
 from avsync.pronounce import UNITS
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
-    from avsync.model import Posteriors
+    from avsync.posteriors import Posteriors
     from avsync.words import Word
 
 HIGHEST = 4.0

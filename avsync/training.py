@@ -131,7 +131,7 @@ class SyncModule(lightning.LightningModule):
         log_mel = log_mel_tensor(augment.waveform(window.waveform, generator))
         scaled = normalise(augment.mel(log_mel, generator), window.valid)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            features: torch.Tensor = self.model.speech(scaled, window.valid)
+            features = self.model.encode_speech(scaled, window.valid)
         return features.float()
 
     def _sync_losses(self, batch: Batch, lips: torch.Tensor, speech: torch.Tensor) -> dict[int, torch.Tensor]:

@@ -93,11 +93,25 @@ def fill(network: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> No
 
 def shipped(kind: str) -> Path:
     """The file KIND-*.safetensors of the package. Raises ModelError when there is not exactly one."""
-    folder = Path(str(resources.files("avsync") / "weights"))
-    names = sorted(path.name for path in folder.iterdir() if path.name.startswith(f"{kind}-"))
+    names = sorted(path.name for path in _folder().iterdir() if path.name.startswith(f"{kind}-"))
     if len(names) != 1:
         raise ModelError(
             f"expected one weights file {kind}-*.safetensors in the package, found {names}. "
             "Install avsync again."
         )
-    return folder / names[0]
+    return _folder() / names[0]
+
+
+def named(name: str) -> Path:
+    """The file NAME.safetensors of the package. Raises ModelError when there is none."""
+    path = _folder() / f"{name}.safetensors"
+    if not path.is_file():
+        raise ModelError(
+            f"{path}: is missing, and a network needs it that was trained with it and no other. "
+            "Install avsync again, or train that network again with the phone weights that are there."
+        )
+    return path
+
+
+def _folder() -> Path:
+    return Path(str(resources.files("avsync") / "weights"))

@@ -19,7 +19,7 @@ from avsync.text import Token, normalise
 from avsync.verdicts import HEARD, SEEN, belongs, clearness, plus_minus_ms, probability, search
 
 if TYPE_CHECKING:  # torch is imported only when a model runs
-    from avsync.model import Posteriors
+    from avsync.posteriors import Posteriors
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from avsync import model as model_module
-from avsync import weightfile
+from avsync import phones, weightfile
 from avsync.errors import ModelError
 from avsync.model import (
+    AVSync,
     Calibration,
     Ensemble,
     load_model,
@@ -319,3 +320,68 @@ def test_an_ensemble_whose_file_lacks_a_network_is_refused(tmp_path):
     rewritten(path, config={**config, "members": config["members"][:1]})
     with pytest.raises(ModelError, match="does not fit"):
         read_ensemble(path)
+
+
+@pytest.fixture
+def ear(monkeypatch, tmp_path):
+    """A small phone network, shipped under a name, and a network that hears with it."""
+    torch.manual_seed(1)
+    config = phones.PhoneConfig(width=12, dilations=(1, 2))
+    phones.save_phones(tiny.awake(phones.PhoneModel(config), 1), tmp_path / "phones-0.safetensors")
+    monkeypatch.setattr(weightfile, "_folder", lambda: tmp_path)
+    phones.ear.cache_clear()
+    yield phones.ear("phones-0", torch.device("cpu"))
+    phones.ear.cache_clear()
+
+
+def hearing(name="phones-0", heard=12):
+    """A small untrained network that hears with the phone network of that name."""
+    sizes = tiny.model().config
+    torch.manual_seed(2)
+    return tiny.awake(
+        AVSync(dataclasses.replace(sizes, ear=name, speech=dataclasses.replace(sizes.speech, heard=heard))),
+        2,
+    )
+
+
+def test_what_the_phone_network_hears_counts(ear):
+    model, sound = hearing(), mel(70)
+    before = model.embed_speech(sound).vectors
+    with torch.no_grad():
+        ear.stem.weight[:] = ear.stem.weight.flip(0)
+    assert np.abs(model.embed_speech(sound).vectors - before).max() > 0.01
+
+
+def test_the_phone_network_stays_as_it_is_and_out_of_the_file(ear, tmp_path):
+    model = hearing()
+    assert not any(parameter.requires_grad for parameter in ear.parameters())
+    model.encode_speech(torch.randn(1, 40, 80), torch.ones(1, 40, dtype=torch.bool)).sum().backward()
+    assert all(parameter.grad is None for parameter in ear.parameters())
+    assert all(parameter.grad is not None for parameter in model.speech.parameters())
+    save_model(model, tmp_path / "hearing.safetensors")
+    again = read_model(tmp_path / "hearing.safetensors")
+    assert again.config.ear == "phones-0"
+    assert not any(name.startswith("ear") for name in load_file(tmp_path / "hearing.safetensors"))
+    difference = again.embed_speech(mel(70)).vectors - model.embed_speech(mel(70)).vectors
+    assert np.abs(difference).max() < 0.01
+
+
+def test_a_network_whose_phone_network_is_missing_says_which(ear):
+    with pytest.raises(ModelError, match=r"phones-1\.safetensors: is missing.*trained with it"):
+        hearing("phones-1").embed_speech(mel(70))
+
+
+def test_padding_does_not_reach_what_is_heard(ear):
+    padded = torch.randn(1, 60, 80)
+    valid = torch.arange(60)[None] < 40
+    alone = ear.last_layer(padded[:, :40], valid[:, :40])
+    torch.testing.assert_close(ear.last_layer(padded, valid)[:, :40], alone)
+    torch.testing.assert_close(alone.mean(-1), torch.zeros(1, 40), atol=1e-5, rtol=0)
+    assert not ear.last_layer(padded, valid)[:, 40:].any()
+
+
+def test_long_sounds_are_heard_with_the_phone_network_without_seams(ear, monkeypatch):
+    model, sound = hearing(), mel(700)
+    whole = model.embed_speech(sound).vectors
+    monkeypatch.setattr(model_module, "CHUNK", 40)
+    np.testing.assert_allclose(model.embed_speech(sound).vectors, whole, atol=2e-5)

@@ -12,8 +12,9 @@ from codes import CODES, events
 from avsync import offset
 from avsync.errors import MediaError
 from avsync.lagscores import MAX_OFFSET_MS, OffsetConfig
-from avsync.model import ModelConfig, Posteriors, Vectors
+from avsync.model import ModelConfig, Vectors
 from avsync.offset import detect_offset
+from avsync.posteriors import Posteriors
 
 
 class Oracle:

@@ -19,11 +19,12 @@ from cache import in_sync, read, zero_points
 from split import part
 from torch.optim.swa_utils import AveragedModel
 
-from avsync import targets
+from avsync import targets, weightfile
 from avsync.batches import WindowConfig
 from avsync.encoders import LipEncoderConfig, SpeechEncoderConfig
 from avsync.lagscores import OffsetConfig, lag_grid, lag_scores, peak
 from avsync.model import AVSync, ModelConfig, read_model, save_model
+from avsync.phones import load_phones
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.training import SyncData, SyncModule, TrainingConfig
 from avsync.utterances import Utterance
@@ -223,6 +224,11 @@ def main() -> None:
         "--width", type=int, default=LipEncoderConfig().width, help="of both encoders over time"
     )
     parser.add_argument(
+        "--ear",
+        action="store_true",
+        help="give the speech encoder the last layer of the shipped phone network besides",
+    )
+    parser.add_argument(
         "--clips",
         type=int,
         default=WindowConfig().clips,
@@ -264,9 +270,12 @@ def main() -> None:
     counts = [len(group) for group in sound_sets]
     print(f"train {len(training)} clips, validation {len(validation)}, sound sets {counts}")
 
+    ear = weightfile.shipped("phones").stem if options.ear else ""
+    heard = load_phones().config.width if options.ear else 0
     sizes = ModelConfig(
         lips=LipEncoderConfig(channels=tuple(options.channels), width=options.width),
-        speech=SpeechEncoderConfig(width=options.width),
+        speech=SpeechEncoderConfig(heard=heard, width=options.width),
+        ear=ear,
     )
     model = read_model(options.start).train() if options.start else AVSync(sizes)
     config = TrainingConfig(

@@ -35,8 +35,8 @@ from avsync import metrics, model, phones, speech, verdicts
 from avsync.alignconfig import AlignConfig
 from avsync.errors import TextError
 from avsync.media import Clip
-from avsync.model import Posteriors
 from avsync.places import prepared
+from avsync.posteriors import Posteriors
 from avsync.speech import SAMPLE_RATE
 from avsync.text import normalise
 from avsync.utterances import Utterance, load_utterance
