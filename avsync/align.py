@@ -12,28 +12,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from avsync import features, lips, media, model, offset, phones, speech
 from avsync.alignconfig import AlignConfig
 from avsync.anchors import find_words
 from avsync.clocks import between, doubts
 from avsync.errors import AVSyncError, FaceError, MediaError, UndeterminedError
+from avsync.excerpts import SHORT_SECONDS
 from avsync.fusion import fuse, need_of_lips, on_sound, weigh
+from avsync.lips import LipTrack
+from avsync.media import Clip
+from avsync.offset import Offset
+from avsync.posteriors import Posteriors
 from avsync.pronunciations import as_lexicon
 from avsync.retime import Retiming
+from avsync.text import Token
 from avsync.timebase import Times, frames_between
 from avsync.transcripts import Transcript, as_transcript
 from avsync.verdicts import agreement_of
 from avsync.words import Gap, Phone, Word, align_posteriors, find_gaps, fits, is_speech, span
-
-if TYPE_CHECKING:  # torch is imported only when a model runs
-    from avsync.lips import LipTrack
-    from avsync.media import Clip
-    from avsync.offset import Offset
-    from avsync.posteriors import Posteriors
-    from avsync.text import Token
 
 __all__ = [
     "MODALITIES",
@@ -56,7 +55,7 @@ class Alignment:
     """The words of a transcript in a clip."""
 
     words: list[Word]
-    offset: "Offset | None"
+    offset: Offset | None
     """The measured offset; None where there is only sound or only a picture."""
     gaps: list[Gap]
     transcript: str
@@ -73,7 +72,7 @@ def align(
     *,
     modality: str = MODALITIES[0],
     config: AlignConfig | None = None,
-    tracks: "tuple[LipTrack, ...] | None" = None,
+    tracks: tuple[LipTrack, ...] | None = None,
     lexicon: "str | PathLike[str] | Mapping[str, str | Iterable[str]] | None" = None,
 ) -> Alignment:
     """Find the words of `transcript` in a clip.
@@ -89,8 +88,6 @@ def align(
     long for the clip; MediaError and FaceError when what the modality needs is not there; UndeterminedError
     when nobody can be heard or seen speaking, or the transcript is that of another sound.
     """
-    from avsync import media
-
     if modality not in MODALITIES:
         raise AVSyncError(f"modality is {modality!r}: it must be one of {', '.join(MODALITIES)}.")
     settings = config or AlignConfig()
@@ -141,7 +138,7 @@ def _foreign(source: str, words: list[Word]) -> UndeterminedError:
     )
 
 
-def _speaker(tracks: "tuple[LipTrack, ...]", measured: "Offset | None") -> "LipTrack | None":
+def _speaker(tracks: tuple[LipTrack, ...], measured: Offset | None) -> LipTrack | None:
     """The face that speaks: the one that most of the offset was measured on, else the first; None without
     faces.
     """
@@ -156,14 +153,11 @@ def _speaker(tracks: "tuple[LipTrack, ...]", measured: "Offset | None") -> "LipT
 
 
 def _look(
-    source: object, clip: "Clip", tracks: "tuple[LipTrack, ...] | None", *, by_ear: bool
+    source: object, clip: Clip, tracks: tuple[LipTrack, ...] | None, *, by_ear: bool
 ) -> "tuple[Offset | None, LipTrack | None]":
     """The offset, and the face that speaks; each None where there is none. Where words are found by ear, the
     faces of a long file are not tracked throughout: stretches tell its offset.
     """
-    from avsync import lips, offset
-    from avsync.excerpts import SHORT_SECONDS
-
     if not clip.has_video:
         return None, None
     from_file = isinstance(source, str | PathLike) and tracks is None
@@ -176,9 +170,9 @@ def _look(
 
 
 def _scores(
-    clip: "Clip",
-    sound: "Posteriors | None",
-    track: "LipTrack | None",
+    clip: Clip,
+    sound: Posteriors | None,
+    track: LipTrack | None,
     modality: str,
     clocks: Retiming,
     tokens: "Sequence[Token]",
@@ -217,7 +211,7 @@ def _scores(
     return fuse(sound, _seen(track), clocks, weights), False
 
 
-def _no_lips(clip: "Clip", sound: "Posteriors | None", config: AlignConfig) -> MediaError | FaceError:
+def _no_lips(clip: Clip, sound: Posteriors | None, config: AlignConfig) -> MediaError | FaceError:
     """What to raise where lips are asked for and there are none."""
     if sound is None and clip.has_audio:
         sound = _heard(clip)
@@ -227,26 +221,22 @@ def _no_lips(clip: "Clip", sound: "Posteriors | None", config: AlignConfig) -> M
     return FaceError(f"{clip.source} shows no face to read lips from. {advice}")
 
 
-def _advice(*, speech: bool = False, lips: "LipTrack | None" = None) -> str:
+def _advice(*, speech: bool = False, lips: LipTrack | None = None) -> str:
     """The modality that would work, if one would."""
     if speech:
         return "Use modality='audio'."
     return "Give a clip in which somebody speaks." if lips is None else "Use modality='video'."
 
 
-def _heard(clip: "Clip") -> "Posteriors":
-    from avsync import phones, speech
-
+def _heard(clip: Clip) -> Posteriors:
     return phones.load_phones().speech_posteriors(speech.log_mel(clip))
 
 
-def _seen(track: "LipTrack") -> "Posteriors":
-    from avsync import features, model
-
+def _seen(track: LipTrack) -> Posteriors:
     return model.load_model().lip_posteriors(features.on_grid(track))
 
 
-def _has_speech(sound: "Posteriors | None", config: AlignConfig) -> bool:
+def _has_speech(sound: Posteriors | None, config: AlignConfig) -> bool:
     return (
         sound is not None
         and len(sound.log_probs) > 0

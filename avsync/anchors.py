@@ -4,19 +4,16 @@ import dataclasses
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from avsync.alignconfig import AlignConfig
 from avsync.errors import TextError
+from avsync.posteriors import Posteriors
 from avsync.text import Token
 from avsync.transcripts import Transcript
 from avsync.unspoken import with_unspoken
 from avsync.words import Word, align_posteriors, span
-
-if TYPE_CHECKING:  # torch is imported only when a model runs
-    from avsync.posteriors import Posteriors
 
 MARGIN_S = 1.5
 """How far, seconds, a word may lie outside the times of its subtitle."""
@@ -40,7 +37,7 @@ class Block:
 
 
 def find_words(
-    posteriors: "Posteriors", transcript: Transcript, tokens: Sequence[Token], config: AlignConfig
+    posteriors: Posteriors, transcript: Transcript, tokens: Sequence[Token], config: AlignConfig
 ) -> list[Word]:
     """The words of all tokens on the clock of phone scores, by `align_posteriors`.
 
@@ -97,7 +94,7 @@ def plan(
 
 
 def _search(
-    posteriors: "Posteriors", tokens: Sequence[Token], blocks: Sequence[Block], config: AlignConfig
+    posteriors: Posteriors, tokens: Sequence[Token], blocks: Sequence[Block], config: AlignConfig
 ) -> list[list[Word]] | None:
     """The words of each block in its own time; None where one does not fit."""
     parts: list[list[Word]] = []

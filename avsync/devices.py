@@ -8,12 +8,10 @@ pixels of a large picture, of which float16 keeps an eighth at best.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+
+import torch
 
 from avsync.errors import ConfigError
-
-if TYPE_CHECKING:  # torch is imported only when a model runs
-    import torch
 
 VARIABLE = "AVSYNC_DEVICE"
 KNOWN = "cpu, cuda, cuda:N or auto (a GPU where there is one)"
@@ -24,8 +22,6 @@ def chosen() -> str:
     name = os.environ.get(VARIABLE, "").strip().lower() or "cpu"
     if name == "cpu":
         return name
-    import torch
-
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
         return "cuda" if count else "cpu"
@@ -42,6 +38,4 @@ def chosen() -> str:
 
 def half_precision(device: torch.device) -> torch.autocast:
     """A context in which convolutions and matrix products run in float16 on a GPU, and as ever on others."""
-    import torch
-
     return torch.autocast(device.type, dtype=torch.float16, enabled=device.type == "cuda")

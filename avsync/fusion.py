@@ -6,17 +6,15 @@ Shapes: T and N steps of phone scores (10 ms), V units.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from avsync.alignconfig import AlignConfig
 from avsync.places import prepared
+from avsync.posteriors import Posteriors
 from avsync.retime import Retiming
 from avsync.verdicts import clearness
-
-if TYPE_CHECKING:  # torch is imported only when a model runs
-    from avsync.alignconfig import AlignConfig
-    from avsync.posteriors import Posteriors
 
 CLEAR = (-0.7, -0.5)
 """`verdicts.clearness` of the least clear voices without noise (GRID), and of voices that are heard well:
@@ -55,7 +53,10 @@ def fuse(sound: Posteriors, lips: Posteriors, clocks: Retiming, weights: Weights
     at = clocks.seen_at(sound.times)
     known = ((at >= lips.times[0] - lips.step / 2) & (at <= lips.times[-1] + lips.step / 2))[:, None]
     both = np.float32(weights.sound) * sound.log_probs + np.float32(weights.lips) * _read(lips, at)
-    return dataclasses.replace(sound, log_probs=_normalised(np.where(known, both, sound.log_probs)))
+    share = weights.lips / (weights.sound + weights.lips)
+    return dataclasses.replace(
+        sound, log_probs=_normalised(np.where(known, both, sound.log_probs)), lip_share=share
+    )
 
 
 def _normalised(scores_TV: np.ndarray) -> np.ndarray:

@@ -145,7 +145,7 @@ class AVSync(nn.Module):
         scores = self.lip_phone_scores(self._lip_features(grid))[0].float().cpu().numpy()
         step = 1.0 / SPEECH_RATE
         inner = (np.arange(LIP_PHONE_STEPS) - (LIP_PHONE_STEPS - 1) / 2) * step
-        return Posteriors(scores, (grid.times[:, None] + inner).ravel(), step, seen=True)
+        return Posteriors(scores, (grid.times[:, None] + inner).ravel(), step, lip_share=1.0)
 
     @torch.inference_mode()
     def embed_speech(self, mel: Mel) -> Vectors:

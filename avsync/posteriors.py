@@ -24,8 +24,14 @@ class Posteriors:
     late_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """By how much edges come late with these scores on speakers that were held out, seconds, negative for
     early: word starts behind a pause, starts behind a word, ends before a pause. `words` takes it off."""
-    seen: bool = False
-    """Whether lips alone gave them: they are as sharp as a sound's and wrong far more often."""
+    lip_share: float = 0.0
+    """How much of them the lips tell, 0 (the sound alone) to 1 (the lips alone). Scores of lips are as sharp
+    as a sound's and wrong far more often."""
+
+    @property
+    def seen(self) -> bool:
+        """Whether lips alone gave them."""
+        return self.lip_share == 1.0
 
 
 def mean_posteriors(heard: Sequence[Posteriors]) -> Posteriors:

@@ -11,16 +11,13 @@ Shapes: T steps of the lips' phone scores (10 ms), K lags, V units.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from avsync.errors import TextError
+from avsync.posteriors import Posteriors
 from avsync.pronounce import UNITS
-
-if TYPE_CHECKING:  # torch is imported only when a model runs
-    from avsync.posteriors import Posteriors
-    from avsync.words import Word
+from avsync.words import Word
 
 HIGHEST = 4.0
 """No step speaks for or against a lag by more, nats: the lips are often sure of what is not said."""

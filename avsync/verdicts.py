@@ -245,9 +245,10 @@ def _half_width(shares: np.ndarray, step: float, config: "AlignConfig") -> float
     return seconds_to_ms(float(high - low) / 2 * step)
 
 
-def plus_minus_ms(half_ms: float, fit: Fit, config: "AlignConfig") -> float:
-    """What to state: half the interval, by experience."""
-    return max(config.smallest_plus_minus_ms, fit.width * half_ms)
+def plus_minus_ms(half_ms: float, lip_share: float, config: "AlignConfig") -> float:
+    """What to state: half the interval, by experience with scores that the lips tell by that share."""
+    width = HEARD.width + lip_share * (SEEN.width - HEARD.width)
+    return max(config.smallest_plus_minus_ms, width * half_ms)
 
 
 def probability(facts: np.ndarray, fit: Fit) -> np.ndarray:

@@ -8,18 +8,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from avsync.alignconfig import AlignConfig
 from avsync.places import Place, prepared
+from avsync.posteriors import Posteriors
 from avsync.pronounce import UNITS
 from avsync.text import Token, normalise
 from avsync.verdicts import HEARD, SEEN, belongs, clearness, plus_minus_ms, probability, search
-
-if TYPE_CHECKING:  # torch is imported only when a model runs
-    from avsync.posteriors import Posteriors
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ class Gap:
 
 
 def align_posteriors(
-    posteriors: "Posteriors", transcript: str | Sequence[Token], config: AlignConfig | None = None
+    posteriors: Posteriors, transcript: str | Sequence[Token], config: AlignConfig | None = None
 ) -> list[Word]:
     """The words of a transcript on the clock of phone scores (`start` = `heard_start`, no frames).
 
@@ -102,7 +99,7 @@ def align_posteriors(
         status = "not_spoken" if unsaid[number] else "aligned"
         words.append(
             Word(token.text, start, end, start, end, None, None, float(sure[number]),
-                 plus_minus_ms(float(found.half_ms[number]), fit, settings), status,
+                 plus_minus_ms(float(found.half_ms[number]), posteriors.lip_share, settings), status,
                  _phones(place, first_edge, step), float(said[number]))
         )  # fmt: skip
     start_bias, end_bias = settings.start_bias_s, settings.end_bias_s
@@ -113,9 +110,7 @@ def align_posteriors(
     return [_judged(word, settings) for word in moved]
 
 
-def find_gaps(
-    posteriors: "Posteriors", words: Sequence[Word], config: AlignConfig | None = None
-) -> list[Gap]:
+def find_gaps(posteriors: Posteriors, words: Sequence[Word], config: AlignConfig | None = None) -> list[Gap]:
     """What lies before, between and behind words (`heard_start` and `heard_end`), on the clock of the
     scores.
     """
@@ -135,7 +130,7 @@ def find_gaps(
     return gaps
 
 
-def fits(posteriors: "Posteriors", words: Sequence[Word], config: AlignConfig | None = None) -> bool:
+def fits(posteriors: Posteriors, words: Sequence[Word], config: AlignConfig | None = None) -> bool:
     """Can the words be those of the sound, or does the transcript belong to another?
 
     A text of a few words fits where all are `aligned`: they tell too little against that.
@@ -157,13 +152,13 @@ def _running_mean(values: "np.ndarray", width: int) -> "np.ndarray":
     return np.asarray((summed[width:] - summed[:-width]) / width)
 
 
-def is_speech(posteriors: "Posteriors") -> np.ndarray:
+def is_speech(posteriors: Posteriors) -> np.ndarray:
     """(T,) whether some phone is likelier than silence."""
     log_probs = posteriors.log_probs
     return np.asarray(log_probs[:, 1:].max(axis=1, initial=-np.inf) > log_probs[:, 0])
 
 
-def span(posteriors: "Posteriors") -> tuple[float, float]:
+def span(posteriors: Posteriors) -> tuple[float, float]:
     """Start of the first and end of the last frame, seconds."""
     half = posteriors.step / 2
     return float(posteriors.times[0]) - half, float(posteriors.times[-1]) + half

@@ -1,27 +1,15 @@
 """Phone scores of made-up speech whose word times are known."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from avsync.durations import USUAL
+from avsync.posteriors import Posteriors
 from avsync.pronounce import UNITS, pronounce
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Stands for `avsync.model.Posteriors`, without torch."""
-
-    log_probs: np.ndarray
-    times: np.ndarray
-    step: float
-    late_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    seen: bool = False
 
 
 def spoken(
     text: str, pauses: dict[int, float], *, clearness: float, seed: int = 0
-) -> tuple[Scores, list[tuple[float, float]]]:
+) -> tuple[Posteriors, list[tuple[float, float]]]:
     """Scores of `text` (words of the dictionary), and the (start, end) of each word in seconds.
 
     `pauses`: seconds of silence before word n. What is said scores `clearness` above noise of deviation 1.
@@ -42,4 +30,4 @@ def spoken(
     score = rng.normal(0, 1, (len(labels), len(UNITS)))
     score[np.arange(len(labels)), labels] += clearness
     log_probs = (score - np.logaddexp.reduce(score, axis=1, keepdims=True)).astype(np.float32)
-    return Scores(log_probs, np.arange(len(labels)) * 0.01 + 0.005, 0.01), truth
+    return Posteriors(log_probs, np.arange(len(labels)) * 0.01 + 0.005, 0.01), truth

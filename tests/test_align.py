@@ -10,11 +10,12 @@ from types import SimpleNamespace
 import lines
 import numpy as np
 import pytest
-from speech_scores import Scores, spoken
+from speech_scores import spoken
 
 from avsync import features, lips, media, model, offset, phones, speech
 from avsync.align import align
 from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
+from avsync.posteriors import Posteriors
 from avsync.timebase import pts_to_seconds
 from avsync.timeline import Jump, Timeline
 from avsync.timeline import Piece as Stretch
@@ -59,8 +60,8 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
             said = seen_times - line.offset_at(seen_times) / 1000
             seen_log_probs = heard.log_probs[np.abs(said[:, None] - heard.times).argmin(1)]
         net = SimpleNamespace(
-            speech_posteriors=lambda mel: Scores(log_probs, heard.times, 0.01),
-            lip_posteriors=lambda grid: Scores(seen_log_probs, seen_times, 0.01),
+            speech_posteriors=lambda mel: Posteriors(log_probs, heard.times, 0.01),
+            lip_posteriors=lambda grid: Posteriors(seen_log_probs, seen_times, 0.01),
         )
         reason = None if offset_ms is not None else "ambiguous"
         measured = replace(

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from speech_scores import Scores, spoken
+from speech_scores import spoken
 
 from avsync import fusion
 from avsync.alignconfig import AlignConfig
 from avsync.fusion import CLEAR, FITS, Weights, fuse, need_of_lips, on_sound, weigh
+from avsync.posteriors import Posteriors
 from avsync.retime import Piece, Retiming
 
 TEXT = "place blue at F two now"
@@ -19,14 +20,15 @@ SAMPLE = np.log(np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], dtype=np.float32))
 def test_fuse_shifts_the_lips_and_leaves_uncovered_sound_alone() -> None:
     times = np.arange(6) * 0.01 + 0.005
     steady = np.log(np.tile(np.float32([0.5, 0.3, 0.2]), (6, 1)))
-    sound = Scores(steady, times, 0.01)
-    lips_seen = Scores(SAMPLE, np.array([0.125, 0.135]), 0.01)  # seen 100 ms after it is heard
+    sound = Posteriors(steady, times, 0.01)
+    lips_seen = Posteriors(SAMPLE, np.array([0.125, 0.135]), 0.01)  # seen 100 ms after it is heard
     fused = fuse(sound, lips_seen, Retiming((Piece(0.0, 0.1),)), Weights(0.5, 2.0))
     product = np.exp(0.5 * steady[2:4] + 2 * SAMPLE)
     expected = product / product.sum(1, keepdims=True)
     np.testing.assert_allclose(np.exp(fused.log_probs[2:4]), expected, atol=1e-5)
     np.testing.assert_allclose(fused.log_probs[[0, 1, 4, 5]], steady[:4], atol=1e-6)
     assert fused.times is times
+    assert fused.lip_share == 0.8
 
 
 def test_lips_are_needed_where_speech_is_not_clear(monkeypatch) -> None:

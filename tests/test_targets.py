@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from speech_scores import Scores, spoken
+from speech_scores import spoken
 
 from avsync import targets
+from avsync.posteriors import Posteriors
 from avsync.pronounce import UNITS, pronounce
 from avsync.speech import Mel
 from avsync.utterances import PhoneTimes, Utterance
@@ -20,7 +21,7 @@ START = 0.25
 class Oracle:
     """Stands for `AVSync`: scores that are given."""
 
-    def __init__(self, scores: Scores) -> None:
+    def __init__(self, scores: Posteriors) -> None:
         self.scores = scores
 
     def speech_posteriors(self, mel):
@@ -115,7 +116,7 @@ def test_phones_last_their_minimum_and_do_not_overlap():
 
 def test_an_utterance_too_short_for_its_phones_comes_back_unchanged():
     before = utterance(10)
-    scores = Scores(np.full((10, len(UNITS)), -3.7, np.float32), np.arange(10) * 0.01 + 0.005, 0.01)
+    scores = Posteriors(np.full((10, len(UNITS)), -3.7, np.float32), np.arange(10) * 0.01 + 0.005, 0.01)
     assert targets.realign(before, Oracle(scores), trusted_words=False) is before
 
 
@@ -191,5 +192,5 @@ def test_only_edges_against_pauses_move_and_not_far():
 def test_generated_speech_too_short_for_its_phones_stays():
     before = generated()[0]
     short = dataclasses.replace(before, waveform=np.zeros(160 * 8, np.float32))
-    few = Scores(np.full((8, len(UNITS)), -3.7, np.float32), np.arange(8) * 0.01 + 0.005, 0.01)
+    few = Posteriors(np.full((8, len(UNITS)), -3.7, np.float32), np.arange(8) * 0.01 + 0.005, 0.01)
     assert targets.settle(short, Oracle(few), pauses_only=False) is short

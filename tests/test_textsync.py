@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from speech_scores import Scores, spoken
+from speech_scores import spoken
 
 from avsync.errors import TextError
 from avsync.lagscores import OffsetConfig, lag_grid, peak
+from avsync.posteriors import Posteriors
 from avsync.textsync import text_scores
 from avsync.words import align_posteriors
 
@@ -17,7 +18,7 @@ LAGS = lag_grid(OffsetConfig())
 def test_the_lag_at_which_lips_show_what_is_heard_stands_out(offset_ms: float) -> None:
     heard, _ = spoken(TEXT, {0: 0.5, 2: 0.25, 6: 0.4}, clearness=8.0)
     words = align_posteriors(heard, TEXT)
-    lips = Scores(heard.log_probs, heard.times + offset_ms / 1000, 0.01)
+    lips = Posteriors(heard.log_probs, heard.times + offset_ms / 1000, 0.01)
     scores = text_scores(words, lips, LAGS)
     assert peak(scores, LAGS) == pytest.approx(offset_ms, abs=6)
     assert scores.max() > 1.5
@@ -26,7 +27,7 @@ def test_the_lag_at_which_lips_show_what_is_heard_stands_out(offset_ms: float) -
 
 def test_lips_that_show_nothing_speak_for_no_lag() -> None:
     heard, _ = spoken(TEXT, {0: 0.5}, clearness=8.0)
-    flat = Scores(np.full_like(heard.log_probs, -np.log(heard.log_probs.shape[1])), heard.times, 0.01)
+    flat = Posteriors(np.full_like(heard.log_probs, -np.log(heard.log_probs.shape[1])), heard.times, 0.01)
     assert np.ptp(text_scores(align_posteriors(heard, TEXT), flat, LAGS)) < 1e-6
 
 

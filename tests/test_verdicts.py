@@ -5,12 +5,13 @@ import math
 
 import numpy as np
 import pytest
-from speech_scores import Scores, spoken
+from speech_scores import spoken
 
 from avsync import verdicts
 from avsync.alignconfig import AlignConfig
 from avsync.paths import start_posteriors
 from avsync.places import prepared
+from avsync.posteriors import Posteriors
 from avsync.text import normalise
 from avsync.words import align_posteriors, find_gaps, fits
 
@@ -130,11 +131,25 @@ def test_confidence_rises_with_what_speaks_for_a_word():
 def test_words_that_lips_alone_give_are_less_sure() -> None:
     posteriors, _ = spoken(TEXT, PAUSES, clearness=4.0)
     heard = align_posteriors(posteriors, TEXT)
-    seen = align_posteriors(dataclasses.replace(posteriors, seen=True), TEXT)
+    seen = align_posteriors(dataclasses.replace(posteriors, lip_share=1.0), TEXT)
     assert [word.start for word in seen] == [word.start for word in heard]
     for one, other in zip(seen, heard, strict=True):
         assert one.confidence < other.confidence
         assert one.plus_minus_ms >= other.plus_minus_ms
+
+
+def test_intervals_widen_with_the_share_of_the_lips() -> None:
+    posteriors, _ = spoken(TEXT, PAUSES, clearness=2.0)
+    exact = AlignConfig(smallest_plus_minus_ms=0.0)
+    heard, both, seen = (
+        [
+            word.plus_minus_ms
+            for word in align_posteriors(dataclasses.replace(posteriors, lip_share=share), TEXT, exact)
+        ]
+        for share in (0.0, 0.5, 1.0)
+    )
+    np.testing.assert_allclose(both, np.mean([heard, seen], axis=0))
+    np.testing.assert_allclose(np.divide(seen, heard), verdicts.SEEN.width / verdicts.HEARD.width)
 
 
 def test_what_is_searched_again_in_a_long_text_is_what_the_whole_search_finds():
@@ -160,7 +175,7 @@ def test_a_word_near_the_edge_of_the_sound_does_not_begin_there(lead: int) -> No
 
 def test_words_stay_inside_of_a_sound_that_is_as_short_as_they_may_be() -> None:
     heard, _ = spoken("at f", {}, clearness=6.0)
-    short = Scores(heard.log_probs[:12], heard.times[:12], 0.01)
+    short = Posteriors(heard.log_probs[:12], heard.times[:12], 0.01)
     for silence_s in (0.01, 0.03, 0.2):
         words = align_posteriors(short, "at f", AlignConfig(minimum_silence_s=silence_s))
         assert words[0].start == pytest.approx(0.0)

@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from speech_scores import Scores, spoken
+from speech_scores import spoken
 
 from avsync.alignconfig import AlignConfig
 from avsync.errors import ConfigError, TextError
+from avsync.posteriors import Posteriors
 from avsync.pronunciations import as_lexicon
 from avsync.text import normalise
 from avsync.words import align_posteriors, find_gaps
@@ -92,7 +93,7 @@ def test_text_longer_than_the_sound_is_refused_with_numbers() -> None:
     posteriors, _ = spoken("now", {}, clearness=6.0)
     with pytest.raises(TextError, match=r"70 words, which take 6\.30 s at least, but the clip has 0\.\d\d s"):
         align_posteriors(posteriors, "hello there this is a long text " * 10)
-    empty = Scores(posteriors.log_probs[:0], posteriors.times[:0], 0.01)
+    empty = Posteriors(posteriors.log_probs[:0], posteriors.times[:0], 0.01)
     with pytest.raises(TextError, match=r"the clip has 0\.00 s"):
         align_posteriors(empty, "now")
 
