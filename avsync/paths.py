@@ -28,18 +28,18 @@ def best_path(lattice: Lattice, log_probs: Floats, *, segment: int | None = None
     start[states] = 0
     checkpoints, total, score = [start], 0.0, start
     forward = _forward if frames * states <= WHOLE_CELLS else _forward_compiled
+    whole = segment >= frames  # then all is kept: no second pass
     kept: Floats | None = None
-    for begin in range(0, frames, segment):  # the last segment is kept in full: no second pass for it
-        last = begin + segment >= frames
-        score, gain, scores = forward(lattice, score, log_probs[begin : begin + segment], last)
-        kept = scores if last else None
+    for begin in range(0, frames, segment):
+        score, gain, scores = forward(lattice, score, log_probs[begin : begin + segment], whole)
+        kept = scores if whole else None
         total += gain
         checkpoints.append(score)
     ending = np.where(lattice.final, score[:-1], NEVER)
     path = np.empty(frames, np.int32)
     path[-1] = int(ending.argmax())
     total += float(ending[path[-1]])
-    earliest = _earliest(lattice) if len(checkpoints) > 2 else None
+    earliest = None if whole else _earliest(lattice)
     for number in range(len(checkpoints) - 2, -1, -1):
         begin = number * segment
         end = min(begin + segment, frames)

@@ -68,14 +68,15 @@ def log_mel_tensor(waveform_BN: torch.Tensor) -> torch.Tensor:
         return waveform_BN.new_zeros((waveform_BN.shape[0], 0, MEL_BINS))
     # 176 zeros on the left put the middle of the 512-sample block 0 on sample 80, the middle of hop 0.
     left = N_FFT // 2 - HOP // 2
-    needed = (frames - 1) * HOP + N_FFT
-    right = max(needed - left - waveform_BN.shape[-1], 0)
-    padded = torch.nn.functional.pad(waveform_BN, (left, right))[:, :needed]
+    samples = waveform_BN.shape[-1]
     window = torch.hann_window(WINDOW, device=waveform_BN.device)
     pieces = []
     for first in range(0, frames, CHUNK):
         count = min(CHUNK, frames - first)
-        part = padded[:, first * HOP : (first + count - 1) * HOP + N_FFT]
+        low = first * HOP - left
+        high = low + (count - 1) * HOP + N_FFT
+        inside = waveform_BN[:, max(low, 0) : high]
+        part = torch.nn.functional.pad(inside, (max(-low, 0), max(high - samples, 0)))
         spectrum_BFT = torch.stft(part, N_FFT, HOP, WINDOW, window, center=False, return_complex=True)
         power_BTF = spectrum_BFT.abs().square().transpose(1, 2)
         pieces.append(torch.log(power_BTF @ mel_filters().to(power_BTF).T + FLOOR))

@@ -84,9 +84,10 @@ def align_posteriors(
     written = normalise(transcript) if isinstance(transcript, str) else transcript
     tokens = [token for token in written if token.readings]
     step = posteriors.step
-    scores = prepared(posteriors.log_probs, settings)
     # Lips are too often sure of something else to tell where the text is not.
-    found = search(tokens, scores, step, settings, partial=not posteriors.seen)
+    found = search(
+        tokens, prepared(posteriors.log_probs, settings), step, settings, partial=not posteriors.seen
+    )
     fit = SEEN if posteriors.seen else HEARD
     said = 1 / (1 + np.exp(-found.odds))
     unsaid = np.isin(np.arange(len(tokens)), list(found.unsaid))
