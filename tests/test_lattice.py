@@ -13,6 +13,7 @@ from avsync.lattice import build
 from avsync.paths import best_path, start_posteriors
 from avsync.pronounce import UNITS
 from avsync.text import Token, normalise
+from avsync.viterbi import LANES
 
 WORDS = {
     "ab": (("aa", "b"),),
@@ -146,9 +147,14 @@ def test_no_phone_is_shorter_than_the_minimum_and_no_silence_stands_inside_a_wor
         assert (inside > 0).all()
 
 
-def test_compiled_scores_are_the_same_to_the_last_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("text", "lanes"), [("set 2", 0), ("set 2 white dogs with a b again", 2)])
+def test_compiled_scores_are_the_same_to_the_last_bit(
+    monkeypatch: pytest.MonkeyPatch, text: str, lanes: int
+) -> None:
     monkeypatch.undo()
-    graph = build(normalise("set 2 white dogs with a b again"), silence_cost=1.0)
+    graph = build(normalise(text), silence_cost=1.0)
+    assert len(graph) // LANES == lanes
+    assert len(graph) % LANES
     log_probs = scores(300, 8)
     path, score = best_path(graph, log_probs, segment=40)
     with monkeypatch.context() as patch:
