@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+import time
 import wave
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +14,12 @@ from table import Row
 from watched import Cost, run
 from word_trials import LIMITS_MS, PART, row
 
-from avsync import media, metrics
+from avsync import align, media, metrics
 
 HOUR = 3600.0
+SHORTER = (60.0, 600.0)
+"""Seconds of shorter recordings, at least: they end with a round of all clips."""
+RUNS = 3
 SEED = 0
 WITH_WEIGHTS = Path(__file__).with_name("with_weights.py")
 
@@ -29,6 +33,7 @@ def measure(clips: Sequence[Spoken], split: str, weights: Path | None = None) ->
     )
     empty = run(["-c", "import avsync, torch; print(avsync.__version__, torch.__version__)"])
     with tempfile.TemporaryDirectory() as name:
+        speeds = [_speed(clips, seconds, Path(name)) for seconds in SHORTER]
         late, long = _align(clips, HOUR, Path(name), weights)
     n = len(late)
     return [
@@ -44,6 +49,11 @@ def measure(clips: Sequence[Spoken], split: str, weights: Path | None = None) ->
         Row("words, an hour of speech: memory of the program", long.memory_mb, "MB", 1, where, PART),
         Row("words, an hour of speech: memory beyond Python with torch and avsync",
             long.memory_mb - empty.memory_mb, "MB", 1, where, PART, at_most=1000.0),
+        *(
+            row(f"{seconds:.0f} s of speech, weights loaded: a second of it takes", ms, "ms", RUNS, where,
+                at_most=30)
+            for seconds, ms in speeds
+        ),
     ], notes  # fmt: skip
 
 
@@ -59,6 +69,19 @@ def _align(
     found = [word["heard_start"] for word in json.loads(cost.told).get("words", [])]
     late = 1000 * (np.array(found) - starts) if len(found) == len(starts) else np.full(len(starts), np.nan)
     return late.round(6), cost
+
+
+def _speed(clips: Sequence[Spoken], at_least: float, folder: Path) -> tuple[float, float]:
+    """Seconds of a recording, and the milliseconds that each takes in this process: the best of some runs."""
+    words, _ = recording(clips, at_least, folder / "shorter.wav")
+    clip = media.load(folder / "shorter.wav")
+    seconds = len(clip.waveform) / clip.sample_rate
+    took = []
+    for _ in range(RUNS):
+        begin = time.perf_counter()
+        align(clip, " ".join(words), modality="audio")
+        took.append(time.perf_counter() - begin)
+    return seconds, 1000 * min(took) / seconds
 
 
 def recording(clips: Sequence[Spoken], seconds: float, path: Path) -> tuple[list[str], np.ndarray]:
