@@ -31,6 +31,8 @@ from avsync.utterances import Utterance
 
 SHARE = {"s1": 0.45, "s4": 0.2}
 """Share of the windows for the speakers with many clips; the others share the rest equally."""
+SHARE_RENDERED = {"s1": 0.35, "s4": 0.15, "rendered": 0.25}
+"""The same where rendered faces train as well."""
 AVERAGE = 0.998
 """Decay of the running average of the weights, a step; the average is what is validated and kept."""
 SHIFTS_MS = (0.0, -317.0, 211.0, 640.0)
@@ -193,6 +195,7 @@ def main() -> None:
     )
     parser.add_argument("--grid", type=Path, required=True, help="cache of prepare.py, or its shards")
     parser.add_argument("--speech", type=Path, help="cache of prepare_speech.py, or its shards")
+    parser.add_argument("--rendered", type=Path, help="cache of prepare_rendered.py, or its shards")
     parser.add_argument("--out", type=Path, required=True, help="folder of this run")
     parser.add_argument("--steps", type=int, default=TrainingConfig().steps)
     parser.add_argument("--every", type=int, default=200, help="steps between validations")
@@ -261,6 +264,8 @@ def main() -> None:
         )
     validation = [u for u in every if part(u.speaker) == "validation"]
     training = [first_times(u) for u in every if part(u.speaker) == "train"]
+    if options.rendered:
+        training += read(options.rendered)
     sound_sets: list[list[Utterance]] = []
     if options.speech:
         spoken = read(options.speech, "so-*")
@@ -289,7 +294,7 @@ def main() -> None:
         training,
         sound_sets,
         windows=WindowConfig(clips=options.clips, speech_clips=options.clips // 2),
-        speaker_share=SHARE,
+        speaker_share=SHARE_RENDERED if options.rendered else SHARE,
         batches=options.steps,
         seed=options.seed,
         workers=options.workers,
