@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import avsync
+from avsync.cli import COMMANDS, main
 
 ROOT = Path(avsync.__file__).parents[1]
 PUBLIC = {
@@ -90,24 +93,41 @@ def test_the_package_is_typed_and_carries_its_files():
         assert len(list((ROOT / "avsync" / "weights").glob(f"{kind}-*.safetensors"))) == 1
 
 
-def readme_blocks() -> list[str]:
-    return re.findall(
-        r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL
-    )
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+EXAMPLE = re.compile(r"```python\n(.*?)```(?:\n+prints[^`]*?:?\n+```text\n(.*?)```)?", flags=re.DOTALL)
+"""A Python block, and what the README says that it prints."""
 
 
-def test_the_readme_runs_as_printed(tmp_path, monkeypatch):
-    """Its Python blocks, in order, in a folder of their own."""
+def assert_alike(printed: str, shown: str) -> None:
+    """The same text; numbers may differ as machines' rounding makes them."""
+    assert NUMBER.sub("#", printed.strip()) == NUMBER.sub("#", shown.strip())
+    numbers = [[float(number) for number in NUMBER.findall(text)] for text in (printed, shown)]
+    assert numbers[0] == pytest.approx(numbers[1], abs=2.0)
+
+
+def test_the_readme_runs_as_printed(tmp_path, monkeypatch, capsys):
+    """Its Python blocks, in order, in a folder of their own, print what it shows."""
     monkeypatch.chdir(tmp_path)
-    blocks = readme_blocks()
-    assert blocks
+    examples = EXAMPLE.findall(README)
+    assert sum(bool(shown) for _, shown in examples) == 2
     names: dict[str, object] = {}
-    for block in blocks:
+    for block, shown in examples:
         exec(compile(block, "README.md", "exec"), names)
+        printed = capsys.readouterr().out
+        if shown:
+            assert_alike(printed, shown)
+
+
+def test_the_commands_of_the_readme_print_what_it_shows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main(["sample", "talk.mp4", "--offset-ms", "120"])
+    capsys.readouterr()
+    (session,) = re.findall(r"```text\n(\$ avsync .*?)```", README, flags=re.DOTALL)
+    for command, shown in re.findall(r"\$ avsync ([^\n]*)\n((?:[^$][^\n]*\n)+)", session):
+        assert main(command.split()) == 0
+        assert_alike(capsys.readouterr().out, shown)
 
 
 def test_the_readme_shows_every_command():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    from avsync.cli import COMMANDS
-
-    assert [name for name in COMMANDS if f"avsync {name}" not in text] == []
+    assert [name for name in COMMANDS if f"avsync {name}" not in README] == []
