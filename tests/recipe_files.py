@@ -1,7 +1,6 @@
 """The scripts of the recipes as modules: recipes are folders of scripts, not a package."""
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,10 +26,5 @@ def scripts(folder: str) -> Iterator[Callable[[str], ModuleType]]:
 
 def recipe(folder: str, name: str) -> ModuleType:
     """A script of a recipe, loaded anew."""
-    spec = importlib.util.spec_from_file_location(f"{folder}_{name}", RECIPES / folder / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    with scripts(folder) as script:
+        return script(name)

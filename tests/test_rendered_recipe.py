@@ -64,7 +64,6 @@ def test_the_tracked_mouth_is_closed_before_the_burst_and_open_in_the_vowel(rend
     made = load_utterance(tmp_path / "rendered-ba.npz")
     assert made.speaker == "rendered"
     assert made.words == ("ba",)
-    assert made.lips is not None
     assert made.lips.found.all()
     assert made.lips.times[0] == pytest.approx(-rendered.REST_S, abs=0.041)
     rows = made.lips.points[:, len(LIP_POINTS) - len(INNER_LIP) :, 1]

@@ -1,12 +1,33 @@
 """Prepared utterances, one file each or packed in shards."""
 
 import csv
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
 
 from avsync.shards import ShardDataset, to_utterance
 from avsync.utterances import Utterance, load_utterance
+
+RENDERED = "rendered"
+"""Speaker of the rendered faces."""
+Item = TypeVar("Item")
+
+
+def fill(
+    folder: Path, prepare: Callable[[Item, Path], str | None], todo: Sequence[Item], workers: int, title: str
+) -> None:
+    """Prepare items into a folder in several processes; what `prepare` says was wrong is printed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(workers) as pool:
+        results = pool.map(prepare, todo, [folder] * len(todo), chunksize=4)
+        for problem in tqdm(results, total=len(todo), desc=title):
+            if problem:
+                print(problem)
 
 
 def read(folder: Path, pattern: str = "*") -> list[Utterance]:

@@ -14,13 +14,12 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
+from cache import fill
 
 from avsync import lips, media
 from avsync.features import on_grid
@@ -103,16 +102,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="cache folder")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
     # Speakers with few clips first and sentences mixed: an interrupted run already holds some of everything.
     todo = sorted(entries(options.grid), key=lambda entry: zlib.crc32(entry.name.encode()))
     counts = Counter(entry.speaker for entry in todo)
     todo.sort(key=lambda entry: counts[entry.speaker] > 100)
-    with ProcessPoolExecutor(options.workers) as pool:
-        results = pool.map(prepare, todo, [options.out] * len(todo), chunksize=4)
-        for problem in tqdm(results, total=len(todo), desc="GRID"):
-            if problem:
-                print(problem)
+    fill(options.out, prepare, todo, options.workers, "GRID")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Prepare rendered faces: the bundled portrait says recorded sentences, for more words than GRID has.
 
-    python recipes/grid/prepare_rendered.py CACHE/speech --out CACHE/rendered --count 800
+    python recipes/grid/prepare_rendered.py CACHE/speech --out CACHE/rendered
 
 Takes the sound of speechocean762 with its phone times (time_phones.py before), spread over the speakers, and
 draws the portrait to it with another way to articulate for each sentence. The lips part at the burst of b and
@@ -12,14 +12,12 @@ import sys
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
-from cache import read
-from tqdm import tqdm
+from cache import RENDERED, fill, read
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmark"))
 
@@ -34,8 +32,13 @@ from avsync.speech import SAMPLE_RATE
 from avsync.threads import one_thread
 from avsync.utterances import Utterance, save_utterance
 
-SPEAKER = "rendered"
 FPS = 25
+"""Pictures a second, as GRID has."""
+OPENING, WIDTH, POUT = (0.55, 1.4), (0.6, 1.2), (0.4, 1.2)
+"""By how much a sentence opens, spreads and pushes forward the lips, as a multiple of `mouth_poses`."""
+SWAY, SWAY_SIZE, SWAY_HZ = np.array([2.5, 1.6, 0.012]), (0.2, 2.0), (0.2, 0.9)
+"""Moves of the head to the right and down (pixels) and its turn (radians), by how much a sentence multiplies
+all three, and how often a second each swings."""
 CHUNK = 12
 """Pictures that are tracked at a time."""
 SECONDS = (2.0, 7.0)
@@ -49,7 +52,7 @@ VOICELESS_CLOSED = 0.6
 
 
 def spread(utterances: list[Utterance], count: int) -> list[Utterance]:
-    """`count` sentences, as many of each speaker as there are."""
+    """`count` sentences, one of each speaker in turn."""
     by_speaker: dict[str, list[Utterance]] = defaultdict(list)
     for utterance in utterances:
         seconds = len(utterance.waveform) / SAMPLE_RATE
@@ -81,12 +84,12 @@ def pictures(
     """Chunks of times (n,) and pictures (n, H, W, 3) of a head with its own way to move."""
     # A picture shows the middle of the time for which it stands, as in `avsync.sample`.
     poses = mouth_poses(phones, times + 0.5 / FPS)
-    opening, pout, width = rng.uniform(0.55, 1.4), rng.uniform(0.4, 1.2), rng.uniform(0.6, 1.2)
+    opening, pout, width = rng.uniform(*OPENING), rng.uniform(*POUT), rng.uniform(*WIDTH)
     poses[:, 0] *= opening
     poses[:, 1] = REST.width + width * (poses[:, 1] - REST.width)
     poses[:, 2] *= pout
-    pace, phase, size = rng.uniform(0.2, 0.9, 3), rng.uniform(0, 2 * np.pi, 3), rng.uniform(0.2, 2.0)
-    sway = np.sin(2 * np.pi * times[:, None] * pace + phase) * size * np.array([2.5, 1.6, 0.012])
+    pace, phase, size = rng.uniform(*SWAY_HZ, 3), rng.uniform(0, 2 * np.pi, 3), rng.uniform(*SWAY_SIZE)
+    sway = np.sin(2 * np.pi * times[:, None] * pace + phase) * size * SWAY
     puppet = Puppet()
     for at in range(0, len(times), CHUNK):
         part = slice(at, at + CHUNK)
@@ -99,7 +102,7 @@ def pictures(
 
 def prepare(utterance: Utterance, out: Path) -> str | None:
     """Cache one sentence; returns what was wrong, if anything."""
-    target = out / f"{SPEAKER}-{utterance.name}.npz"
+    target = out / f"{RENDERED}-{utterance.name}.npz"
     if target.exists():
         return None
     rng = np.random.default_rng(zlib.crc32(utterance.name.encode()))
@@ -109,7 +112,7 @@ def prepare(utterance: Utterance, out: Path) -> str | None:
         tracks = lips.follow(pictures(timed_phones(utterance), times, rng))
     if not tracks:
         return f"{utterance.name}: no face"
-    save_utterance(replace(utterance, speaker=SPEAKER, lips=on_grid(tracks[0])), target)
+    save_utterance(replace(utterance, speaker=RENDERED, lips=on_grid(tracks[0])), target)
     return None
 
 
@@ -119,16 +122,11 @@ def main() -> None:
     )
     parser.add_argument("speech", type=Path, help="cache of prepare_speech.py, with phone times")
     parser.add_argument("--out", type=Path, required=True, help="cache folder")
-    parser.add_argument("--count", type=int, default=800, help="sentences to render")
+    parser.add_argument("--count", type=int, default=502, help="sentences to render")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
     todo = spread(read(options.speech, "so-*"), options.count)
-    with ProcessPoolExecutor(options.workers) as pool:
-        results = pool.map(prepare, todo, [options.out] * len(todo), chunksize=4)
-        for problem in tqdm(results, total=len(todo), desc="rendered"):
-            if problem:
-                print(problem)
+    fill(options.out, prepare, todo, options.workers, "rendered")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from cache import in_sync, read, zero_points
+from cache import RENDERED, in_sync, read, zero_points
 from split import part
 from torch.optim.swa_utils import AveragedModel
 
@@ -31,7 +31,7 @@ from avsync.utterances import Utterance
 
 SHARE = {"s1": 0.45, "s4": 0.2}
 """Share of the windows for the speakers with many clips; the others share the rest equally."""
-SHARE_RENDERED = {"s1": 0.35, "s4": 0.15, "rendered": 0.25}
+SHARE_RENDERED = {"s1": 0.35, "s4": 0.15, RENDERED: 0.25}
 """The same where rendered faces train as well."""
 AVERAGE = 0.998
 """Decay of the running average of the weights, a step; the average is what is validated and kept."""
@@ -265,7 +265,10 @@ def main() -> None:
     validation = [u for u in every if part(u.speaker) == "validation"]
     training = [first_times(u) for u in every if part(u.speaker) == "train"]
     if options.rendered:
-        training += read(options.rendered)
+        rendered = read(options.rendered)
+        if not rendered:
+            parser.error(f"{options.rendered}: no utterances; prepare_rendered.py makes them")
+        training += rendered
     sound_sets: list[list[Utterance]] = []
     if options.speech:
         spoken = read(options.speech, "so-*")
