@@ -60,13 +60,30 @@ def test_other_rates_are_resampled_on_their_times(rate):
         grid.times, track.times[0] + np.arange(len(grid.times)) / 25, rtol=0, atol=1e-9
     )
     assert grid.found.all()
-    inside = grid.times <= track.times[-1]  # the last step may stand up to 20 ms behind the last frame
-    since = (grid.times - grid.times[0])[inside]
+    since = grid.times - track.times[0] + features.shown_earlier(track.times)
+    inside = since <= span  # the last step may stand up to 20 ms behind the last frame
+    since = since[inside]
     shown = grid.mouths[inside, 48, 48].astype(float)
     np.testing.assert_allclose(shown, 20 + 70 * since, atol=1.2)  # two roundings to whole grey values: 1.0
     rise = grid.points[inside, UPPER_LIP, 1] - grid.points[0, UPPER_LIP, 1]
+    since -= since[0]
     # In all, points are 2 ms from their time at most: shares under 3 % of a frame are rounded off.
     np.testing.assert_allclose(rise, -0.1 * features.POINT_SCALE * since, atol=0.002)
+
+
+@pytest.mark.parametrize(("fps", "earlier_ms"), [(25, 0), (50, 10), (30, 10 / 3), (12.5, 0), (23.976, 0)])
+def test_a_picture_counts_for_the_middle_of_the_time_that_it_is_shown(fps, earlier_ms):
+    assert 1000 * features.shown_earlier(2.0 + np.arange(60) / fps) == pytest.approx(earlier_ms, abs=1e-6)
+
+
+@pytest.mark.parametrize("phase", [0, 1])
+def test_pictures_shown_twice_are_not_earlier(phase):
+    once = moving_track(np.arange(60) / 25, slope=90)
+    pictures = np.arange(phase, 120)
+    planes = np.tile(tiny.face(), (len(pictures), 1))
+    grid = features.on_grid(tiny.track(pictures / 50, once.mouths[pictures // 2, 0, 0], planes))
+    late = grid.mouths[1:-1, 48, 48] - (20 + 90 * grid.times[1:-1])
+    assert late.mean() / 90 == pytest.approx(0, abs=0.003)
 
 
 def test_a_gap_in_the_times_is_not_found():

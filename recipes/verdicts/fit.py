@@ -60,6 +60,8 @@ KNOT = 0.1
 WRONGLY_REFUSED, WRONGLY_KEPT = 0.01, 0.01
 """Shares of a clip's own transcripts that may be refused, and of others' that may not."""
 INTERVAL = AlignConfig().interval
+RIDGE, RIDGE_OF_LIPS = 1e-5, 1e-2
+"""What the squares of the weights cost: those of lips are fitted to seven clips, each as clear throughout."""
 FEWEST = 5
 """Fewer trials of a group say nothing."""
 
@@ -237,7 +239,7 @@ def _whole(found: Sequence[Heard]) -> Judged:
     return Judged(one.group, one.condition, one.kind, odds, float(one.facts[4]))
 
 
-def fit_weights(heard: Sequence[Heard]) -> tuple[float, ...]:
+def fit_weights(heard: Sequence[Heard], ridge: float) -> tuple[float, ...]:
     """Weights of a logistic regression in which each group of clips counts as much."""
     x, right = np.stack([one.facts for one in heard]), np.array([one.right for one in heard], float)
     groups = [one.group for one in heard]
@@ -245,7 +247,7 @@ def fit_weights(heard: Sequence[Heard]) -> tuple[float, ...]:
 
     def loss(weights: np.ndarray) -> float:
         z = x @ weights
-        return float((weight * (np.logaddexp(0, z) - right * z)).sum() + 1e-5 * np.square(weights[1:]).sum())
+        return float((weight * (np.logaddexp(0, z) - right * z)).sum() + ridge * np.square(weights[1:]).sum())
 
     return tuple(round(float(value), 3) for value in minimize(loss, np.zeros(x.shape[1])).x)
 
@@ -354,8 +356,8 @@ def main() -> None:
     lips = [one for one in heard if one.group == LIPS + "validation"]  # the others' were trained on
     if not options.keep:
         unseen = [one for one in sound if one.group in ("others", "validation")]
-        verdicts.HEARD = verdicts.Fit(fit_weights(fitting), fit_width(unseen, INTERVAL))
-        verdicts.SEEN = verdicts.Fit(fit_weights(lips), fit_width(lips, INTERVAL))
+        verdicts.HEARD = verdicts.Fit(fit_weights(fitting, RIDGE), fit_width(unseen, INTERVAL))
+        verdicts.SEEN = verdicts.Fit(fit_weights(lips, RIDGE_OF_LIPS), fit_width(lips, INTERVAL))
         verdicts.BELONGS = tuple(fit_limits(judged))
         print(f"HEARD = {verdicts.HEARD}\nSEEN = {verdicts.SEEN}\nBELONGS = {verdicts.BELONGS}")
     for group in sorted({one.group for one in heard}):
