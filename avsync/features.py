@@ -25,6 +25,8 @@ MARGIN = 10
 """Pixels dropped on each side of the 96-pixel crop before it is reduced for the network."""
 REACH = 0.06
 """Seconds: a grid step further than this from every frame counts as not found."""
+USUAL_GAP = 0.25
+"""Share of the pictures of a track that are shown for no longer than the usual time of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def on_grid(track: LipTrack) -> LipGrid:
 
     Crops and points are blended between the frames on both sides of a step; where only one of them shows the
     mouth, it stands in alone. A 25 fps track with regular times passes through unchanged while the mouth is
-    found; pictures of a higher rate stand for less time (`shown_earlier`).
+    found; pictures of other rates stand for more or less time (`shown_earlier`).
     """
     frames, found = track.times - shown_earlier(track.times), track.found
     steps = round((frames[-1] - frames[0]) * LIP_RATE) + 1
@@ -72,11 +74,11 @@ def shown_earlier(times: np.ndarray) -> float:
     """Seconds by which the middle of the time that a picture is shown comes earlier than at 25 a second.
 
     That middle is what a picture counts for (recipes/benchmark, zero point), and 25 a second is what the
-    networks learnt from: 0.01 at 50. Pictures of a lower rate are taken for ones of 25 a second of which
-    some were left out: 0.
+    networks learnt from: 0.01 at 50 a second, -0.013 at 15. Where some pictures were left out, those tell
+    whose neighbours are there (`USUAL_GAP`).
     """
-    shown = float(np.median(np.diff(times))) if len(times) > 1 else 1 / LIP_RATE
-    return max(1 / LIP_RATE - shown, 0.0) / 2
+    shown = float(np.quantile(np.diff(times), USUAL_GAP)) if len(times) > 1 else 1 / LIP_RATE
+    return (1 / LIP_RATE - shown) / 2
 
 
 def _blend(

@@ -82,6 +82,12 @@ def test_the_estimate_moves_with_the_sound(talks, measure, ms):
     assert moved == pytest.approx(ms, abs=20)
 
 
+@pytest.mark.parametrize("fps", [12.5, 50.0])
+def test_pictures_of_any_rate_read_the_same(talks, measure, tmp_path, fps):
+    avsync.render_sample(tmp_path / "talk.mp4", fps=fps)
+    assert measure(tmp_path / "talk.mp4").ms == pytest.approx(measure(talks[0.0][0]).ms, abs=5)
+
+
 @pytest.mark.parametrize("ms", [120.0, -333.0])
 def test_a_corrected_file_is_in_sync(talks, measure, tmp_path, capsys, ms):
     path, _ = talks[ms]

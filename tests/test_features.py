@@ -71,9 +71,14 @@ def test_other_rates_are_resampled_on_their_times(rate):
     np.testing.assert_allclose(rise, -0.1 * features.POINT_SCALE * since, atol=0.002)
 
 
-@pytest.mark.parametrize(("fps", "earlier_ms"), [(25, 0), (50, 10), (30, 10 / 3), (12.5, 0), (23.976, 0)])
+@pytest.mark.parametrize(("fps", "earlier_ms"), [(25, 0), (50, 10), (30, 10 / 3), (12.5, -20)])
 def test_a_picture_counts_for_the_middle_of_the_time_that_it_is_shown(fps, earlier_ms):
     assert 1000 * features.shown_earlier(2.0 + np.arange(60) / fps) == pytest.approx(earlier_ms, abs=1e-6)
+
+
+def test_pictures_left_out_do_not_count():
+    kept = np.flatnonzero(np.random.default_rng(2).random(200) < 0.6)
+    assert features.shown_earlier(kept / 25) == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("phase", [0, 1])
