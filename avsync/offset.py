@@ -25,8 +25,12 @@ from avsync.lagscores import (
 )
 from avsync.media import Clip
 from avsync.model import Calibration, load_model
+from avsync.pieces import MAX_PPM
 from avsync.standards import BT1359, Standard
 from avsync.timeline import Timeline, over_time, straightened
+
+STEEPER = 1.2
+"""A drift may be this much steeper than the line through the passages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,9 @@ def estimate(series: speaking.Series, calibration: Calibration, config: OffsetCo
     lags_ms = series.lags_ms
     if not series.steady_T.any():
         return undetermined("no_face")
-    line = over_time(series.times_s, series.scores_TK, lags_ms - calibration.bias_ms)
+    # Over a few words chance makes a steep slope: it is looked for where the passages show one.
+    steepest = max(MAX_PPM, STEEPER * abs(series.slope_ppm))
+    line = over_time(series.times_s, series.scores_TK, lags_ms - calibration.bias_ms, steepest)
     # What is sure of another offset than the rest belongs to the answer only behind a jump.
     kept = series.steady_T if line is None or not line.jumps else np.ones_like(series.steady_T)
     times, scores_TK = series.times_s[kept], series.scores_TK[kept]

@@ -28,7 +28,7 @@ CORRELATION = 1.3
 UNTOLD = 1e-4
 """Sums of scores this small are of lags at which nothing is heard; those have the mean of their step."""
 MAX_PPM = 2000.0
-"""Steepest slope that is looked for; film against NTSC's rates is 1000."""
+"""Steepest slope that is looked for unless more is asked for; film against NTSC's rates is 1000."""
 SUPPORT_STEPS = 30
 """Lip steps that speak for an offset together, or not."""
 RESAMPLES = 300
@@ -179,12 +179,12 @@ def support(bins: Bins, path: Path, steps_of: np.ndarray) -> np.ndarray:
     return np.array(held)
 
 
-def sloped(bins: Bins, path: Path, step_ms: float) -> Path:
+def sloped(bins: Bins, path: Path, step_ms: float, steepest_ppm: float = MAX_PPM) -> Path:
     """The path's pieces with the slope that fits them best, each free in its offset."""
     blocks, labels = _blocks(bins, path.starts)
     half = max(float(np.ptp(blocks.times)) / 2, 1e-6)
     starts = np.searchsorted(labels, np.arange(len(path.starts)))
-    limit = MAX_PPM / 1000 / step_ms
+    limit = steepest_ppm / 1000 / step_ms
     slope = 0.0
     spacing, reach = 2.0 / half, limit
     for _ in range(3):

@@ -146,17 +146,20 @@ class Timeline:
         return half
 
 
-def over_time(times_s: np.ndarray, scores_TK: np.ndarray, lags_ms: np.ndarray) -> Timeline | None:
+def over_time(
+    times_s: np.ndarray, scores_TK: np.ndarray, lags_ms: np.ndarray, steepest_ppm: float = pieces.MAX_PPM
+) -> Timeline | None:
     """How the offset changes over lip steps at rising times (T,); None where there is less than a piece.
 
     `scores_TK`: of `lagscores.lag_scores`; `lags_ms` (K,) evenly spaced, the model's bias taken off.
+    `steepest_ppm`: largest drift that is looked for.
     """
     if len(times_s) * LIP_STEP_S < SHORTEST_S or len(lags_ms) < 5:
         return None
     step_ms = float(lags_ms[1] - lags_ms[0])
     bins = pieces.make_bins(times_s, scores_TK)
     sizes = np.diff(np.append(bins.first, len(times_s)))
-    path, weight, drifting = _chosen(bins, sizes, step_ms)
+    path, weight, drifting = _chosen(bins, sizes, step_ms, steepest_ppm)
     slopes, offsets = pieces.resampled(bins, drifting)
     drift = drifting.slope * step_ms * 1000
     jitter = SPEAKER_MS * _lever(bins, len(times_s))
@@ -197,12 +200,16 @@ def straightened(
     return level
 
 
-def _chosen(bins: Bins, sizes: np.ndarray, step_ms: float) -> tuple[Path, float, Path]:
+def _chosen(bins: Bins, sizes: np.ndarray, step_ms: float, steepest_ppm: float) -> tuple[Path, float, Path]:
     """The best description, the weight of its scores, and the same pieces with their best slope (it is the
     description itself where there is a drift).
     """
+
+    def sloped(path: Path) -> Path:
+        return pieces.sloped(bins, path, step_ms, steepest_ppm)
+
     flat = pieces.constant(bins)
-    line = pieces.sloped(bins, flat, step_ms)
+    line = sloped(flat)
     best, slanted = flat, line
     weight = _weight(bins, line if line.total > flat.total else flat, sizes, step_ms)
     jump_cost = JUMP_COST + np.log(len(bins.times))
@@ -222,13 +229,13 @@ def _chosen(bins: Bins, sizes: np.ndarray, step_ms: float) -> tuple[Path, float,
 
         level = stepped(0.0)
         candidates = [flat, level, line]
-        for start in (line, pieces.sloped(bins, level, step_ms)):
+        for start in (line, sloped(level)):
             for _ in range(3):
-                start = pieces.sloped(bins, stepped(start.slope), step_ms)
+                start = sloped(stepped(start.slope))
             candidates.append(start)
         candidates = [path for path in candidates if not path.slope or abs(path.slope) >= useful]
         before, best = best, max(candidates, key=worth)
-        slanted = best if best.slope else pieces.sloped(bins, best, step_ms)
+        slanted = best if best.slope else sloped(best)
         if np.array_equal(best.starts, before.starts) and best.slope == before.slope:
             break
         weight = _weight(bins, best, sizes, step_ms)

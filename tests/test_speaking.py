@@ -103,6 +103,21 @@ def test_a_drift_is_followed(ppm):
     assert series.line(0.0) == pytest.approx(30 - ppm * middle / 1000, abs=25)
 
 
+@pytest.mark.parametrize("ppm", [-40_000.0, 19_000.0])
+def test_pictures_stamped_with_another_rate_drift(ppm):
+    series = decide([face(lambda t: 30 + ppm * (t - 15) / 1000, seconds=30.0)], LAGS)
+    assert series.slope_ppm == pytest.approx(ppm, rel=0.05)
+    assert series.steady_T.mean() > 0.9
+    assert series.probability > 0.99
+
+
+@pytest.mark.parametrize("seconds", [20.0, 30.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_no_steep_drift_is_made_up(seed, seconds):
+    assert decide([face(45.0, seconds=seconds, seed=seed)], LAGS).slope_ppm == 0
+    assert decide([face(SILENT, seconds=seconds, seed=seed)], LAGS).slope_ppm == 0
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_no_drift_is_made_up(seed):
     series = decide(stretches(45.0, seed=seed), LAGS)
