@@ -73,9 +73,9 @@ def on_grid(track: LipTrack) -> LipGrid:
 def shown_earlier(times: np.ndarray) -> float:
     """Seconds by which the middle of the time that a picture is shown comes earlier than at 25 a second.
 
-    That middle is what a picture counts for (recipes/benchmark, zero point), and 25 a second is what the
-    networks learnt from: 0.01 at 50 a second, -0.013 at 15. Where some pictures were left out, those tell
-    whose neighbours are there (`USUAL_GAP`).
+    `times`: (F,) seconds, rising. That middle is what a picture counts for (recipes/benchmark, zero point),
+    and 25 a second is what the networks learnt from: 0.01 at 50 a second, -0.013 at 15. Where some pictures
+    were left out, those tell whose neighbours are there (`USUAL_GAP`).
     """
     shown = float(np.quantile(np.diff(times), USUAL_GAP)) if len(times) > 1 else 1 / LIP_RATE
     return (1 / LIP_RATE - shown) / 2
