@@ -41,6 +41,8 @@ class Clip:
     info: MediaInfo
     interval: tuple[float, float] | None = None
     """Start and end in seconds of the part of the file that was asked for; None for all of it."""
+    opposed: bool = False
+    """Left and right of the sound were of opposite phase: `waveform` is half their difference (`phase`)."""
 
     @property
     def has_video(self) -> bool:

@@ -10,6 +10,8 @@ The clock is the container's presentation clock, `pts * time_base`, as FFmpeg's 
   is cut, as players do. Priming that is not signalled (MP3 in AVI, MP2 in MPEG) is heard, as in players. In
   bare MP3 the clock starts before the priming, so that the sound begins at 0.02 s.
 - Neither stream is padded or cut to the other.
+- Sound is mixed to mono as players do; left and right of opposite phase, which would cancel, are not added
+  but subtracted (`phase`).
 - A picture is given as a player shows it: turned by its display matrix, with square pixels.
 """
 
@@ -115,7 +117,16 @@ def load(
         if not len(frame_times) and not len(waveform):
             raise nothing_decodes(reader.info)
         report.warn(reader.info, reader.audio_info, to_the_end=True)
-        return Clip(reader.source, frame_times, frames, waveform, sample_rate, start, reader.info)
+        return Clip(
+            reader.source,
+            frame_times,
+            frames,
+            waveform,
+            sample_rate,
+            start,
+            reader.info,
+            opposed=reader.opposed,
+        )
 
 
 def _source(path: MediaFile) -> Path | bytes:

@@ -154,8 +154,13 @@ def measure(clip: Clip, tracks: tuple[lips.LipTrack, ...], config: OffsetConfig)
     heard = model.embed_speech(speech.log_mel(clip))
     parts = excerpts.score_faces(tracks, heard, model, lags_ms)
     found = estimate(speaking.decide(parts, lags_ms), model.config, config)
-    if found.ms is None and excerpts.speech_share(clip, model) < config.min_speech:
+    share = excerpts.speech_share(clip, model)
+    if share >= config.min_speech:
+        return found
+    if found.ms is None:
         return replace(found, reason="no_speech")
+    if share * len(clip.waveform) / clip.sample_rate < config.min_speech_seconds:
+        return undetermined("no_speech", found.lags_ms, found.scores, found.confidence)
     return found
 
 

@@ -15,9 +15,10 @@ from typing import Self
 import av
 import numpy as np
 
+from avsync import phase
 from avsync.choice import check_interval, choose, declared, nothing_decodes
 from avsync.clip import Clip
-from avsync.decode import SOUND_ALONE, Source
+from avsync.decode import SOUND_ALONE, Decoded, Source
 from avsync.errors import ConfigError, MediaError
 from avsync.ffmpeg_log import heard
 from avsync.frames import Frames
@@ -91,6 +92,7 @@ class Reader:
         self._converter: Converter | None = None
         self._start: float | None = None
         self._first_sample: float | None = None
+        self._opposed: bool | None = None
 
     def _check_streams(self, *, apart: bool) -> None:
         if apart and self.audio is None:
@@ -131,6 +133,14 @@ class Reader:
                 first = next(sounds, None)
             self._first_sample = math.nan if first is None else first.time
         return None if math.isnan(self._first_sample) else self._first_sample
+
+    @property
+    def opposed(self) -> bool:
+        """Whether left and right of stereo sound are of opposite phase: then the right one is turned over."""
+        if self._opposed is None:
+            with closing(self.sounds()) as sounds:
+                next(sounds, None)
+        return bool(self._opposed)
 
     @property
     def _rate(self) -> float | None:
@@ -219,12 +229,14 @@ class Reader:
             return
         report = report or PassReport()
         grid = None if start is None else self._sound_start
-        track = report.track = SoundTrack(self.sample_rate, self.audio_info.source, grid)
-        track.placer.since = -math.inf if start is None else start
-        given = 0
-        with closing(self._sound.frames(start, report.sound_damage)) as frames:
+        with closing(self._sound.frames(start, report.sound_damage)) as decoded:
+            frames: Iterator[av.AudioFrame] = map(_sounding, decoded)
+            if self._opposed is None:
+                self._opposed, frames = phase.told(frames)  # never in the middle: `grid` was asked before
+            track = report.track = SoundTrack(self.sample_rate, self.audio_info.source, grid, self._opposed)
+            track.placer.since = -math.inf if start is None else start
+            given = 0
             for frame in frames:
-                assert isinstance(frame, av.AudioFrame)
                 track.add(frame)
                 for samples in track.take():
                     yield Stretch(track.time_of(given), samples)
@@ -305,4 +317,10 @@ class Reader:
             audio_start=heard.time,
             info=self.info,
             interval=interval,
+            opposed=self.opposed,
         )
+
+
+def _sounding(frame: Decoded) -> av.AudioFrame:
+    assert isinstance(frame, av.AudioFrame)
+    return frame

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 JsonObject = dict[str, Any]
 
+OPPOSED = (
+    "left and right of the sound are of opposite phase: added they would cancel, so they are subtracted; "
+    "what adds them (a telephone, a mono player) gives silence"
+)
+
 
 def to_line(result: Mapping[str, Any]) -> str:
     """One JSON object on one line of ASCII; numbers that are not finite become null."""
@@ -126,13 +131,13 @@ def info_json(
             "variable_frame_rate": picture.variable if picture else None,
         },
         "frames": _pictures_json(picture) if picture else None,
-        "sound": _sound_json(sound) | {"level_db": rounded(_level_db(parts), 1)} if sound else None,
+        "sound": _sound_json(sound) | _heard_json(parts) if sound else None,
         "faces": [_face_json(track, number) for number, track in enumerate(tracks)],
         "faces_searched": {
             "whole": whole,
             "windows": [_covered(part) for part in parts],
         },
-        "warnings": list(info.warnings),
+        "warnings": [*info.warnings, *([OPPOSED] if any(part.opposed for part in parts) else [])],
     }
 
 
@@ -181,6 +186,13 @@ def _sound_json(facts: SoundFacts) -> JsonObject:
         "priming_signalled": facts.priming_signalled,
         "padding_samples": facts.padding_samples,
         "encoder": facts.encoder,
+    }
+
+
+def _heard_json(parts: Sequence[Clip]) -> JsonObject:
+    return {
+        "level_db": rounded(_level_db(parts), 1),
+        "opposite_phase": any(part.opposed for part in parts),
     }
 
 

@@ -1,4 +1,7 @@
-"""The sound of a file: decoded, mixed to mono, resampled, laid on the presentation clock (`placement`)."""
+"""The sound of a file: decoded, mixed to mono, resampled, laid on the presentation clock (`placement`).
+
+The mix of stereo is (L + R) / 2, or (L - R) / 2 where the two would cancel (`phase`).
+"""
 
 import contextlib
 import math
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 
 from avsync.damage import Loss
 from avsync.forks import watch
+from avsync.phase import CHANNELS, is_stereo
 from avsync.placement import ClockPlacer, Waveform, place_on_clock
 from avsync.timebase import pts_to_seconds, samples_to_seconds
 
@@ -33,12 +37,16 @@ class SoundTrack:
     grid: float | None = None
     """Seconds of the first sample of the whole sound: those of a part shall stand between the same source
     samples."""
+    opposed: bool = False
+    """Left and right of stereo are of opposite phase: half their difference is taken."""
     refused: Loss = field(default_factory=Loss)
     """Frames whose sample rate is impossible."""
     placer: ClockPlacer = field(init=False)
     _length: float = 0.0
     _resampler: av.AudioResampler | None = None
     _format: tuple[int, str, str] | None = None
+    _apart: bool = False
+    """Whether the resampler keeps two channels apart."""
 
     def __post_init__(self) -> None:
         self.placer = ClockPlacer(self.sample_rate, self.source)
@@ -94,21 +102,32 @@ class SoundTrack:
         if self._resampler is None or form != self._format:
             self._flush()
             self._format = form
+            self._apart = self.opposed and is_stereo(frame)
             # rematrix_maxval: stereo becomes (L + R) / 2, not FFmpeg's default, a louder sum that clips.
             self._resampler = av.AudioResampler(
-                format="flt", layout="mono", rate=self.sample_rate, options={"rematrix_maxval": "1.0"}
+                format="flt",
+                layout="stereo" if self._apart else "mono",
+                rate=self.sample_rate,
+                options={"rematrix_maxval": "1.0"},
             )
         return self._resampler
 
     def _feed(self, frames: list[av.AudioFrame]) -> None:
         for frame in frames:
-            self.placer.feed(frame.to_ndarray().reshape(-1).astype(np.float32, copy=False))
+            samples: Waveform = frame.to_ndarray().reshape(-1).astype(np.float32, copy=False)
+            self.placer.feed(_difference(samples) if self._apart else samples)
 
     def _flush(self) -> None:
         if self._resampler is not None:
             with contextlib.suppress(av.FFmpegError):
                 self._feed(self._resampler.resample(None))
             self._resampler = None
+
+
+def _difference(stereo: Waveform) -> Waveform:
+    """(2 N,) samples of left and right in turn -> (N,) half of left less right."""
+    left, right = stereo.reshape(-1, CHANNELS).T
+    return np.asarray((left - right) / 2, np.float32)
 
 
 def on_grid(frame: av.AudioFrame, time: float, sample_rate: int) -> tuple[av.AudioFrame, int]:

@@ -122,6 +122,7 @@ def render(
     audio: str | None = "aac",
     sample_rate: int = 48_000,
     channels: int = 1,
+    opposed: bool = False,
     audio_start: float = 0.0,
     seconds: float = 2.4,
     audio_seconds: float | None = None,
@@ -142,7 +143,8 @@ def render(
     container.
 
     `clock` moves all time stamps; `tick` is that of the pictures (else one a frame); `one_way` writes without
-    seeking; `sound` gives the samples at (N,) seconds in place of the beeps.
+    seeking; `opposed` turns the second channel over; `sound` gives the samples at (N,) seconds in place of
+    the beeps.
     """
     if frame_times is None:
         frame_times = even_times(rate or Fraction(25), seconds)
@@ -173,7 +175,8 @@ def render(
             streams.append(list(_pictures(stream, tick, frame_times, flashes)))
         if audio:
             sounding = seconds if audio_seconds is None else audio_seconds
-            heard = _audio(out, audio, sample_rate, channels, audio_start, sounding, sound, audio_gap)
+            signs = [-1 if opposed and channel == 1 else 1 for channel in range(channels)]
+            heard = _audio(out, audio, sample_rate, signs, audio_start, sounding, sound, audio_gap)
             streams.append(list(heard))
         sound_packets = np.array([float(p.pts * p.time_base) for p in streams[-1]]) if audio else None
         # Interleaved by time, as a muxer wants them.
@@ -241,7 +244,8 @@ def _pictures(stream, tick, frame_times, flashes) -> Iterator[av.Packet]:
     yield from stream.encode(None)
 
 
-def _audio(out, codec, rate, channels, start, seconds, sound, gap) -> Iterator[av.Packet]:
+def _audio(out, codec, rate, signs, start, seconds, sound, gap) -> Iterator[av.Packet]:
+    channels = len(signs)
     layout = LAYOUTS[channels]
     stream = out.add_stream(codec, rate=rate, layout=layout)
     if codec in ("aac", "libmp3lame", "mp2", "ac3", "libopus"):
@@ -261,7 +265,7 @@ def _audio(out, codec, rate, channels, start, seconds, sound, gap) -> Iterator[a
             data = np.round(piece * 2147483647).astype(np.int32)
         else:
             data = piece.astype(np.float32)
-        data = np.tile(data, (channels, 1))
+        data = np.stack([data * sign for sign in signs]).astype(data.dtype)
         if not form.endswith("p"):
             data = data.T.reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data), format=form, layout=layout)

@@ -58,9 +58,10 @@ def talk(seconds=4.0, **how):
 def world(monkeypatch):
     """Call it to put an oracle in the model's place and tracks in the tracker's."""
 
-    def build(offset_ms=0.0, tracks=lambda clip: (track(clip),), **how):
+    def build(offset_ms=0.0, tracks=lambda clip: (track(clip),), speech_share=1.0, **how):
         monkeypatch.setattr(offset, "load_model", lambda: Oracle(offset_ms, **how))
         monkeypatch.setattr(offset.lips, "track", tracks)
+        monkeypatch.setattr(offset.excerpts, "speech_share", lambda clip, model: speech_share)
 
     return build
 
@@ -202,7 +203,7 @@ def abstains(found, reason, scored):
 
 NONE = np.zeros(0)
 RNG = np.random.default_rng(0)
-QUIET = 10 ** (-70 / 20) * RNG.normal(size=48_000)
+QUIET = 10 ** (-95 / 20) * RNG.normal(size=48_000)
 
 
 @pytest.mark.parametrize(
@@ -296,10 +297,22 @@ def test_a_foreign_passage_and_listening_faces_do_not_change_the_answer(world, m
     assert found.segments[0].end <= 4.6
 
 
-def test_noise_without_an_answer_is_no_speech(world, monkeypatch):
-    world(0.0, tracks=lambda clip: (track(clip, grey=30),))
-    monkeypatch.setattr(offset.excerpts, "speech_share", lambda clip, model: 0.05)
+def test_noise_without_an_answer_is_no_speech(world):
+    world(0.0, tracks=lambda clip: (track(clip, grey=30),), speech_share=0.05)
     assert detect_offset(talk()).reason == "no_speech"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "share", "answered"), [(4.0, 0.09, False), (4.0, 0.11, True), (8.0, 0.09, True)]
+)
+def test_an_offset_of_noise_is_not_believed_but_that_of_few_words_is(world, seconds, share, answered):
+    world(80.0, speech_share=share)
+    clip = talk(seconds)
+    found = offset.measure(clip, (track(clip),), OffsetConfig(min_speech_seconds=0.5))
+    if answered:
+        assert found.ms == pytest.approx(80.0, abs=1)
+    else:
+        abstains(found, "no_speech", scored=True)
 
 
 @pytest.mark.parametrize("reason", ["no_audio", "no_video"])
