@@ -19,7 +19,7 @@ from avsync import features, lips, media, model, offset, phones, speech
 from avsync.alignconfig import AlignConfig
 from avsync.anchors import find_words
 from avsync.clocks import between, doubts
-from avsync.errors import AVSyncError, FaceError, MediaError, UndeterminedError
+from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
 from avsync.excerpts import SHORT_SECONDS
 from avsync.fusion import fuse, need_of_lips, on_sound, weigh
 from avsync.lips import LipTrack
@@ -207,8 +207,21 @@ def _scores(
     by_ear = align_posteriors(sound, tokens, config)
     if need < 1.0 and not fits(sound, by_ear, config):  # less clear speech tells too little to refuse
         raise _foreign(clip.source, by_ear)
-    weights = weigh(need, agreement_of([word.said for word in by_ear]), config)
-    return fuse(sound, _seen(track), clocks, weights), False
+    seen = _seen(track)
+    agreements = (
+        agreement_of([word.said for word in by_ear]),
+        _legible(on_sound(seen, clocks), tokens, config),
+    )
+    return fuse(sound, seen, clocks, weigh(need, *agreements, config)), False
+
+
+def _legible(lips: Posteriors, tokens: "Sequence[Token]", config: AlignConfig) -> float:
+    """The agreement of a text with the lips alone; 0 where they are seen too shortly to say it."""
+    try:
+        words = align_posteriors(lips, tokens, config)
+    except TextError:
+        return 0.0
+    return agreement_of([word.said for word in words])
 
 
 def _no_lips(clip: Clip, sound: Posteriors | None, config: AlignConfig) -> MediaError | FaceError:

@@ -46,6 +46,7 @@ class Mel:
 def log_mel(clip: Clip) -> Mel:
     """Log-mel frames of a clip's sound; frame n is centred 10 n + 5 ms after the first sample.
 
+    The mean of the samples is taken off: what some sound cards add to all of them is nothing that is heard.
     Raises ConfigError when the clip was loaded at another sample rate than 16 kHz.
     """
     if clip.sample_rate != SAMPLE_RATE:
@@ -53,7 +54,9 @@ def log_mel(clip: Clip) -> Mel:
             f"{clip.source}: sample rate is {clip.sample_rate} Hz, the models need {SAMPLE_RATE} Hz. "
             "Load the clip without a sample rate of its own."
         )
-    mel = log_mel_tensor(torch.from_numpy(np.ascontiguousarray(clip.waveform))[None])[0].numpy()
+    mean = np.mean(clip.waveform, dtype=np.float64) if len(clip.waveform) else 0.0
+    heard = clip.waveform - np.float32(mean)
+    mel = log_mel_tensor(torch.from_numpy(np.ascontiguousarray(heard))[None])[0].numpy()
     times = clip.audio_start + (np.arange(len(mel)) + 0.5) * (HOP / SAMPLE_RATE)
     return Mel(mel, times)
 

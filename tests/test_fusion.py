@@ -6,7 +6,7 @@ from speech_scores import spoken
 
 from avsync import fusion
 from avsync.alignconfig import AlignConfig
-from avsync.fusion import CLEAR, FITS, Weights, fuse, need_of_lips, on_sound, weigh
+from avsync.fusion import CLEAR, FITS, READS, Weights, fuse, need_of_lips, on_sound, weigh
 from avsync.posteriors import Posteriors
 from avsync.retime import Piece, Retiming
 
@@ -40,21 +40,30 @@ def test_lips_are_needed_where_speech_is_not_clear(monkeypatch) -> None:
         assert need_of_lips(sound, AlignConfig()) == pytest.approx(need)
 
 
+READ, VAGUE = READS[1], READS[0]
+
+
 @pytest.mark.parametrize(
-    ("need", "agreement", "sound", "lips"),
+    ("need", "heard", "seen", "sound", "lips"),
     [
-        (1.0, FITS[0] - 4, 0.2, 1.0),
-        (1.0, FITS[0], 0.2, 1.0),
-        (1.0, sum(FITS) / 2, 0.5, 0.7),
-        (1.0, FITS[1], 0.8, 0.4),
-        (0.5, FITS[0], 0.6, 0.5),
-        (0.5, FITS[1], 0.9, 0.2),
-        (0.0, FITS[0], 1.0, 0.0),
+        (1.0, FITS[0] - 4, READ, 0.2, 1.0),
+        (1.0, FITS[0], READ, 0.2, 1.0),
+        (1.0, sum(FITS) / 2, READ + 1, 0.5, 0.7),
+        (1.0, FITS[1], READ, 0.8, 0.4),
+        (0.5, FITS[0], READ, 0.6, 0.5),
+        (0.5, FITS[1], READ, 0.9, 0.2),
+        (0.0, FITS[0], READ, 1.0, 0.0),
+        (1.0, FITS[0], VAGUE, 0.8, 0.1),
+        (1.0, FITS[1], VAGUE - 4, 0.8, 0.1),
+        (1.0, FITS[0], (READ + VAGUE) / 2, 0.5, 0.55),
+        (0.0, FITS[0], VAGUE, 1.0, 0.0),
     ],
 )
-def test_a_sound_that_the_text_does_not_fit_counts_less(need, agreement, sound, lips) -> None:
-    config = AlignConfig(sound_weight=0.8, noisy_sound_weight=0.2, lip_weight=0.4, noisy_lip_weight=1.0)
-    assert weigh(need, agreement, config) == pytest.approx((sound, lips))
+def test_what_the_text_does_not_fit_counts_less(need, heard, seen, sound, lips) -> None:
+    config = AlignConfig(
+        sound_weight=0.8, noisy_sound_weight=0.2, lip_weight=0.4, noisy_lip_weight=1.0, vague_lip_weight=0.1
+    )
+    assert weigh(need, heard, seen, config) == pytest.approx((sound, lips))
 
 
 def test_lips_alone_come_onto_the_clock_of_the_sound() -> None:

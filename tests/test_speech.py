@@ -63,6 +63,13 @@ def test_times_are_the_centres_of_frames_on_the_clips_clock():
     assert (mel.log_mel.dtype, mel.times.dtype) == (np.float32, np.float64)
 
 
+def test_a_constant_in_the_samples_is_not_heard():
+    plain, raised = tiny.clip(), tiny.clip()
+    raised = tiny.clip(waveform=raised.waveform + 0.3)
+    np.testing.assert_allclose(speech.log_mel(raised).log_mel, speech.log_mel(plain).log_mel, atol=1e-2)
+    assert len(speech.log_mel(tiny.clip(waveform=np.zeros(0))).log_mel) == 0
+
+
 @pytest.mark.parametrize(("samples", "frames"), [(0, 0), (159, 0), (160, 1), (319, 1), (320, 2)])
 def test_number_of_frames(samples, frames):
     assert speech.log_mel(tiny.clip(waveform=np.zeros(samples))).log_mel.shape == (frames, 80)

@@ -38,6 +38,8 @@ class Wild:
     person: str
     seconds: float
     edge: bool
+    transcript: str = ""
+    """Roughly what is said; empty where nobody wrote it down."""
 
 
 def grid(folder: Path, split: str) -> list[Spoken]:
@@ -65,7 +67,7 @@ def gold_words(folder: Path) -> list[Spoken]:
 
 
 def wild(folder: Path) -> list[Wild]:
-    """The clips of a folder with `manifest.csv` (path, person, seconds), sorted by name."""
+    """The clips of a folder with `manifest.csv` (path, person, seconds, transcript), sorted by name."""
     if not (folder / "manifest.csv").exists():
         return []
     with (folder / "manifest.csv").open(newline="") as file:
@@ -77,6 +79,7 @@ def wild(folder: Path) -> list[Wild]:
             row["person"],
             float(row["seconds"]),
             row["path"].startswith("edge/"),
+            (row.get("transcript") or "").strip(),
         )
         for row in rows
     ]

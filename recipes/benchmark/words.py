@@ -2,8 +2,8 @@
 
     python recipes/benchmark/words.py --data DIR [--only times noise ...] [--cache DIR]
 
-DIR holds `grid/` (see recipes/grid) and, where it is at hand, `gold_words/`. README.md beside this file says
-what each number is.
+DIR holds `grid/` (see recipes/grid) and, where they are at hand, `gold_words/` and `wild/`. README.md beside
+this file says what each number is.
 """
 
 import sys
@@ -18,10 +18,11 @@ import word_noise
 import word_sync
 import word_times
 import word_transcripts
+import word_wild
 from options import parser, run
 from table import Row, markdown
 
-PARTS = ("times", "noise", "transcripts", "frames", "sync", "hour")
+PARTS = ("times", "noise", "wild", "transcripts", "frames", "sync", "hour")
 VOICES_STEP = 20
 """Every so many of the training clips are the other voices: about fifty."""
 
@@ -31,7 +32,7 @@ class Sources:
     """What words are looked for in."""
 
     data: Path
-    """Folder with `grid/` and `gold_words/`."""
+    """Folder with `grid/`, `gold_words/` and `wild/`."""
     split: str = "test"
     """Speakers of GRID."""
     limit: int | None = None
@@ -56,6 +57,8 @@ def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], 
         notes += more
     if "noise" in parts and clips:
         rows += word_noise.measure(clips, others, split)
+    if "wild" in parts:
+        rows += word_wild.measure(corpus.wild(sources.data / "wild"), others)
     if "transcripts" in parts:
         found, more = word_transcripts.measure(clips, gold, others, split)
         rows += found
@@ -83,7 +86,7 @@ def words_table(rows: Sequence[Row]) -> str:
 
 
 if __name__ == "__main__":
-    asked = parser(__doc__, PARTS, "grid/ and gold_words/").parse_args()
+    asked = parser(__doc__, PARTS, "grid/, gold_words/ and wild/").parse_args()
     of = Sources(data=asked.data, split=asked.split, limit=asked.limit, weights=asked.weights)
 
     def tables() -> str:

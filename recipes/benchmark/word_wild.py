@@ -1,0 +1,77 @@
+"""Words of clips from the wild as noise grows: does `both` lose where lips tell little?
+
+Nobody knows when their words are said; what counts is against their own times by the sound without noise.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import corruption
+import numpy as np
+from corpus import Spoken, Wild
+from table import Row
+from tqdm import tqdm
+from word_trials import against, drawn, row
+
+from avsync import align, lips, media, metrics
+from avsync.align import Alignment
+from avsync.errors import UndeterminedError
+from avsync.media import Clip
+
+SNR_DB = (20, 10, 5, 0, -5)
+MODALITIES = ("audio", "both")
+WHERE = "wild"
+
+
+def measure(clips: Sequence[Wild], voices: Sequence[Spoken]) -> list[Row]:
+    """All rows of this part; `voices` make the babble."""
+    sounds = [media.load(voice.path).waveform for voice in voices]
+    late: dict[tuple[str, int, str], list[np.ndarray]] = {}
+    for one in tqdm([one for one in clips if one.transcript and not one.edge], desc="wild words in noise"):
+        clip = media.load(one.path)
+        tracks = lips.track(clip)
+        rng = drawn(one.name)
+        plain = _asked(clip, tracks, one.transcript, "audio")
+        if plain is None or not tracks:
+            continue
+        sure = np.array([word.status == "aligned" for word in plain.words])
+        for kind in corruption.NOISES:
+            for snr in SNR_DB:
+                noise = (
+                    corruption.babble(sounds, len(clip.waveform), rng)
+                    if kind == "babble"
+                    else rng.normal(0, 1, len(clip.waveform))
+                )
+                heard = dataclasses.replace(clip, waveform=corruption.noisy(clip.waveform, noise, snr))
+                for modality in MODALITIES:
+                    found = _asked(heard, tracks, one.transcript, modality)
+                    times = np.zeros((0, 2)) if found is None else _times(found)
+                    late.setdefault((kind, snr, modality), []).append(against(times, _times(plain))[sure])
+    return _rows({key: np.concatenate(errors) for key, errors in late.items()})
+
+
+def _asked(clip: Clip, tracks: tuple[lips.LipTrack, ...], text: str, modality: str) -> Alignment | None:
+    try:
+        return align(clip, text, modality=modality, tracks=tracks)
+    except UndeterminedError:
+        return None
+
+
+def _times(found: Alignment) -> np.ndarray:
+    return np.array([(word.heard_start, word.heard_end) for word in found.words])
+
+
+def _rows(late: dict[tuple[str, int, str], np.ndarray]) -> list[Row]:
+    rows = []
+    for kind, snr in dict.fromkeys((kind, snr) for kind, snr, _ in late):
+        errors = [late[kind, snr, modality] for modality in MODALITIES]
+        kept = np.logical_and.reduce([np.isfinite(one[:, 0]) for one in errors])
+        mean = [metrics.word_error(one[kept]) for one in errors]
+        name, n = f"wild, {kind} {snr:+d} dB", int(kept.sum())
+        rows += [
+            row(f"{name}, {modality}: word error", value, "ms", n, WHERE)
+            for modality, value in zip(MODALITIES, mean, strict=True)
+        ]
+        ratio = mean[1] / mean[0] if mean[0] else float("nan")
+        rows.append(row(f"{name}: word error of both by that of audio", ratio, "share", n, WHERE))
+    return rows
