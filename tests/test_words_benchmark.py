@@ -163,3 +163,41 @@ def test_other_weights_stand_in_for_those_of_their_kind(script):
         assert phones.load_phones() is shipped[0]
         assert model.load_model() is not shipped[1]
     assert (phones.load_phones(), model.load_model()) == shipped
+
+
+def test_wild_words_are_held_against_those_without_noise(script, monkeypatch):
+    wild, corpus = script("word_wild"), script("corpus")
+    sound = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+    clip = media.Clip("made", np.zeros(0), [], sound, RATE, 0.0, None)
+
+    def align(clip, text, *, modality, tracks):
+        if clip.waveform is sound:
+            late, status = 0.0, "aligned"
+        elif modality == "audio":
+            late, status = 0.04, "low"
+        else:
+            late, status = 0.01, "low"
+        starts = [0.1, 0.3, 0.5]
+        words = [
+            SimpleNamespace(heard_start=start + late, heard_end=start + 0.1 + late, status=status)
+            for start in starts
+        ]
+        words[-1].status = "low"  # where it stands without noise is not known
+        return SimpleNamespace(words=words)
+
+    monkeypatch.setattr(wild.media, "load", lambda path: clip)
+    monkeypatch.setattr(wild.lips, "track", lambda clip: ("face",))
+    monkeypatch.setattr(wild, "align", align)
+    clips = [
+        corpus.Wild("said.mp4", Path("said.mp4"), "P1", 3.0, False, "one two three"),
+        corpus.Wild("unknown.mp4", Path("unknown.mp4"), "P2", 3.0, False),
+        corpus.Wild("edge/odd.mp4", Path("odd.mp4"), "P3", 3.0, True, "one two three"),
+    ]
+    voices = [corpus.Spoken("v", Path("v"), ("x",), np.zeros((1, 2)))]
+    rows = {row.name: row for row in wild.measure(clips, voices)}
+    assert len(rows) == 3 * len(wild.SNR_DB) * 2
+    named = "words, wild, white +0 dB"
+    assert rows[f"{named}, audio: word error"].value == pytest.approx(40)
+    assert rows[f"{named}, both: word error"].value == pytest.approx(10)
+    assert rows[f"{named}: word error of both by that of audio"].value == pytest.approx(0.25)
+    assert rows[f"{named}, audio: word error"].n == 2 * wild.DRAWS

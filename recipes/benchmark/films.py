@@ -60,22 +60,27 @@ def film(
     return np.concatenate(sounds)
 
 
+def laid(sound_N: np.ndarray, offset_ms: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """(N,) the sound moved so that what is seen at t leads by `offset_ms(t)`."""
+    times = np.arange(len(sound_N)) / SOUND_RATE
+    # What is seen at t is heard at t - offset / 1000; where the offset jumps up, some sound is never heard.
+    heard = np.maximum.accumulate(times - offset_ms(times) / 1000)
+    return np.interp(np.interp(times, heard, times) * SOUND_RATE, np.arange(len(sound_N)), sound_N)
+
+
 def voiced(
     source: Path, target: Path, sound_N: np.ndarray, offset_ms: Callable[[np.ndarray], np.ndarray]
 ) -> None:
     """Write a film with sound under its pictures, so that what is seen at t leads by `offset_ms(t)`."""
-    times = np.arange(len(sound_N)) / SOUND_RATE
-    # What is seen at t is heard at t - offset / 1000; where the offset jumps up, some sound is never heard.
-    heard = np.maximum.accumulate(times - offset_ms(times) / 1000)
-    laid = np.interp(np.interp(times, heard, times) * SOUND_RATE, np.arange(len(sound_N)), sound_N)
+    moved = laid(sound_N, offset_ms)
     with av.open(str(source)) as pictures, av.open(str(target), "w") as out:
         video = out.add_stream_from_template(pictures.streams.video[0])
         audio = out.add_stream("flac", rate=SOUND_RATE, layout="mono")
         packets = [packet for packet in pictures.demux(pictures.streams.video[0]) if packet.size]
         for packet in packets:
             packet.stream = video
-        for start in range(0, len(laid), 1024):
-            block = np.ascontiguousarray(laid[None, start : start + 1024] * 32767, np.int16)
+        for start in range(0, len(moved), 1024):
+            block = np.ascontiguousarray(moved[None, start : start + 1024] * 32767, np.int16)
             frame = av.AudioFrame.from_ndarray(block, format="s16", layout="mono")
             frame.rate, frame.pts, frame.time_base = SOUND_RATE, start, Fraction(1, SOUND_RATE)
             packets += audio.encode(frame)

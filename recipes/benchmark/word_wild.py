@@ -18,6 +18,8 @@ from avsync.align import Alignment
 from avsync.errors import UndeterminedError
 from avsync.media import Clip
 
+DRAWS = 3
+"""Times that each noise is drawn for each clip."""
 SNR_DB = (20, 10, 5, 0, -5)
 MODALITIES = ("audio", "both")
 WHERE = "wild"
@@ -34,19 +36,17 @@ def measure(clips: Sequence[Wild], voices: Sequence[Spoken]) -> list[Row]:
         plain = _asked(clip, tracks, one.transcript, "audio")
         if plain is None or not tracks:
             continue
+        truth = _times(plain)
         sure = np.array([word.status == "aligned" for word in plain.words])
-        for kind in corruption.NOISES:
-            for snr in SNR_DB:
-                noise = (
-                    corruption.babble(sounds, len(clip.waveform), rng)
-                    if kind == "babble"
-                    else rng.normal(0, 1, len(clip.waveform))
-                )
-                heard = dataclasses.replace(clip, waveform=corruption.noisy(clip.waveform, noise, snr))
-                for modality in MODALITIES:
-                    found = _asked(heard, tracks, one.transcript, modality)
-                    times = np.zeros((0, 2)) if found is None else _times(found)
-                    late.setdefault((kind, snr, modality), []).append(against(times, _times(plain))[sure])
+        for kind, snr in [(kind, snr) for _ in range(DRAWS) for kind in corruption.NOISES for snr in SNR_DB]:
+            noise = rng.normal(0, 1, len(clip.waveform))
+            if kind == "babble":
+                noise = corruption.babble(sounds, len(clip.waveform), rng)
+            noisy = dataclasses.replace(clip, waveform=corruption.noisy(clip.waveform, noise, snr))
+            for modality in MODALITIES:
+                found = _asked(noisy, tracks, one.transcript, modality)
+                times = np.zeros((0, 2)) if found is None else _times(found)
+                late.setdefault((kind, snr, modality), []).append(against(times, truth)[sure])
     return _rows({key: np.concatenate(errors) for key, errors in late.items()})
 
 
