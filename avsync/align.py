@@ -21,17 +21,18 @@ from avsync.anchors import find_words
 from avsync.clocks import between, doubts
 from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
 from avsync.excerpts import SHORT_SECONDS
-from avsync.fusion import fuse, need_of_lips, on_sound, weigh
+from avsync.fusion import READS, fuse, need_of_lips, on_sound, weigh
 from avsync.lips import LipTrack
 from avsync.media import Clip
 from avsync.offset import Offset
+from avsync.places import prepared
 from avsync.posteriors import Posteriors
 from avsync.pronunciations import as_lexicon
 from avsync.retime import Retiming
 from avsync.text import Token
 from avsync.timebase import Times, frames_between
 from avsync.transcripts import Transcript, as_transcript
-from avsync.verdicts import agreement_of
+from avsync.verdicts import LEAST_CLEAR, agreement_of, clearness
 from avsync.words import Gap, Phone, Word, align_posteriors, find_gaps, fits, is_speech, span
 
 __all__ = [
@@ -77,11 +78,12 @@ def align(
 ) -> Alignment:
     """Find the words of `transcript` in a clip.
 
-    `modality`: `audio` listens, `video` reads the lips, `both` adds their scores where speech is not clear,
-    `auto` listens where there is speech to hear and reads the lips otherwise. An offset that cannot be
-    determined counts as 0, with a warning. `tracks`: what `lips.track` found in the clip, where that was
-    asked before. `transcript`: the words, or what `avsync.read_transcript` makes of a file, whose rough times
-    then guide the search. `lexicon`: your own pronunciations, a file or a mapping (`avsync.pronunciations`).
+    `modality`: `audio` listens, `video` reads the lips, `both` adds their scores where speech is not clear.
+    `auto` does so where the lips fit the text, in clips of up to a minute; else it listens, and where there
+    is no speech to hear it reads the lips. An offset that cannot be determined counts as 0, with a warning.
+    `tracks`: what `lips.track` found in the clip, where that was asked before. `transcript`: the words, or
+    what `avsync.read_transcript` makes of a file, whose rough times then guide the search. `lexicon`: your
+    own pronunciations, a file or a mapping (`avsync.pronunciations`).
     Every token of the transcript comes back, in order and as it was written.
 
     Errors: TextError when the text is empty, has letters that are neither Latin nor in the lexicon, or is too
@@ -196,27 +198,34 @@ def _scores(
         raise UndeterminedError(
             f"{clip.source} has no speech to be heard. {_advice(lips=track)}", "no_speech"
         )
-    if sound is not None and (track is None or modality == "audio" or (speech and modality == "auto")):
+    if sound is not None and (track is None or modality == "audio"):
         return sound, True
     assert track is not None
-    if sound is None or modality != "both":
+    if sound is None or modality == "video" or (modality == "auto" and not speech):
         return on_sound(_seen(track), clocks), False
     need = need_of_lips(sound, config)
     if need == 0.0:
         return sound, True
     by_ear = align_posteriors(sound, tokens, config)
-    if need < 1.0 and not fits(sound, by_ear, config):  # less clear speech tells too little to refuse
-        raise _foreign(clip.source, by_ear)
+    if not fits(sound, by_ear, config):
+        if modality == "auto":
+            return sound, True
+        if need < 1.0:  # less clear speech tells too little to refuse
+            raise _foreign(clip.source, by_ear)
     seen = _seen(track)
-    agreements = (
-        agreement_of([word.said for word in by_ear]),
-        _legible(on_sound(seen, clocks), tokens, config),
-    )
-    return fuse(sound, seen, clocks, weigh(need, *agreements, config)), False
+    read = _legible(on_sound(seen, clocks), tokens, config)
+    if modality == "auto" and read <= READS[0]:
+        return sound, True
+    heard = agreement_of([word.said for word in by_ear])
+    return fuse(sound, seen, clocks, weigh(need, heard, read, config)), False
 
 
 def _legible(lips: Posteriors, tokens: "Sequence[Token]", config: AlignConfig) -> float:
-    """The agreement of a text with the lips alone; 0 where they are seen too shortly to say it."""
+    """The agreement of a text with the lips alone; 0 where they are seen too shortly to say it, and where
+    they say nothing: then they agree with any text.
+    """
+    if clearness(prepared(lips.log_probs, config)) <= LEAST_CLEAR:
+        return 0.0
     try:
         words = align_posteriors(lips, tokens, config)
     except TextError:

@@ -1,5 +1,6 @@
 """`align` from clip to frames, with models whose answers are known."""
 
+import importlib
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,13 +14,15 @@ import pytest
 from speech_scores import spoken
 
 from avsync import features, lips, media, model, offset, phones, speech
-from avsync.align import align
+from avsync.align import AlignConfig, align
 from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
 from avsync.posteriors import Posteriors
 from avsync.timebase import pts_to_seconds
 from avsync.timeline import Jump, Timeline
 from avsync.timeline import Piece as Stretch
 from avsync.transcripts import Anchor, Transcript
+
+align_module = importlib.import_module("avsync.align")
 
 TEXT = "place blue at F two now"
 PAUSES = {0: 0.5, 2: 0.25, 6: 0.4}
@@ -44,6 +47,7 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
         faces: int = 1,
         silent: bool = False,
         hum: float = 0.0,
+        blur: float = 0.0,
         segments: tuple[offset.Segment, ...] = (),
         line: Timeline | None = None,
     ) -> SimpleNamespace:
@@ -59,6 +63,7 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
             seen_times = np.arange(heard.times[0], heard.times[-1] + 0.4, 0.01)
             said = seen_times - line.offset_at(seen_times) / 1000
             seen_log_probs = heard.log_probs[np.abs(said[:, None] - heard.times).argmin(1)]
+        seen_log_probs = (1 - blur) * seen_log_probs + blur * np.float32(np.log(1 / 40))
         net = SimpleNamespace(
             speech_posteriors=lambda mel: Posteriors(log_probs, heard.times, 0.01),
             lip_posteriors=lambda grid: Posteriors(seen_log_probs, seen_times, 0.01),
@@ -233,6 +238,35 @@ def test_both_listens_and_reads_lips(clip: Clip) -> None:
     for word, (start, _) in zip(both, talk.truth, strict=True):
         assert word.heard_start == pytest.approx(start, abs=0.011)
     assert min(word.confidence for word in both) > min(word.confidence for word in heard)
+
+
+def test_auto_reads_lips_beside_unclear_speech_where_they_fit_the_text(clip: Clip) -> None:
+    for made, like in (({}, "both"), ({"blur": 1.0}, "audio"), ({"faces": 0}, "audio")):
+        talk = clip(hum=0.6, **made)
+        assert align(talk, TEXT).words == align(talk, TEXT, modality=like).words
+    differ = [align(clip(hum=0.6), TEXT, modality=modality).words for modality in ("audio", "both")]
+    assert differ[0] != differ[1]
+
+
+def test_lips_that_do_not_fit_the_text_count_little(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = []
+    find = align_module.find_words
+    monkeypatch.setattr(align_module, "find_words", lambda *a: shares.append(a[0].lip_share) or find(*a))
+    for blur in (0.0, 1.0):
+        align(clip(hum=0.9, blur=blur), TEXT, modality="both")
+    vague, sound = AlignConfig().vague_lip_weight, AlignConfig().sound_weight
+    assert shares[1] == pytest.approx(vague / (vague + sound))
+    assert shares[0] > shares[1] + 0.1
+
+
+def test_a_face_that_is_seen_too_shortly_to_say_the_text_is_no_help(clip: Clip, monkeypatch) -> None:
+    talk = clip(hum=0.6)
+    net = model.load_model()
+    seen = net.lip_posteriors(None)
+    part = Posteriors(seen.log_probs[:20], seen.times[:20], 0.01)
+    monkeypatch.setattr(net, "lip_posteriors", lambda grid: part)
+    assert align(talk, TEXT).words == align(talk, TEXT, modality="audio").words
+    assert len(align(talk, TEXT, modality="both").words) == 6
 
 
 @pytest.mark.parametrize(("segments", "read"), [((1,), 1), ((2, 0), 2), ((), 0), ((7,), 0)])

@@ -16,7 +16,7 @@ from word_trials import ask, drawn, late_ms, row, sound_of
 from avsync import media, metrics
 
 SNR_DB = (20, 10, 5, 0, -5)
-MODALITIES = ("audio", "both")
+MODALITIES = ("audio", "both", "auto")
 
 
 def measure(clips: Sequence[Spoken], voices: Sequence[Spoken], split: str) -> list[Row]:

@@ -21,7 +21,7 @@ from avsync.media import Clip
 DRAWS = 3
 """Times that each noise is drawn for each clip."""
 SNR_DB = (20, 10, 5, 0, -5)
-MODALITIES = ("audio", "both")
+MODALITIES = ("audio", "both", "auto")
 WHERE = "wild"
 
 
