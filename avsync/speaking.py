@@ -35,11 +35,10 @@ USUAL_PPM = 1500.0
 """Drifts up to this are as likely as each other: of clocks, and of film against NTSC's rates (1000)."""
 STEEPEST_PPM = 50_000.0
 """Largest drift that is looked for, where its ends stay within the lags: pictures that are stamped with
-another rate than they were taken at drift so, film at 25 instead of 24 pictures a second by 42,000. Of web
-clips one behind the other, 400 times 20 to 60 s, none was given a drift; of 600 with foreign sound 27 were
-answered, as many as where no more than `USUAL_PPM` is looked for; of 180 that drift by 5,000 to 42,000 ppm
-over 35 or 60 s all were, none more than 40 ms off (otherwise 128); scores of real clips, drifts put into
-them, by a script that was not kept."""
+another rate than they were taken at drift so, film at 25 instead of 24 pictures a second by 42,000. Scores of
+web clips one behind the other, 400 times 20 to 60 s, were given none; with foreign sound 27 of 600 were
+answered, as many as where no more than `USUAL_PPM` is looked for. `recipes/benchmark/changes.py` puts steep
+drifts under films of GRID."""
 STEEPNESS_COST = 2.0
 """Nats that each factor of e beyond `USUAL_PPM` costs: a slope is the less likely the steeper it is."""
 DRIFT_SECONDS = 15.0

@@ -111,11 +111,13 @@ def _steep(clips: Sequence[Spoken], split: str) -> list[Row]:
                     slopes.append(NAN if line is None else line.slope_ppm - ppm)
         films = [str(number) for number in range(len(middle))]
         near = np.abs(middle) <= SIZE_MS
+        seen = np.abs(slopes) < np.abs(np.tile(STEEP_PPM, STEEP_ORDERS))  # no line has all of it as its error
         rows += [
             share_row(f"steep drifts, {seconds:g} s: in the middle within 40 ms", near, films, where),
             share_row(f"steep drifts, {seconds:g} s: not answered", np.isnan(middle), films, where),
-            statistic_row(f"steep drifts, {seconds:g} s: median error of those within", metrics.median_error,
-                          np.array(slopes)[near], np.array(films)[near].tolist(), where, "ppm"),
+            share_row(f"steep drifts, {seconds:g} s: a drift is stated", seen, films, where),
+            statistic_row(f"steep drifts, {seconds:g} s: median error of those stated", metrics.median_error,
+                          np.array(slopes)[seen], np.array(films)[seen].tolist(), where, "ppm"),
             Row(f"films of {seconds:g} s without drift: given one", float(made_up), "", STEEP_ORDERS, *where,
                 at_most=0.0),
         ]  # fmt: skip
