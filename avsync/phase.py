@@ -31,15 +31,18 @@ def told(frames: Iterable[av.AudioFrame]) -> tuple[bool, Iterator[av.AudioFrame]
     mixed = apart = audible = waited = 0.0
     for frame in coming:
         held.append(frame)
+        if not frame.samples:
+            continue
         if not is_stereo(frame) or frame.sample_rate <= 0:
             break
-        left, right = _scaled(frame)
-        mixed += float(np.square(left + right).sum()) / 4 / frame.sample_rate
-        apart += float(np.square(left - right).sum()) / 4 / frame.sample_rate
         seconds = frame.samples / frame.sample_rate
+        with np.errstate(all="ignore"):  # damaged floats may be anything: then nothing is told
+            left, right = _scaled(frame)
+            mixed += float(np.square(left + right).mean()) / 4 * seconds
+            apart += float(np.square(left - right).mean()) / 4 * seconds
+            if np.square(left).mean() + np.square(right).mean() > 2 * AUDIBLE:
+                audible += seconds
         waited += seconds
-        if np.square(left).mean() + np.square(right).mean() > 2 * AUDIBLE:
-            audible += seconds
         if audible >= LISTEN_SECONDS or waited >= PATIENCE_SECONDS:
             break
     return mixed < OPPOSED_SHARE * apart, chain(held, coming)
@@ -47,7 +50,7 @@ def told(frames: Iterable[av.AudioFrame]) -> tuple[bool, Iterator[av.AudioFrame]
 
 def is_stereo(frame: av.AudioFrame) -> bool:
     """Whether a frame has two channels."""
-    return frame.layout.nb_channels == CHANNELS and frame.samples > 0
+    return frame.layout.nb_channels == CHANNELS
 
 
 def _scaled(frame: av.AudioFrame) -> NDArray[np.float64]:

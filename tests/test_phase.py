@@ -77,6 +77,13 @@ def test_sound_without_two_channels_is_never_opposed():
     assert not phase.told(mono)[0]
 
 
+def test_damaged_floats_tell_nothing():
+    broken = _noise(1.5)
+    broken[100:110] = np.inf
+    broken[200:210] = np.nan
+    assert not phase.told(_frames(broken, -broken))[0]
+
+
 @pytest.mark.parametrize("audio", ["flac", "aac", "libopus", "pcm_s16le"])
 def test_opposite_channels_are_heard_where_they_are_by_load_windows_and_read(flash_and_beep, audio):
     truth = flash_and_beep("mkv", audio=audio, channels=2, opposed=True)

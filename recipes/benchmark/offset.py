@@ -22,12 +22,16 @@ import corpus
 import cost
 import fitting
 import reencoding
+import robustness
 import vectors
 import windows31
 from options import parser, run
 from table import Row, numbers_table
 
-PARTS = ("accuracy", "windows31", "consensus", "calibration", "abstention", "reencoding", "changes", "cost")
+PARTS = (
+    "accuracy", "windows31", "consensus", "calibration", "abstention", "reencoding", "robustness", "changes",
+    "cost",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,8 @@ def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], 
             rows += abstention.measure(failed, failed_wild, sources.split)
         if "reencoding" in parts:
             rows += reencoding.measure(clips, wild, sources.split)
+        if "robustness" in parts:
+            rows += robustness.measure(wild)
         if "changes" in parts:
             rows += changes.measure(clips, sources.split)
         if "cost" in parts and wild:
