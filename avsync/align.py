@@ -75,6 +75,7 @@ def align(
     config: AlignConfig | None = None,
     tracks: tuple[LipTrack, ...] | None = None,
     lexicon: "str | PathLike[str] | Mapping[str, str | Iterable[str]] | None" = None,
+    audio_stream: int | None = None,
 ) -> Alignment:
     """Find the words of `transcript` in a clip.
 
@@ -83,7 +84,8 @@ def align(
     is no speech to hear it reads the lips. An offset that cannot be determined counts as 0, with a warning.
     `tracks`: what `lips.track` found in the clip, where that was asked before. `transcript`: the words, or
     what `avsync.read_transcript` makes of a file, whose rough times then guide the search. `lexicon`: your
-    own pronunciations, a file or a mapping (`avsync.pronunciations`).
+    own pronunciations, a file or a mapping (`avsync.pronunciations`). `audio_stream`: which sound of a file,
+    by the index that `avsync info` prints.
     Every token of the transcript comes back, in order and as it was written.
 
     Errors: TextError when the text is empty, has letters that are neither Latin nor in the lexicon, or is too
@@ -95,9 +97,12 @@ def align(
     settings = config or AlignConfig()
     text = as_transcript(transcript)
     tokens = text.tokens(as_lexicon(lexicon))
-    clip = media.load(Path(source)) if isinstance(source, str | PathLike) else source
+    clip = (
+        media.load(Path(source), audio_stream=audio_stream) if isinstance(source, str | PathLike) else source
+    )
     sound = _heard(clip) if clip.has_audio and modality != "video" else None
-    measured, track = _look(source, clip, tracks, by_ear=modality != "both" and _has_speech(sound, settings))
+    by_ear = modality != "both" and _has_speech(sound, settings)
+    measured, track = _look(source, clip, tracks, by_ear=by_ear, audio_stream=audio_stream)
     clocks = between(measured)
     scores, heard = _scores(clip, sound, track, modality, clocks, tokens, settings)
     words = find_words(scores, text, tokens, settings)
@@ -155,7 +160,12 @@ def _speaker(tracks: tuple[LipTrack, ...], measured: Offset | None) -> LipTrack 
 
 
 def _look(
-    source: object, clip: Clip, tracks: tuple[LipTrack, ...] | None, *, by_ear: bool
+    source: object,
+    clip: Clip,
+    tracks: tuple[LipTrack, ...] | None,
+    *,
+    by_ear: bool,
+    audio_stream: int | None,
 ) -> "tuple[Offset | None, LipTrack | None]":
     """The offset, and the face that speaks; each None where there is none. Where words are found by ear, the
     faces of a long file are not tracked throughout: stretches tell its offset.
@@ -164,7 +174,7 @@ def _look(
         return None, None
     from_file = isinstance(source, str | PathLike) and tracks is None
     if from_file and by_ear and float(np.ptp(clip.frame_times)) > SHORT_SECONDS:
-        return offset.detect_offset(clip.source), None
+        return offset.detect_offset(clip.source, audio_stream=audio_stream), None
     if tracks is None:
         tracks = lips.track(clip)
     measured = offset.detect_offset(clip, tracks=tracks) if clip.has_audio else None

@@ -148,6 +148,16 @@ def _add_search(parser: Parser) -> None:
         action="store_true",
         help="read all of a file of more than a minute, not only as much as its offset and drift need",
     )
+    _add_audio_stream(parser)
+
+
+def _add_audio_stream(parser: Parser) -> None:
+    parser.add_argument(
+        "--audio-stream",
+        type=int,
+        metavar="N",
+        help="which sound of the file, by the number that avsync info prints (default: FFmpeg's choice)",
+    )
 
 
 def _limits() -> str:
@@ -207,6 +217,7 @@ def _add_align(parser: Parser) -> None:
         default=MODALITIES[0],
         help="what to listen to and look at (default: %(default)s)",
     )
+    _add_audio_stream(parser)
     _add_json(parser)
     _add_overwrite(parser)
 

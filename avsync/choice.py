@@ -20,6 +20,13 @@ def choose(info: MediaInfo, kind: Literal["video", "audio"], index: int | None) 
     return index
 
 
+def other_sounds(info: MediaInfo) -> list[int]:
+    """The sounds that could be heard and are not."""
+    return [
+        s.index for s in info.streams if s.kind == "audio" and s.codec != "unknown" and s.index != info.audio
+    ]
+
+
 def declared(source: Source) -> MediaInfo:
     """What a file declares."""
     with open_media(source) as container:

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from avsync import export, report, wording
 from avsync.align import align
 from avsync.arguments import UsageError, parse
+from avsync.choice import other_sounds
 from avsync.errors import AVSyncError, UndeterminedError
 from avsync.excerpts import load_short, opening
 from avsync.glance import glance
@@ -118,17 +119,17 @@ def _measure(arguments: Namespace, file: str) -> Result:
     if arguments.plot is not None:
         require_matplotlib()
         check_output(arguments.plot, file, overwrite=arguments.overwrite)
-    clip = load_short(Path(file))  # a long file is not loaded, and its beginning tells of its streams
+    stream = arguments.audio_stream
+    clip = load_short(Path(file), stream)  # a long file is not loaded; its beginning tells of its streams
     measured = Path(file) if clip is None else clip
-    found = judged(
-        detect_offset(measured, max_offset_ms=arguments.max_offset_ms, whole=arguments.whole),
-        find_standard(arguments.standard),
-    )
+    search = {"max_offset_ms": arguments.max_offset_ms, "whole": arguments.whole, "audio_stream": stream}
+    found = judged(detect_offset(measured, **search), find_standard(arguments.standard))
     if arguments.plot is not None:
         plot_offset(found, Path(arguments.plot), title=Path(file).name, overwrite=arguments.overwrite)
+    shown = opening(Path(file), stream) if clip is None else clip
     return Result(
-        report.offset_json(file, found, opening(Path(file)) if clip is None else clip),
-        wording.offset_text(file, found),
+        report.offset_json(file, found, shown),
+        wording.offset_text(file, found, other_sounds(shown.info)),
         _offset_code(found, arguments.fail_on),
     )
 
@@ -157,6 +158,7 @@ def _correct(arguments: Namespace, file: str) -> Result:
             steps=arguments.step,
             max_offset_ms=arguments.max_offset_ms,
             whole=arguments.whole,
+            audio_stream=arguments.audio_stream,
             dry_run=arguments.dry_run,
             overwrite=arguments.overwrite or arguments.dry_run,
         )
@@ -173,7 +175,13 @@ def _align(arguments: Namespace, file: str) -> Result:
     for target in arguments.output:
         check_output(target, file, arguments.transcript, arguments.lexicon, overwrite=arguments.overwrite)
         export.check_suffix(target)
-    found = align(file, transcript, modality=arguments.modality, lexicon=arguments.lexicon)
+    found = align(
+        file,
+        transcript,
+        modality=arguments.modality,
+        lexicon=arguments.lexicon,
+        audio_stream=arguments.audio_stream,
+    )
     files = {target: export.render(found, target, arguments.clock) for target in arguments.output}
     for target, data in files.items():  # all can be made before the first is written
         export.store(data, target, overwrite=arguments.overwrite)

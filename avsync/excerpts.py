@@ -39,16 +39,16 @@ SPOKEN_SHARE = 0.2
 """An excerpt with less speech than this is not worth looking at."""
 
 
-def load_short(path: Path) -> Clip | None:
-    """The clip of a short file; None for a long one."""
-    with media.open(path) as reader:
+def load_short(path: Path, audio_stream: int | None = None) -> Clip | None:
+    """The clip of a short file, with the sound of a stream of it; None for a long one."""
+    with media.open(path, audio_stream=audio_stream) as reader:
         start, end = span(reader, path)
-    return None if end - start > SHORT_SECONDS else media.load(path)
+    return None if end - start > SHORT_SECONDS else media.load(path, audio_stream=audio_stream)
 
 
-def opening(path: Path) -> Clip:
+def opening(path: Path, audio_stream: int | None = None) -> Clip:
     """The first seconds of a file: where its streams start, and how fast its pictures come."""
-    with media.open(path, height=90) as reader:
+    with media.open(path, height=90, audio_stream=audio_stream) as reader:
         start = reader.start
         return reader.read(start, start + 10.0)
 
@@ -88,6 +88,8 @@ class Excerpts:
     path: Path
     model: Ensemble
     config: OffsetConfig
+    audio_stream: int | None = None
+    """Index of the stream that is heard instead of FFmpeg's choice."""
     span: Window = field(init=False)
     """Start and end of the file in seconds."""
     _height: int | None = field(init=False)
@@ -99,7 +101,7 @@ class Excerpts:
 
     def listen(self, place: float, seconds: float, length: float) -> Window | None:
         """Of `seconds` of sound from `place` on, the `length` with most speech; None with too little."""
-        with media.open(self.path) as reader:
+        with media.open(self.path, audio_stream=self.audio_stream) as reader:
             sound = _sound(reader, place, place + seconds)
         if len(sound.waveform) < max(length * sound.sample_rate / 2, SAMPLES_FEWEST):
             return None
@@ -116,7 +118,7 @@ class Excerpts:
         """The scores of every face in a window, whose sound is read as far around it as the lags reach."""
         start, end = window
         reach = float(np.abs(lags_ms).max()) / 1000 + 2 * MARGIN
-        with media.open(self.path, height=self._height) as reader:
+        with media.open(self.path, height=self._height, audio_stream=self.audio_stream) as reader:
             sound = _sound(reader, start - reach, end + reach)
             if len(sound.waveform) < SAMPLES_FEWEST:
                 return []

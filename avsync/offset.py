@@ -87,13 +87,14 @@ def detect_offset(
     tracks: tuple[lips.LipTrack, ...] | None = None,
     whole: bool = False,
     standard: str | Standard = BT1359,
+    audio_stream: int | None = None,
 ) -> Offset:
     """Measure the offset of a file or a loaded clip.
 
     A file of more than a minute is not loaded: stretches of it are read until offset and drift are known, or
     all of it with `whole`. `tracks`: what `lips.track` found in the clip, where that was asked before; it is
     most of the work. `standard`: whose limits the verdict keeps to, one of `standards.STANDARDS` or its name,
-    or your own.
+    or your own. `audio_stream`: which sound of a file, by the index that `avsync info` prints.
     Never raises for content that cannot be measured: such a clip is `undetermined`, with a reason. Raises
     MediaError for a file that cannot be read, and ConfigError for a search range under 20 ms or over 10 s,
     for an unknown standard and for a clip that was loaded at another sample rate than 16 kHz.
@@ -102,9 +103,13 @@ def detect_offset(
     limits = standards.find(standard)
     if isinstance(source, str | PathLike):
         path = Path(source)
-        short = excerpts.load_short(path) if tracks is None else media.load(path)
+        short = (
+            excerpts.load_short(path, audio_stream)
+            if tracks is None
+            else media.load(path, audio_stream=audio_stream)
+        )
         if short is None:
-            return judged(measure_long(path, config, whole=whole), limits)
+            return judged(measure_long(path, config, whole=whole, audio_stream=audio_stream), limits)
         source = short
     clip = source
     reason = unusable(clip, config)
@@ -113,13 +118,13 @@ def detect_offset(
     return judged(measure(clip, lips.track(clip) if tracks is None else tracks, config), limits)
 
 
-def measure_long(path: Path, config: OffsetConfig, *, whole: bool) -> Offset:
+def measure_long(path: Path, config: OffsetConfig, *, whole: bool, audio_stream: int | None = None) -> Offset:
     """The offset of a file that is too long to be loaded."""
-    with media.open(path) as reader:
+    with media.open(path, audio_stream=audio_stream) as reader:
         if reader.audio is None or reader.video is None:
             return undetermined("no_audio" if reader.audio is None else "no_video")
     model = load_model()
-    source = excerpts.Excerpts(path, model, config)
+    source = excerpts.Excerpts(path, model, config, audio_stream)
     readings = (stretches.read_all if whole else stretches.read_some)(source, config)
     if not readings.windows:  # nobody was heard where it was listened
         return undetermined("no_speech")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avsync.choice import choose, declared
 from avsync.errors import AVSyncError, MediaError, UndeterminedError
 from avsync.outputs import atomic_path, check_output, trial_path
 from avsync.retime import MAX_SHIFT_MS, Piece, Retiming, retiming
@@ -23,6 +24,7 @@ from avsync.timebase import ms_to_seconds, seconds_to_ms
 
 if TYPE_CHECKING:  # the models are loaded only where something is measured
     from avsync.offset import Offset
+    from avsync.streams import MediaInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ def correct(
     steps: Sequence[tuple[float, float]] | None = None,
     max_offset_ms: float | None = None,
     whole: bool = False,
+    audio_stream: int | None = None,
     dry_run: bool = False,
     overwrite: bool = False,
 ) -> Correction:
@@ -69,16 +72,19 @@ def correct(
     first measurement, and are 0 and none where another of them is given. With `drift_ppm` the offset at
     picture time t is `offset_ms + drift_ppm * (t - first picture) / 1000`; with `steps`, each (seconds, ms),
     the offset is that of the last step before t, and drifts on from there. `max_offset_ms` and `whole` are
-    as for `detect_offset`, in both measurements. `dry_run` leaves no file: the copy
-    is written beside `target`, so that all is refused that could not be written, and removed. Raises
+    as for `detect_offset`, in both measurements. `audio_stream`: the sound that is measured, by the index
+    that `avsync info` prints; all are moved alike. `dry_run` leaves no file: the copy is written beside
+    `target`, so that all is refused that could not be written, and removed. Raises
     `UndeterminedError` when the offset is not determined, `ConfigError` for a search range, shift, drift or
     step out of range, `MediaError` for files that cannot be read or written.
     """
     source, target = Path(source), Path(target)
     _check_target(source, target, overwrite)
     search = _search(max_offset_ms, whole)
+    place = None if audio_stream is None else _place_of(source, audio_stream)
     given = offset_ms is not None or drift_ppm is not None or steps
-    found = None if given else _measured(source, search)
+    heard = {} if audio_stream is None else {"audio_stream": audio_stream}
+    found = None if given else _measured(source, search | heard)
     first_picture = _check_shiftable(source, offset_ms or 0.0)
     if found is not None:
         offset_ms, drift_ppm, steps = _over_time(found, first_picture)
@@ -90,7 +96,10 @@ def correct(
         return replace(_correction(source, target, offset_ms, written), after_ms=None, dry_run=True)
     with atomic_path(target, overwrite=overwrite) as temporary:
         written = rewrite(source, temporary, target, wanted)
-    return _measured_again(_correction(source, target, offset_ms, written), search)
+    done = _correction(source, target, offset_ms, written)
+    if place is not None:
+        heard["audio_stream"] = _sounds(declared(target))[place]
+    return _measured_again(done, search | heard)
 
 
 def shift_audio(
@@ -112,6 +121,17 @@ def shift_audio(
     first_picture = _check_shiftable(source, shift_ms)
     with atomic_path(target, overwrite=overwrite) as temporary:
         rewrite(source, temporary, target, Retiming((Piece(first_picture, ms_to_seconds(shift_ms)),)))
+
+
+def _place_of(source: Path, audio_stream: int) -> int:
+    """Which of the sounds a stream is: what is written may count its streams otherwise."""
+    info = declared(source)
+    choose(info, "audio", audio_stream)
+    return _sounds(info).index(audio_stream)
+
+
+def _sounds(info: "MediaInfo") -> list[int]:
+    return [one.index for one in info.streams if one.kind == "audio"]
 
 
 def _search(max_offset_ms: float | None, whole: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ The sign is that of ITU-R BT.1359: a positive offset means that the audio leads 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from avsync.offset import Offset
@@ -40,10 +40,17 @@ def describe_reason(reason: str | None) -> str:
     return REASONS.get(reason or "", reason or "no reason was given")
 
 
-def offset_text(file: str, offset: Offset) -> str:
-    """Lines for people: the finding, how sure it is, and the cure."""
+def offset_text(file: str, offset: Offset, other_sounds: Sequence[int] = ()) -> str:
+    """Lines for people: the finding, how sure it is, and the cure.
+
+    `other_sounds`: indices of the sounds that were not heard.
+    """
     if offset.ms is None:
-        return f"{file}: undetermined: {describe_reason(offset.reason)}"
+        text = f"{file}: undetermined: {describe_reason(offset.reason)}"
+        if offset.reason != "no_speech" or not other_sounds:
+            return text
+        others = ", ".join(f"--audio-stream {index}" for index in other_sounds)
+        return f"{text}; the file has other sounds, choose with: {others}"
     lines = [f"{file}: {lead_or_lag(offset.ms)}{_interval(offset)}, confidence {offset.confidence:.2f}"]
     lines.append(f"  {offset.verdict}: {describe_verdict(offset)}")
     if offset.line is not None and not offset.line.constant:

@@ -348,7 +348,7 @@ def test_the_faces_of_a_long_file_are_tracked_only_to_read_lips(clip: Clip, monk
     talk.frame_times = np.arange(0, 70, 0.04)
     found = align(talk, TEXT).offset
     asked: list[str] = []
-    monkeypatch.setattr(media, "load", lambda path: talk)
+    monkeypatch.setattr(media, "load", lambda path, audio_stream: talk)
     monkeypatch.setattr(offset, "detect_offset", lambda source, **_: asked.append(source) or found)
     tracked: list[object] = []
     track = lips.track

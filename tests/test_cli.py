@@ -86,7 +86,7 @@ def test_computes_with_one_thread(clip, monkeypatch):
     monkeypatch.setattr(
         cli,
         "detect_offset",
-        lambda clip, max_offset_ms, whole: threads.append(torch.get_num_threads()) or IN_SYNC,
+        lambda clip, max_offset_ms, whole, audio_stream: threads.append(torch.get_num_threads()) or IN_SYNC,
     )
     before = torch.get_num_threads()
     torch.set_num_threads(3)
@@ -98,7 +98,7 @@ def test_computes_with_one_thread(clip, monkeypatch):
 
 
 def test_warnings_are_lines_on_stderr(clip, monkeypatch, capsys):
-    def warn(clip, max_offset_ms, whole):
+    def warn(clip, max_offset_ms, whole, audio_stream):
         for _ in range(2):
             warnings.warn("clip.mp4 is\ntruncated", stacklevel=2)
         warnings.warn("of no interest", DeprecationWarning, stacklevel=2)
@@ -112,7 +112,7 @@ def test_warnings_are_lines_on_stderr(clip, monkeypatch, capsys):
 def test_an_error_drops_the_warnings_of_its_file_only(clip, monkeypatch, capsys):
     endings = iter([None, avsync.MediaError("clip.mp4 is broken. Repair it."), None])
 
-    def warn(clip, max_offset_ms, whole):
+    def warn(clip, max_offset_ms, whole, audio_stream):
         warnings.warn("clip.mp4 is truncated", stacklevel=2)
         error = next(endings)
         if error is not None:
@@ -129,7 +129,7 @@ def test_an_error_drops_the_warnings_of_its_file_only(clip, monkeypatch, capsys)
 
 
 def test_a_defect_is_one_line_too(clip, monkeypatch, capsys):
-    def fail(clip, max_offset_ms, whole):
+    def fail(clip, max_offset_ms, whole, audio_stream):
         raise TypeError("unexpected\nthing")
 
     monkeypatch.setattr(cli, "detect_offset", fail)
@@ -165,7 +165,7 @@ def test_other_files_are_named_as_they_are(clip, monkeypatch, capsys):
 
 
 def test_interruption(clip, monkeypatch, capsys):
-    def interrupt(clip, max_offset_ms, whole):
+    def interrupt(clip, max_offset_ms, whole, audio_stream):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "detect_offset", interrupt)

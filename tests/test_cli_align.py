@@ -94,7 +94,10 @@ def test_transcript_files(clip, monkeypatch, capsys):
     Path("words.txt").write_bytes(b"\xef\xbb\xbfplace blue\n")
     assert main(["align", clip, "--transcript", "words.txt", "--modality", "video"]) == 0
     assert said == [
-        (avsync.Transcript("place blue\n", source="words.txt"), {"modality": "video", "lexicon": None})
+        (
+            avsync.Transcript("place blue\n", source="words.txt"),
+            {"modality": "video", "lexicon": None, "audio_stream": None},
+        )
     ]
     Path("words.txt").write_bytes(b"caf\xe9")
     assert main(["align", clip, "--transcript", "words.txt"]) == 2

@@ -35,6 +35,7 @@ def test_correct_as_json_and_in_words(clip, monkeypatch, capsys):
         "steps": [],
         "max_offset_ms": 1000.0,
         "whole": False,
+        "audio_stream": None,
         "dry_run": False,
         "overwrite": False,
     }

@@ -17,7 +17,7 @@ def measured(monkeypatch):
     """`measured(offset)`: what every measurement shall find."""
 
     def find(offset: Offset) -> None:
-        monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms, whole: offset)
+        monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms, whole, audio_stream: offset)
 
     return find
 
@@ -80,7 +80,7 @@ def test_a_bad_file_does_not_cost_the_others(clip, measured, capsys):
 
 def test_the_exit_code_of_several_files(clip, monkeypatch):
     found = iter([LEADING, undetermined("no_face"), IN_SYNC])
-    monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms, whole: next(found))
+    monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms, whole, audio_stream: next(found))
     assert main(["offset", clip, clip, clip]) == 3
 
 
@@ -145,7 +145,7 @@ def test_a_part_out_of_sync_fails_the_file(clip, measured):
 )
 def test_the_exit_code_of_several_files_that_may_fail(clip, monkeypatch, found, files, code):
     given = iter([dataclasses.replace(one, segments=()) for one in found])
-    monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms, whole: next(given))
+    monkeypatch.setattr(cli, "detect_offset", lambda clip, max_offset_ms, whole, audio_stream: next(given))
     assert main(["offset", *files, *[clip] * len(found), "--fail-on", "out-of-sync"]) == code
 
 
@@ -160,7 +160,9 @@ def test_files_on_both_sides_of_the_options(clip, measured, capsys):
 def test_the_search_range_is_passed_on(clip, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        cli, "detect_offset", lambda clip, max_offset_ms, whole: asked.append(max_offset_ms) or IN_SYNC
+        cli,
+        "detect_offset",
+        lambda clip, max_offset_ms, whole, audio_stream: asked.append(max_offset_ms) or IN_SYNC,
     )
     main(["offset", clip])
     main(["offset", clip, "--max-offset-ms", "400"])

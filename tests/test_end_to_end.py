@@ -9,12 +9,15 @@ import json
 import runpy
 import wave
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 import avsync
+from avsync import excerpts
 from avsync.cli import main
 from avsync.remux import shift_audio
 from avsync.sample import SAMPLE_RATE, load_recording, sentences
@@ -234,3 +237,58 @@ def test_a_wild_clip_is_annotated(real_media, tmp_path, capsys):
     before, after = avsync.load(source), avsync.load(target)
     np.testing.assert_allclose(after.frame_times, before.frame_times, rtol=0, atol=2e-6)
     np.testing.assert_array_equal(after.waveform, before.waveform)
+
+
+# A file with several sounds
+
+
+@pytest.fixture(scope="module")
+def silent_first(talks, tmp_path_factory) -> Path:
+    """The talking head whose sound comes 120 ms early, as the third stream behind a silent one."""
+    source, target = talks[120.0][0], tmp_path_factory.mktemp("sounds") / "talk.mov"
+    heard = avsync.load(source)
+    with av.open(str(source)) as talk, av.open(str(target), "w") as out:
+        picture = out.add_stream_from_template(talk.streams.video[0])
+        sounds = [out.add_stream("pcm_s16le", rate=heard.sample_rate, layout="mono") for _ in range(2)]
+        packets = [packet for packet in talk.demux(talk.streams.video[0]) if packet.size]
+        for packet in packets:
+            packet.stream = picture
+        begin = round(heard.audio_start * heard.sample_rate)
+        for sound, loud in zip(sounds, (0, 32767), strict=True):
+            samples = np.rint(heard.waveform * loud).astype(np.int16)
+            for start in range(0, len(samples), 1024):
+                block = np.ascontiguousarray(samples[None, start : start + 1024])
+                frame = av.AudioFrame.from_ndarray(block, format="s16", layout="mono")
+                frame.sample_rate, frame.pts = heard.sample_rate, begin + start
+                frame.time_base = Fraction(1, heard.sample_rate)
+                packets += sound.encode(frame)
+            packets += sound.encode(None)
+        for packet in sorted(packets, key=lambda one: float(one.dts * one.time_base)):
+            out.mux(packet)
+    return target
+
+
+def test_the_sound_that_is_asked_for_is_heard(silent_first, talks, measure, monkeypatch, capsys):
+    assert main(["offset", str(silent_first)]) == 3
+    assert "choose with: --audio-stream 2" in capsys.readouterr().out
+    code, told = printed(capsys, "offset", silent_first, "--audio-stream", "2")
+    assert code == 0
+    assert told["offset_ms"] == pytest.approx(measure(talks[120.0][0]).ms, abs=1)
+    assert main(["offset", str(silent_first), "--audio-stream", "0"]) == 2
+    assert "stream 0 is no audio" in capsys.readouterr().err
+    monkeypatch.setattr(excerpts, "SHORT_SECONDS", 1.0)  # as a long file
+    assert avsync.detect_offset(silent_first).reason == "no_speech"
+    long = avsync.detect_offset(silent_first, audio_stream=2)
+    assert long.ms == pytest.approx(told["offset_ms"], abs=10)
+
+
+def test_the_sound_that_is_asked_for_is_corrected_and_aligned(silent_first, talks, tmp_path, capsys):
+    code, told = printed(capsys, "correct", silent_first, tmp_path / "fixed.mov", "--audio-stream", "2")
+    assert code == 0
+    assert abs(told["after_ms"]) <= 20
+    found = avsync.align(silent_first, talks[120.0][1].transcript, audio_stream=2, modality="audio")
+    truth = np.array([word.start for word in talks[120.0][1].words])
+    starts = np.array([word.start for word in found.words])
+    assert np.mean(np.abs(starts - truth) <= 0.05) >= 0.5
+    assert main(["align", str(silent_first), "--text", "x", "--audio-stream", "7"]) == 2
+    assert "stream 7 is no audio" in capsys.readouterr().err
