@@ -29,6 +29,8 @@ CHUNK = 6000
 """Frames (60 s) whose spectra are held at a time."""
 FLOOR = 1e-8
 """Mel power below which everything is the same silence: 80 dB under full-scale white noise."""
+CONSTANT = 0.1
+"""A mean of the samples that is larger beside their standard deviation was added by a sound card."""
 RANGE_NATS = 12.0
 """Loudness range the encoder sees, in natural-log power (about 52 dB) below the clip's loud frames."""
 
@@ -46,7 +48,7 @@ class Mel:
 def log_mel(clip: Clip) -> Mel:
     """Log-mel frames of a clip's sound; frame n is centred 10 n + 5 ms after the first sample.
 
-    The mean of the samples is taken off: what some sound cards add to all of them is nothing that is heard.
+    A constant that some sound card added to all samples is nothing that is heard, and is taken off.
     Raises ConfigError when the clip was loaded at another sample rate than 16 kHz.
     """
     if clip.sample_rate != SAMPLE_RATE:
@@ -54,11 +56,20 @@ def log_mel(clip: Clip) -> Mel:
             f"{clip.source}: sample rate is {clip.sample_rate} Hz, the models need {SAMPLE_RATE} Hz. "
             "Load the clip without a sample rate of its own."
         )
-    mean = np.mean(clip.waveform, dtype=np.float64) if len(clip.waveform) else 0.0
-    heard = clip.waveform - np.float32(mean)
-    mel = log_mel_tensor(torch.from_numpy(np.ascontiguousarray(heard))[None])[0].numpy()
+    heard = np.ascontiguousarray(without_constant(clip.waveform))
+    mel = log_mel_tensor(torch.from_numpy(heard)[None])[0].numpy()
     times = clip.audio_start + (np.arange(len(mel)) + 0.5) * (HOP / SAMPLE_RATE)
     return Mel(mel, times)
+
+
+def without_constant(waveform: np.ndarray) -> np.ndarray:
+    """(N,) samples without their mean where it is loud beside them, else as they are: digital silence, which
+    has no constant, would no longer be silent without the little that all sounds have.
+    """
+    if not len(waveform):
+        return waveform
+    mean = float(np.mean(waveform, dtype=np.float64))
+    return waveform - np.float32(mean) if abs(mean) > CONSTANT * float(waveform.std()) else waveform
 
 
 def log_mel_tensor(waveform_BN: torch.Tensor) -> torch.Tensor:

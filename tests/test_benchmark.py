@@ -430,7 +430,7 @@ def test_a_clip_is_measured_in_every_alteration(benchmark_module, monkeypatch):
         )  # fmt: skip
 
     monkeypatch.setattr(robustness.media, "load", lambda path: clip)
-    monkeypatch.setattr(robustness.lips, "track", lambda clip: ())
+    monkeypatch.setattr(robustness.lips, "track", lambda clip, config: ())
     monkeypatch.setattr(robustness, "detect_offset", detect_offset)
     wild = [
         corpus.Wild("a.mp4", Path("a.mp4"), "P1", 3.0, False),

@@ -67,6 +67,8 @@ def test_a_constant_in_the_samples_is_not_heard():
     plain, raised = tiny.clip(), tiny.clip()
     raised = tiny.clip(waveform=raised.waveform + 0.3)
     np.testing.assert_allclose(speech.log_mel(raised).log_mel, speech.log_mel(plain).log_mel, atol=1e-2)
+    slightly = tiny.clip(waveform=np.append(plain.waveform + 1e-4, np.zeros(1600)))
+    assert speech.log_mel(slightly).log_mel[-5:].max() == pytest.approx(np.log(speech.FLOOR), abs=0.01)
     assert len(speech.log_mel(tiny.clip(waveform=np.zeros(0))).log_mel) == 0
 
 

@@ -30,7 +30,7 @@ def measure(wild: Sequence[Wild]) -> list[Row]:
     clips = [_opening(one) for one in chosen]
     trials: dict[str, list[Trial]] = {}
     for number, one in enumerate(tqdm(chosen, desc="altered")):
-        base = detect_offset(clips[number])
+        base = detect_offset(clips[number], tracks=_tracked(clips[number]))
         if base.ms is None:
             continue
         others = [list(clip.frames) for clip in clips[number + 1 :] + clips[:number]]
@@ -42,17 +42,24 @@ def measure(wild: Sequence[Wild]) -> list[Row]:
 
 def altered(
     clip: Clip, others: Sequence[Pictures], rng: np.random.Generator
-) -> Iterator[tuple[str, Clip, tuple[LipTrack, ...] | None]]:
-    """Each alteration of a clip, and its faces where they are known; `others`: pictures of other people."""
+) -> Iterator[tuple[str, Clip, tuple[LipTrack, ...]]]:
+    """Each alteration of a clip, and the faces in it; `others`: pictures of other people."""
     shown = list(clip.frames)
     for name, seen in PICTURES.items():
-        yield f"picture, {name}", replace(clip, frames=seen(shown)), None
+        made = replace(clip, frames=seen(shown))
+        yield f"picture, {name}", made, _tracked(made)
     for side in (2, 3):
-        yield f"picture, one of {side**2} who talk", replace(clip, frames=tiled(shown, others, side)), None
-    tracks = lips.track(clip)
+        made = replace(clip, frames=tiled(shown, others, side))
+        yield f"picture, one of {side**2} who talk", made, _tracked(made)
+    tracks = _tracked(clip)
     for name, heard in SOUNDS.items():
         sound = np.asarray(heard(clip.waveform, rng), np.float32)
         yield f"sound, {name}", replace(clip, waveform=sound), tracks
+
+
+def _tracked(clip: Clip) -> tuple[LipTrack, ...]:
+    """Its faces. A configuration of its own keeps those of the file, which are kept, out of it."""
+    return lips.track(clip, lips.TrackConfig())
 
 
 def _opening(one: Wild) -> Clip:
