@@ -170,7 +170,7 @@ def test_wild_words_are_held_against_those_without_noise(script, monkeypatch):
     sound = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
     clip = media.Clip("made", np.zeros(0), [], sound, RATE, 0.0, None)
 
-    def align(clip, text, *, modality, tracks):
+    def ask(clip, words, modality="audio", tracks=None):
         if clip.waveform is sound:
             late, status = 0.0, "aligned"
         elif modality == "audio":
@@ -187,7 +187,7 @@ def test_wild_words_are_held_against_those_without_noise(script, monkeypatch):
 
     monkeypatch.setattr(wild.media, "load", lambda path: clip)
     monkeypatch.setattr(wild.lips, "track", lambda clip: ("face",))
-    monkeypatch.setattr(wild, "align", align)
+    monkeypatch.setattr(wild, "ask", ask)
     clips = [
         corpus.Wild("said.mp4", Path("said.mp4"), "P1", 3.0, False, "one two three"),
         corpus.Wild("unknown.mp4", Path("unknown.mp4"), "P2", 3.0, False),

@@ -7,6 +7,7 @@ Shapes: N samples, pictures of (H, W, 3).
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from corruption import noisy
 from failures import music
 from PIL import Image, ImageDraw
 from scipy import signal
@@ -124,12 +125,6 @@ def _tile(picture: np.ndarray) -> np.ndarray:
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
-def beside(sound_N: np.ndarray, noise_N: np.ndarray, snr_db: float) -> np.ndarray:
-    """A sound and a noise at a ratio of levels."""
-    ratio = np.mean(np.square(sound_N, dtype=np.float64)) / np.mean(np.square(noise_N, dtype=np.float64))
-    return sound_N + noise_N * np.sqrt(ratio / 10 ** (snr_db / 10))
-
-
 def room(seconds: float) -> Change:
     """Reverberation that falls by 60 dB in so many seconds, 9 dB below the sound itself."""
 
@@ -151,7 +146,7 @@ def band(low: float, high: float) -> Change:
 
 def white(snr_db: float) -> Change:
     """White noise."""
-    return lambda sound, rng: beside(sound, rng.normal(0, 1, len(sound)), snr_db)
+    return lambda sound, rng: noisy(sound, rng.normal(0, 1, len(sound)), snr_db)
 
 
 def with_music(snr_db: float) -> Change:
@@ -159,7 +154,7 @@ def with_music(snr_db: float) -> Change:
 
     def change(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         song = music(len(sound) / media.SAMPLE_RATE + 1, media.SAMPLE_RATE, rng)
-        return beside(sound, song[: len(sound)], snr_db)
+        return noisy(sound, song[: len(sound)], snr_db)
 
     return change
 
@@ -177,7 +172,7 @@ def quieter(db: float) -> Change:
 
 def _hum(sound: np.ndarray, _: np.random.Generator) -> np.ndarray:
     time = np.arange(len(sound)) / media.SAMPLE_RATE
-    return beside(sound, sum(np.sin(2 * np.pi * 50 * n * time) / n for n in range(1, 8)), 0.0)
+    return noisy(sound, sum(np.sin(2 * np.pi * 50 * n * time) / n for n in range(1, 8)), 0.0)
 
 
 def _clipped(sound: np.ndarray, _: np.random.Generator) -> np.ndarray:

@@ -15,6 +15,7 @@ from table import Row
 
 from avsync import Alignment, align, metrics
 from avsync.errors import UndeterminedError
+from avsync.lips import LipTrack
 from avsync.media import Clip
 
 PART = "words"
@@ -23,13 +24,18 @@ LIMITS_MS = (10, 20, 50, 100)
 """Errors whose shares are counted."""
 
 
-def ask(source: Path | Clip, words: Sequence[str], modality: str = "audio") -> Alignment | None:
-    """What `avsync align` says; None where it refuses the transcript."""
+def ask(
+    source: Path | Clip,
+    words: Sequence[str],
+    modality: str = "audio",
+    tracks: tuple[LipTrack, ...] | None = None,
+) -> Alignment | None:
+    """What `avsync align` says; None where it refuses the transcript. `tracks`: its faces, if known."""
     with warnings.catch_warnings():
         # That the offset of some clip is undetermined has its own row in another part.
         warnings.filterwarnings("ignore", message=".*offset could not be determined")
         try:
-            return align(source, " ".join(words), modality=modality)
+            return align(source, " ".join(words), modality=modality, tracks=tracks)
         except UndeterminedError:
             return None
 

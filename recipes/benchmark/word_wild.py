@@ -11,12 +11,10 @@ import numpy as np
 from corpus import Spoken, Wild
 from table import Row
 from tqdm import tqdm
-from word_trials import against, drawn, row
+from word_trials import against, ask, drawn, row
 
-from avsync import align, lips, media, metrics
+from avsync import lips, media, metrics
 from avsync.align import Alignment
-from avsync.errors import UndeterminedError
-from avsync.media import Clip
 
 DRAWS = 3
 """Times that each noise is drawn for each clip."""
@@ -33,7 +31,8 @@ def measure(clips: Sequence[Wild], voices: Sequence[Spoken]) -> list[Row]:
         clip = media.load(one.path)
         tracks = lips.track(clip)
         rng = drawn(one.name)
-        plain = _asked(clip, tracks, one.transcript, "audio")
+        words = one.transcript.split()
+        plain = ask(clip, words, tracks=tracks)
         if plain is None or not tracks:
             continue
         truth = _times(plain)
@@ -44,17 +43,10 @@ def measure(clips: Sequence[Wild], voices: Sequence[Spoken]) -> list[Row]:
                 noise = corruption.babble(sounds, len(clip.waveform), rng)
             noisy = dataclasses.replace(clip, waveform=corruption.noisy(clip.waveform, noise, snr))
             for modality in MODALITIES:
-                found = _asked(noisy, tracks, one.transcript, modality)
+                found = ask(noisy, words, modality, tracks)
                 times = np.zeros((0, 2)) if found is None else _times(found)
                 late.setdefault((kind, snr, modality), []).append(against(times, truth)[sure])
     return _rows({key: np.concatenate(errors) for key, errors in late.items()})
-
-
-def _asked(clip: Clip, tracks: tuple[lips.LipTrack, ...], text: str, modality: str) -> Alignment | None:
-    try:
-        return align(clip, text, modality=modality, tracks=tracks)
-    except UndeterminedError:
-        return None
 
 
 def _times(found: Alignment) -> np.ndarray:
