@@ -81,7 +81,8 @@ def align(
 
     `modality`: `audio` listens, `video` reads the lips, `both` adds their scores where speech is not clear.
     `auto` does so where the lips fit the text, in clips of up to a minute; else it listens, and where there
-    is no speech to hear it reads the lips. An offset that cannot be determined counts as 0, with a warning.
+    is no speech to hear it reads the lips. What is heard too poorly refuses no text that the lips agree to.
+    An offset that cannot be determined counts as 0, with a warning.
     `tracks`: what `lips.track` found in the clip, where that was asked before. `transcript`: the words, or
     what `avsync.read_transcript` makes of a file, whose rough times then guide the search. `lexicon`: your
     own pronunciations, a file or a mapping (`avsync.pronunciations`). `audio_stream`: which sound of a file,
@@ -217,14 +218,14 @@ def _scores(
     if need == 0.0:
         return sound, True
     by_ear = align_posteriors(sound, tokens, config)
-    if not fits(sound, by_ear, config):
+    known = fits(sound, by_ear, config)
+    if not known and need < 1.0:  # less clear speech tells too little to refuse
         if modality == "auto":
             return sound, True
-        if need < 1.0:  # less clear speech tells too little to refuse
-            raise _foreign(clip.source, by_ear)
+        raise _foreign(clip.source, by_ear)
     seen = _seen(track)
     read = _legible(on_sound(seen, clocks), tokens, config)
-    if modality == "auto" and read <= READS[0]:
+    if modality == "auto" and read <= READS[0 if known else 1]:
         return sound, True
     heard = agreement_of([word.said for word in by_ear])
     return fuse(sound, seen, clocks, weigh(need, heard, read, config)), False

@@ -64,19 +64,18 @@ class PhoneModel(nn.Module):
 
         A boundary of step j stands between the steps j - 1 and j.
         """
-        x_BCJ = self._trunk(mel_BJM, valid_BJ)
+        x_BCJ = self.encode(mel_BJM, valid_BJ)
         return self.phones(x_BCJ).transpose(1, 2), self.boundary(x_BCJ)[:, 0]
 
     @torch.no_grad()
     def last_layer(self, mel_BJM: torch.Tensor, valid_BJ: torch.Tensor) -> torch.Tensor:
-        """What the phone scores are read from: inputs of `forward` -> (B, J, C).
-
-        Levelled over the channels of each step to mean 0 and variance 1, zero where not valid; no gradient.
+        """What the phone scores are read from, `levelled`: inputs of `forward` -> (B, J, C), zero where not
+        valid; no gradient.
         """
-        x_BJC = self._trunk(mel_BJM, valid_BJ).transpose(1, 2).float()
-        return nn.functional.layer_norm(x_BJC, x_BJC.shape[-1:]) * valid_BJ[..., None]
+        return levelled(self.encode(mel_BJM, valid_BJ)) * valid_BJ[..., None]
 
-    def _trunk(self, mel_BJM: torch.Tensor, valid_BJ: torch.Tensor) -> torch.Tensor:
+    def encode(self, mel_BJM: torch.Tensor, valid_BJ: torch.Tensor) -> torch.Tensor:
+        """What both heads read: inputs of `forward` -> (B, C, J)."""
         valid_B1J = valid_BJ[:, None].to(mel_BJM.dtype)
         x_BCJ = torch.relu(self.norm(self.stem(mel_BJM.transpose(1, 2) * valid_B1J))) * valid_B1J
         for block in self.trunk:
@@ -99,6 +98,12 @@ class PhoneModel(nn.Module):
             pieces.append(piece.float().log_softmax(-1).cpu())
         first, following, end = (ms_to_seconds(late) for late in self.config.late_ms)
         return Posteriors(torch.cat(pieces).numpy(), mel.times, 1.0 / SPEECH_RATE, (first, following, end))
+
+
+def levelled(x_BCJ: torch.Tensor) -> torch.Tensor:
+    """(B, C, J) -> float32 (B, J, C), the channels of each step with mean 0 and variance 1."""
+    x_BJC = x_BCJ.transpose(1, 2).float()
+    return nn.functional.layer_norm(x_BJC, x_BJC.shape[-1:])
 
 
 def save_phones(network: PhoneModel, path: Path) -> None:

@@ -337,6 +337,17 @@ def test_beside_lips_only_speech_that_is_nearly_clear_refuses_a_text(clip: Clip)
     assert len(align(clip(hum=0.8), foreign, modality="both").words) == 7
 
 
+def test_auto_believes_lips_where_unclear_speech_would_refuse_the_text(clip: Clip, monkeypatch) -> None:
+    monkeypatch.setattr(align_module, "fits", lambda *anything: False)
+    talk = clip(hum=0.8)
+    assert align(talk, TEXT).words == align(talk, TEXT, modality="both").words
+    for made in ({"hum": 0.8, "blur": 1.0}, {"hum": 0.8, "faces": 0}, {"hum": 0.16}):
+        with pytest.raises(UndeterminedError, match="the transcript does not fit"):
+            align(clip(**made), TEXT)
+    with pytest.raises(UndeterminedError, match="the transcript does not fit"):
+        align(clip(hum=0.8), "my ears are very cold this winter")
+
+
 def test_a_transcript_with_a_wrong_word_is_not_refused_and_says_which(clip: Clip) -> None:
     found = align(clip(), "place blue at zebra F two now")
     assert [word.status for word in found.words] == ["aligned"] * 3 + ["not_spoken"] + ["aligned"] * 3

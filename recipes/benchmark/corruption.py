@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from failures import music
 
 RATE = 16_000
-NOISES = ("babble", "white")
+NOISES = ("babble", "white", "music")
 VOICES = 6
 """Other clips that babble is made of."""
 FADE = 80
@@ -102,6 +103,15 @@ def silenced(waveform: np.ndarray, start: int, end: int, rng: np.random.Generato
     quiet = waveform.astype(np.float32).copy()
     quiet[start:end] = rng.normal(0, level, end - start)
     return quiet
+
+
+def drawn_noise(kind: str, sounds: Sequence[np.ndarray], length: int, rng: np.random.Generator) -> np.ndarray:
+    """(length,) noise of one of `NOISES`; `sounds` make the babble."""
+    if kind == "babble":
+        return babble(sounds, length, rng)
+    if kind == "music":
+        return music(length / RATE + 1, RATE, rng)[:length]
+    return rng.normal(0, 1, length)
 
 
 def babble(sounds: Sequence[np.ndarray], length: int, rng: np.random.Generator) -> np.ndarray:

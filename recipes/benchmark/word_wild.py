@@ -38,9 +38,7 @@ def measure(clips: Sequence[Wild], voices: Sequence[Spoken]) -> list[Row]:
         truth = _times(plain)
         sure = np.array([word.status == "aligned" for word in plain.words])
         for kind, snr in [(kind, snr) for _ in range(DRAWS) for kind in corruption.NOISES for snr in SNR_DB]:
-            noise = rng.normal(0, 1, len(clip.waveform))
-            if kind == "babble":
-                noise = corruption.babble(sounds, len(clip.waveform), rng)
+            noise = corruption.drawn_noise(kind, sounds, len(clip.waveform), rng)
             noisy = dataclasses.replace(clip, waveform=corruption.noisy(clip.waveform, noise, snr))
             for modality in MODALITIES:
                 found = ask(noisy, words, modality, tracks)

@@ -3,7 +3,8 @@ r"""Measure bias and confidence on the validation speakers and write the weights
     python recipes/grid/calibrate.py --weights RUN/step-02400.safetensors OTHER/step-02400.safetensors \
         --grid CACHE/grid --out avsync/weights
 
-Several networks become one ensemble.
+Several networks become one ensemble; files of ensembles are taken apart. `--ear` is for phone weights that
+recipes/harden made of those that the networks were trained with.
 
 The bias is the mean over the speakers of their median error on whole clips, whose zero is that of
 `zero.csv`; the spread is what a new speaker's may differ by. The confidence is a logistic regression on
@@ -25,7 +26,7 @@ from split import VALIDATION
 
 from avsync import lagscores, weightfile
 from avsync.features import LipGrid
-from avsync.model import Calibration, Ensemble, Vectors, read_model, together
+from avsync.model import Calibration, Ensemble, Vectors, read_ensemble, together
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.utterances import Utterance
 
@@ -182,12 +183,17 @@ def main() -> None:
     )
     parser.add_argument("--weights", type=Path, nargs="+", required=True, help="checkpoints of train.py")
     parser.add_argument("--grid", type=Path, required=True, help="cache of prepare.py, or its shards")
+    parser.add_argument("--ear", type=Path, help="phone weights of the package to listen with from now on")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shipped file")
     parser.add_argument("--trials", type=int, default=120, help="parts a validation clip")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
-    model = together([read_model(path) for path in options.weights], Calibration())
+    networks = [network for path in options.weights for network in read_ensemble(path).networks]
+    for network in networks:
+        if options.ear and network.config.ear:
+            network.config = replace(network.config, ear=options.ear.stem)
+    model = together(networks, Calibration())
     zeros = zero_points()
     clips = [
         in_sync(clip, zeros) for speaker in sorted(VALIDATION) for clip in read(options.grid, f"{speaker}-*")

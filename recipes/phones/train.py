@@ -28,6 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from split import TRAINED, held_out
+from torch import nn
 from torch.nn import functional
 
 from avsync import losses, model, targets
@@ -126,7 +127,7 @@ def losses_of(
     return total, parts, scores.detach()[batch.valid].exp().mean(0)
 
 
-def blend(average: PhoneModel, network: PhoneModel, keep: float) -> None:
+def blend(average: nn.Module, network: nn.Module, keep: float) -> None:
     """Moves the running average of the weights; what counts batches is copied."""
     with torch.no_grad():
         pairs = zip(average.state_dict().values(), network.state_dict().values(), strict=True)
@@ -137,11 +138,11 @@ def blend(average: PhoneModel, network: PhoneModel, keep: float) -> None:
                 mean.copy_(value)
 
 
-def rate_at(step: int, plan: Plan) -> float:
-    """Learning rate of a step."""
-    warm = 0.03 * plan.steps
-    done = max(0.0, (step - warm) / (plan.steps - warm))
-    return plan.rate * (min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * done)) + 0.003)
+def rate_at(step: int, steps: int, peak: float) -> float:
+    """Learning rate of a step: it rises for 3 % of them and then falls along a cosine."""
+    warm = 0.03 * steps
+    done = max(0.0, (step - warm) / (steps - warm))
+    return peak * (min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * done)) + 0.003)
 
 
 def train(sets: dict[str, list[Heard]], plan: Plan, options: argparse.Namespace) -> None:
@@ -160,7 +161,7 @@ def train(sets: dict[str, list[Heard]], plan: Plan, options: argparse.Namespace)
     began, sums = time.monotonic(), defaultdict[str, list[float]](list)
     for step in range(plan.steps):
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, plan)
+            group["lr"] = rate_at(step, plan.steps, plan.rate)
         chosen = rng.choice(len(names), windows.windows, p=shares / shares.sum())
         drawn = [sets[names[n]][int(rng.integers(len(sets[names[n]])))] for n in chosen]
         batch = make_batch(drawn, windows, rng)
