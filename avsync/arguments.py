@@ -226,6 +226,7 @@ def _add_annotate(parser: Parser) -> None:
     parser.add_argument("file", metavar="FILE", help="video file")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="video to write: .mp4 or .mov")
     _add_transcript(parser)
+    _add_audio_stream(parser)
     _add_overwrite(parser)
 
 

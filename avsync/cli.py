@@ -199,6 +199,7 @@ def _annotate(arguments: Namespace, file: str) -> Result:
         arguments.output,
         transcript=transcript,
         lexicon=arguments.lexicon,
+        audio_stream=arguments.audio_stream,
         overwrite=arguments.overwrite,
     )
     text = f"{wording.alignment_text(found)}\nwrote {arguments.output}"

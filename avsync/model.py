@@ -60,7 +60,7 @@ class ModelConfig(Calibration):
     """Length of the vectors that are compared."""
     ear: str = ""
     """Name of the shipped phone weights whose last layer the speech encoder is given besides; "": none. It
-    was trained with these and with no others."""
+    was trained with these, or with those that these were hardened from (`recipes/harden`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

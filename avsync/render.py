@@ -66,14 +66,16 @@ def annotate(
     transcript: str | Transcript | None = None,
     alignment: Alignment | None = None,
     lexicon: str | os.PathLike[str] | Mapping[str, str | Iterable[str]] | None = None,
+    audio_stream: int | None = None,
     overwrite: bool = False,
 ) -> Alignment:
     """Write `source` with its words, the speaker's mouth box and the offset meter drawn on the pictures.
 
     The words follow the picture's clock: each is highlighted while it is seen. Frame times are kept exactly,
     the sound is copied where the target's container takes its codec. Give the `transcript`, or an `alignment`
-    made before; the one that was drawn is returned. Raises `MediaError` for a file without pictures or a
-    target that cannot be written, and what `align` raises.
+    made before; the one that was drawn is returned. `audio_stream`: which sound is aligned and kept, by the
+    index that `avsync info` prints. Raises `MediaError` for a file without pictures or a target that cannot
+    be written, and what `align` raises.
     """
     source, target = Path(source), Path(target)
     _check(source, target, overwrite)
@@ -84,7 +86,7 @@ def annotate(
     if alignment is None and transcript is not None:
         # A text that cannot be aligned is refused before the long work.
         as_transcript(transcript).tokens(as_lexicon(lexicon))
-    clip = load(source)
+    clip = load(source, audio_stream=audio_stream)
     if not clip.has_video:
         raise MediaError(
             f"{source} has no picture to draw on (found: {clip.info.describe()}). Give a video file."

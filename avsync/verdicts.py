@@ -54,7 +54,8 @@ BELONGS = (
 )  # fmt: skip
 """How clear the speech is, and the `agreement` that its words have at least where the transcript is its
 own; between, a line. The recipe's limits with fewer knots: those of clear speech 0.1 to 0.3 higher, of less
-clear speech 0.2 to 1.3 lower, where it refused own texts with a silenced word. Accents and noise make refusals rarer."""
+clear speech 0.2 to 1.3 lower, where it refused own texts with a silenced word. Accents and noise make
+refusals rarer."""
 LEAST_CLEAR = -1.4
 """Less clear speech than this, and silence, counts as this clear: nothing was fitted beyond."""
 

@@ -272,3 +272,19 @@ def _audio(out, codec, rate, signs, start, seconds, sound, gap) -> Iterator[av.P
         frame.sample_rate, frame.pts, frame.time_base = rate, first + i, Fraction(1, rate)
         yield from stream.encode(frame)
     yield from stream.encode(None)
+
+
+def two_of_each(path: Path) -> Path:
+    """Two pictures (the second half as wide) and two sounds, the second 100 ms later."""
+    first = render(path.with_name("first.mkv"), audio="flac").path
+    second = render(
+        path.with_name("second.mkv"), audio="flac", audio_start=0.1, video="mpeg4", b_frames=0
+    ).path
+    with av.open(str(first)) as a, av.open(str(second)) as b, av.open(str(path), "w") as out:
+        copies = {s: out.add_stream_from_template(s) for s in (*a.streams, *b.streams)}
+        for container in (a, b):
+            for packet in container.demux():
+                if packet.size:
+                    packet.stream = copies[packet.stream]
+                    out.mux(packet)
+    return path

@@ -10,7 +10,7 @@ import av
 import av.logging
 import numpy as np
 import pytest
-from flashbeep import find_beeps, read_number, render, variable_times
+from flashbeep import find_beeps, read_number, render, two_of_each, variable_times
 from long_file import repeat
 
 from avsync import inputs, media
@@ -156,22 +156,6 @@ def test_a_file_that_holds_all_pictures_before_the_sound(tmp_path):
 
 
 # --- choices ---
-
-
-def two_of_each(path):
-    """Two pictures (the second half as wide) and two sounds, the second 100 ms later."""
-    first = render(path.with_name("first.mkv"), audio="flac").path
-    second = render(
-        path.with_name("second.mkv"), audio="flac", audio_start=0.1, video="mpeg4", b_frames=0
-    ).path
-    with av.open(str(first)) as a, av.open(str(second)) as b, av.open(str(path), "w") as out:
-        copies = {s: out.add_stream_from_template(s) for s in (*a.streams, *b.streams)}
-        for container in (a, b):
-            for packet in container.demux():
-                if packet.size:
-                    packet.stream = copies[packet.stream]
-                    out.mux(packet)
-    return path
 
 
 def test_streams_can_be_chosen(tmp_path):

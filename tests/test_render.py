@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from flashbeep import find_beeps, variable_times
+from flashbeep import find_beeps, two_of_each, variable_times
 
 import avsync
 from avsync import overlay, render
@@ -91,6 +91,19 @@ def test_sound_that_the_container_cannot_hold_is_encoded_again(flash_and_beep, t
     assert [s.codec for s in after.info.streams if s.kind == "audio"] == ["aac"]
     heard, again = (find_beeps(c.waveform, c.sample_rate, c.audio_start) for c in (before, after))
     np.testing.assert_allclose(again, heard, rtol=0, atol=1e-3)
+
+
+def test_the_sound_that_is_asked_for_is_aligned_and_kept(tmp_path, monkeypatch):
+    source, target, heard = two_of_each(tmp_path / "x.mkv"), tmp_path / "out.mp4", []
+    monkeypatch.setattr(render, "align", lambda clip, *_, **__: heard.append(clip) or SENTENCE)
+    avsync.annotate(source, target, transcript="place blue now", audio_stream=3)
+    assert heard[0].info.audio == 3
+    second, kept = load(source, audio_stream=3), load(target)
+    assert len([s for s in kept.info.streams if s.kind == "audio"]) == 1
+    beeps, again = (find_beeps(c.waveform, c.sample_rate, c.audio_start) for c in (second, kept))
+    np.testing.assert_allclose(again, beeps, rtol=0, atol=1e-3)
+    assert kept.audio_start == pytest.approx(second.audio_start, abs=2e-3)
+    assert kept.audio_start - load(source).audio_start == pytest.approx(0.1, abs=4e-3)
 
 
 def test_a_clip_without_sound_is_annotated(flash_and_beep, tmp_path):

@@ -1,6 +1,6 @@
 r"""Measure how late edges come on speakers that were held out, and write the weights that ship.
 
-    python recipes/phones/calibrate.py --weights RUN/fourth/step-00900.safetensors --grid CACHE/grid \
+    python recipes/phones/calibrate.py --weights RUN/hard/step-02000.safetensors --grid CACHE/grid \
         --out avsync/weights
 
 Words are found in the sound of the development speakers of split.py, and of the clips of s1 that were held
@@ -89,7 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--weights", type=Path, required=True, help="checkpoint of train.py")
+    parser.add_argument("--weights", type=Path, required=True, help="checkpoint of train.py or harden.py")
     parser.add_argument("--grid", type=Path, required=True, help="cache of recipes/grid/prepare.py")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shipped file")
     options = parser.parse_args()
