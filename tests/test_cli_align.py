@@ -143,8 +143,14 @@ def test_neither_speech_nor_face_is_undetermined(flash_and_beep, tmp_path, monke
 def test_annotate(clip, monkeypatch, capsys):
     asked = {}
     monkeypatch.setattr(cli, "annotate", lambda source, target, **how: asked.update(how) or ALIGNED)
-    assert main(["annotate", clip, "-o", "out.mp4", "--text", "place blue", "--overwrite"]) == 0
-    assert asked == {"transcript": avsync.Transcript("place blue"), "lexicon": None, "overwrite": True}
+    assert (
+        main(
+            ["annotate", clip, "-o", "out.mp4", "--text", "place blue", "--overwrite", "--audio-stream", "2"]
+        )
+        == 0
+    )
+    how = {"lexicon": None, "audio_stream": 2, "overwrite": True}
+    assert asked == {"transcript": avsync.Transcript("place blue"), **how}
     assert capsys.readouterr().out.endswith("wrote out.mp4\n")
 
 
