@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 
 from avsync import augment
-from avsync.speech import HOP, SAMPLE_RATE, log_mel_tensor
+from avsync.speech import HOP, MEL_BINS, SAMPLE_RATE, log_mel_tensor
 from avsync.utterances import PhoneTimes, Utterance
 
 UNKNOWN = -1
@@ -82,8 +82,14 @@ class PhoneBatch:
 
 def hear(utterance: Utterance) -> Heard:
     """An utterance with its log-mel."""
-    waveform = torch.from_numpy(np.ascontiguousarray(utterance.waveform))[None]
-    return Heard(utterance, log_mel_tensor(waveform)[0].numpy().astype(np.float16))
+    return Heard(utterance, stored_mel(utterance.waveform))
+
+
+def stored_mel(waveform: np.ndarray) -> np.ndarray:
+    """(N,) samples -> (J, M) log-mel float16."""
+    samples = torch.from_numpy(np.ascontiguousarray(waveform))[None]
+    stored: np.ndarray = log_mel_tensor(samples)[0].numpy().astype(np.float16)
+    return stored
 
 
 def make_batch(heard: Sequence[Heard], config: PhoneWindows, rng: np.random.Generator) -> PhoneBatch:
@@ -121,21 +127,41 @@ def _window(
     phones = heard.utterance.phones
     assert phones is not None
     speed = float(np.exp(rng.uniform(*np.log(config.speed)))) if rng.random() < 0.5 else 1.0
-    have = len(heard.log_mel)
-    steps = min(config.steps, int((have - 1) / speed))
-    first = rng.uniform(0, have - 1 - (steps - 1) * speed)
-    if speed == 1.0:  # no blending of neighbours where none is needed
-        first = round(first)
-    position = first + speed * np.arange(steps)
-    left = np.floor(position).astype(int).clip(0, have - 2)
-    share = (position - left).astype(np.float32)[:, None]
-    mel = (1 - share) * heard.log_mel[left] + share * heard.log_mel[left + 1]
+    position = span(len(heard.log_mel), config.steps, speed, rng)
+    mel = between_steps(heard.log_mel, position)
     times = heard.utterance.audio_start + (position + 0.5) * STEP
     frames = phones.at(times)
     edges = times - 0.5 * speed * STEP
     distance = _nearest(edges, phones) / (speed * STEP * config.boundary_width)
     said = phones.within(times[0], times[-1]).astype(np.int64)
     return mel, frames.astype(np.int64), np.exp(-0.5 * distance**2).astype(np.float32), said
+
+
+def span(have: int, steps: int, speed: float, rng: np.random.Generator) -> np.ndarray:
+    """(J,) where to read a sound of `have` steps at a pace of `speed`, from a drawn place on; at most `steps`
+    steps.
+    """
+    count = min(steps, int((have - 1) / speed))
+    first = rng.uniform(0, have - 1 - (count - 1) * speed)
+    if speed == 1.0:  # no blending of neighbours where none is needed
+        first = round(first)
+    position: np.ndarray = first + speed * np.arange(count)
+    return position
+
+
+def between_steps(log_mel: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """(T, M) log-mel read at fractional steps (J,), drawn straight between neighbours: (J, M) float32."""
+    left = np.floor(position).astype(int).clip(0, len(log_mel) - 2)
+    share = (position - left).astype(np.float32)[:, None]
+    drawn: np.ndarray = (1 - share) * log_mel[left] + share * log_mel[left + 1]
+    return drawn
+
+
+def coloured(batch: int, steps: int, generator: torch.Generator) -> torch.Tensor:
+    """(B, J, M) mel powers of noise from white to brown, one colour a window."""
+    white = torch.randn((batch, steps * HOP), generator=generator)
+    tilt = augment.uniform((batch, 1, 1), 0.0, 4.0, generator) * torch.linspace(0, 1, MEL_BINS)
+    return torch.exp(log_mel_tensor(white) - tilt)
 
 
 def _nearest(times: np.ndarray, phones: PhoneTimes) -> np.ndarray:
@@ -174,14 +200,12 @@ def _noise(
     power_BJM: torch.Tensor, valid_BJ: torch.Tensor, config: PhoneWindows, generator: torch.Generator
 ) -> torch.Tensor:
     """Mel powers with noise added, the same kind and level through a window."""
-    batch, steps, bins = power_BJM.shape
+    batch, steps, _ = power_BJM.shape
     level = power_BJM.mean((1, 2), keepdim=True)
-    white = torch.randn((batch, steps * HOP), generator=generator)
-    tilt = augment.uniform((batch, 1, 1), 0.0, 4.0, generator) * torch.linspace(0, 1, bins)
-    coloured = torch.exp(log_mel_tensor(white) - tilt)
+    hiss = coloured(batch, steps, generator)
     babble = power_BJM.roll(1, 0) + power_BJM.roll(2, 0).flip(1) + power_BJM.roll(3, 0)
     talk = torch.rand((batch, 1, 1), generator=generator) < 0.3
-    noise = torch.where(talk, babble, coloured)
+    noise = torch.where(talk, babble, hiss)
     noise = noise / (noise.mean((1, 2), keepdim=True) + 1e-12)
     ratio = 10 ** (-augment.uniform((batch, 1, 1), *config.ratio_db, generator) / 10)
     noisy = torch.rand((batch, 1, 1), generator=generator) < config.noisy

@@ -23,7 +23,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "phones"))
 from split import held_out
 
 from avsync import augment
-from avsync.speech import HOP, MEL_BINS, log_mel_tensor
+from avsync.phonebatches import between_steps, coloured, span, stored_mel
+from avsync.speech import MEL_BINS
 from avsync.utterances import load_utterance
 
 SHARES = {"s1": 0.15, "s4": 0.05, "so": 0.4, "ne": 0.4}
@@ -79,15 +80,15 @@ class Sounds:
         self.config = config
         self.rng = np.random.default_rng(seed)
         self.generator = torch.Generator().manual_seed(seed)
-        self.speech: dict[str, list[torch.Tensor]] = {}
+        self.speech: dict[str, list[np.ndarray]] = {}
         for path in paths:
             utterance = load_utterance(path)
             if not (held_out(utterance.name) or held_out(utterance.speaker)):
-                self.speech.setdefault(path.name.split("-")[0], []).append(_log_mel(utterance.waveform))
-        self.music = [_log_mel(song(config.song_s, self.rng)) for _ in range(config.songs)]
+                self.speech.setdefault(path.name.split("-")[0], []).append(stored_mel(utterance.waveform))
+        self.music = [stored_mel(song(config.song_s, self.rng)) for _ in range(config.songs)]
 
     def draw(self) -> Batch:
-        """The next batch: clean windows in voices and rooms of `augment.mel`, and noise upon them."""
+        """The next batch: clean windows in voices and on lines of `augment.mel`, and noise upon them."""
         clean, valid = self._windows()
         clean = augment.mel(clean, self.generator).where(valid[..., None], torch.tensor(FLOOR))
         return Batch(clean, self._noisy(clean, valid), valid)
@@ -102,21 +103,16 @@ class Sounds:
             group = self.speech[names[chosen]]
             mel = group[int(rng.integers(len(group)))]
             speed = float(np.exp(rng.uniform(*np.log(config.speed)))) if rng.random() < config.paced else 1.0
-            steps = min(config.steps, int((len(mel) - 1) / speed))
-            first = rng.uniform(0, len(mel) - 1 - (steps - 1) * speed)
-            at = torch.from_numpy((round(first) if speed == 1.0 else first) + speed * np.arange(steps))
-            left = at.floor().long().clamp(0, len(mel) - 2)
-            mel_BJM[row, :steps] = torch.lerp(
-                mel[left].float(), mel[left + 1].float(), (at - left).float()[:, None]
-            )
-            valid_BJ[row, :steps] = True
+            read = between_steps(mel, span(len(mel), config.steps, speed, rng))
+            mel_BJM[row, : len(read)] = torch.from_numpy(read)
+            valid_BJ[row, : len(read)] = True
         return mel_BJM, valid_BJ
 
     def _noisy(self, log_mel_BJM: torch.Tensor, valid_BJ: torch.Tensor) -> torch.Tensor:
         config, generator = self.config, self.generator
         power = log_mel_BJM.exp() * valid_BJ[..., None]
         kinds = self.rng.choice(list(KINDS), len(power), p=list(KINDS.values()))
-        made = {"coloured": self._coloured(len(power)), "babble": self._babble(power)}
+        made = {"coloured": coloured(len(power), config.steps, generator), "babble": self._babble(power)}
         noise = torch.zeros_like(power)
         for row, kind in enumerate(kinds):
             if kind == "music":
@@ -133,21 +129,10 @@ class Sounds:
     def _music(self) -> torch.Tensor:
         piece = self.music[int(self.rng.integers(len(self.music)))]
         first = int(self.rng.integers(len(piece) - self.config.steps + 1))
-        return piece[first : first + self.config.steps].float()
-
-    def _coloured(self, count: int) -> torch.Tensor:
-        """(B, J, M) powers of noise from white to brown."""
-        white = torch.randn((count, self.config.steps * HOP), generator=self.generator)
-        tilt = augment.uniform((count, 1, 1), 0.0, 4.0, self.generator) * torch.linspace(0, 1, MEL_BINS)
-        return torch.exp(log_mel_tensor(white) - tilt)
+        return torch.from_numpy(piece[first : first + self.config.steps].astype(np.float32))
 
     def _babble(self, power_BJM: torch.Tensor) -> torch.Tensor:
         """(B, J, M) powers of some other windows of the batch at once, every second one turned around."""
         voices = 1 + int(self.rng.integers(VOICES))
         rolled = [power_BJM.roll(n, 0) for n in range(1, voices + 1)]
         return torch.stack([one.flip(1) if n % 2 else one for n, one in enumerate(rolled)]).sum(0)
-
-
-def _log_mel(waveform: np.ndarray) -> torch.Tensor:
-    """(J, M) float16."""
-    return log_mel_tensor(torch.from_numpy(np.ascontiguousarray(waveform))[None])[0].half()
