@@ -9,12 +9,14 @@ import json
 import runpy
 import wave
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from recipe_files import scripts
 
 import avsync
 from avsync import excerpts
@@ -204,6 +206,31 @@ def test_words_of_speakers_that_no_training_saw_are_found(real_media):
         total += len(found.words)
     assert total >= 6 * len(speakers)
     assert missed <= 0.02 * total
+
+
+@pytest.mark.media
+def test_words_are_heard_through_music_where_they_are_heard_without(real_media):
+    """Web clips with as much music as speech: 0.75 of the words begin within 50 ms of where they do without.
+    Phones that never heard music find 0.69 so, those that ship 0.82.
+    """
+    with (real_media / "wild" / "manifest.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["transcript"] and "edge" not in row["path"]]
+    with scripts("benchmark") as script:
+        corruption = script("corruption")
+        moved = []
+        for row in rows:
+            clip = avsync.load(real_media / "wild" / row["path"])
+            clip = replace(clip, frames=[], frame_times=np.zeros(0))
+            music = corruption.drawn_noise("music", (), len(clip.waveform), np.random.default_rng(0))
+            loud = replace(clip, waveform=corruption.noisy(clip.waveform, music, 0.0))
+            alone, over = (avsync.align(one, row["transcript"], modality="audio") for one in (clip, loud))
+            moved += [
+                there.heard_start - here.heard_start
+                for here, there in zip(alone.words, over.words, strict=True)
+                if here.status == "aligned"
+            ]
+    assert len(moved) >= 5 * len(rows)
+    assert np.mean(np.abs(moved) <= 0.0501) >= 0.75
 
 
 @pytest.mark.media
