@@ -225,7 +225,9 @@ def _scores(
         raise _foreign(clip.source, by_ear)
     seen = _seen(track)
     read = _legible(on_sound(seen, clocks), tokens, config)
-    if modality == "auto" and read <= READS[0 if known else 1]:
+    # Lips that fit in part help a text that is heard; to overrule what is heard they have to fit wholly.
+    vague, legible = READS
+    if modality == "auto" and read <= (vague if known else legible):
         return sound, True
     heard = agreement_of([word.said for word in by_ear])
     return fuse(sound, seen, clocks, weigh(need, heard, read, config)), False

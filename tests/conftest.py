@@ -2,12 +2,14 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from flashbeep import Truth, render
+from recipe_files import scripts
 
 import avsync
 from avsync import sample
@@ -26,6 +28,13 @@ def flash_and_beep(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Tr
         return rendered[key]
 
     return clip
+
+
+@pytest.fixture(scope="module")
+def benchmark_script() -> Iterator[Callable[[str], ModuleType]]:
+    """Loads a script of recipes/benchmark."""
+    with scripts("benchmark") as load:
+        yield load
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from flashbeep import find_beeps, read_number
-from recipe_files import scripts
 
 from avsync import features, media
 from avsync.features import LIP_POINTS, LipGrid
@@ -15,13 +14,6 @@ from avsync.model import Vectors
 from avsync.speech import Mel
 
 RATE = 16_000
-
-
-@pytest.fixture(scope="module")
-def benchmark_module():
-    """Loads a script of the benchmark."""
-    with scripts("benchmark") as load:
-        yield load
 
 
 def clip_of(sound, frames=75, start=0.0):
@@ -57,24 +49,24 @@ def talking(seconds=3.0, sound_late=0.0, seed=0):
 
 @pytest.mark.parametrize("late", [-0.237, 0.0, 0.111])
 def test_opening_against_loudness_finds_the_delay_of_a_sound_as_loud_as_the_lips_are_open(
-    benchmark_module, late
+    benchmark_script, late
 ):
     grid, mel = talking(sound_late=late)
-    found = benchmark_module("voices").opening_against_loudness(grid, mel)
+    found = benchmark_script("voices").opening_against_loudness(grid, mel)
     assert found.ms == pytest.approx(-1000 * late, abs=12)
     assert found.clear > 1
 
 
-def test_a_linear_voice_learns_what_goes_together_and_finds_its_delay(benchmark_module):
-    voices = benchmark_module("voices")
+def test_a_linear_voice_learns_what_goes_together_and_finds_its_delay(benchmark_script):
+    voices = benchmark_script("voices")
     voice = voices.fit("points", [talking(seed=seed) for seed in range(8)])
     assert voice.strength[0] > 0.8
     for late in (-0.3, 0.083):
         assert voice(*talking(seed=99, sound_late=late)).ms == pytest.approx(-1000 * late, abs=15)
 
 
-def test_consensus_is_the_mean_of_the_largest_and_closest_group(benchmark_module):
-    say, agreed = benchmark_module("voices").Say, benchmark_module("consensus").agreed
+def test_consensus_is_the_mean_of_the_largest_and_closest_group(benchmark_script):
+    say, agreed = benchmark_script("voices").Say, benchmark_script("consensus").agreed
 
     def of(*ms, clear=2.0):
         return agreed([say(one, clear) for one in ms])
@@ -88,8 +80,8 @@ def test_consensus_is_the_mean_of_the_largest_and_closest_group(benchmark_module
     assert agreed([say(0.0, 2.4), say(10.0, 0.2)]) == 5.0
 
 
-def test_windows_are_right_within_a_frame_and_lags_without_sound_are_ruled_out(benchmark_module, monkeypatch):
-    windows31 = benchmark_module("windows31")
+def test_windows_are_right_within_a_frame_and_lags_without_sound_are_ruled_out(benchmark_script, monkeypatch):
+    windows31 = benchmark_script("windows31")
     rng = np.random.default_rng(0)
     sound = rng.normal(0, 1, (300, 16)).astype(np.float32)
     times = np.arange(75) / 25
@@ -123,14 +115,14 @@ def test_windows_are_right_within_a_frame_and_lags_without_sound_are_ruled_out(b
     assert np.isneginf(scores[-1, :15]).all()
 
 
-def test_windows_need_all_their_frames(benchmark_module):
+def test_windows_need_all_their_frames(benchmark_script):
     found = np.array([1, 1, 0, 1, 1, 1, 1], bool)
-    assert benchmark_module("windows31").runs(found, 3).tolist() == [3, 4]
-    assert benchmark_module("windows31").runs(found, 8).tolist() == []
+    assert benchmark_script("windows31").runs(found, 3).tolist() == [3, 4]
+    assert benchmark_script("windows31").runs(found, 8).tolist() == []
 
 
-def test_an_abstention_is_a_miss_and_trials_of_one_clip_count_as_one(benchmark_module):
-    trials = benchmark_module("trials")
+def test_an_abstention_is_a_miss_and_trials_of_one_clip_count_as_one(benchmark_script):
+    trials = benchmark_script("trials")
     nan = float("nan")
     made = [
         trials.Trial("a", 10.0, 10.0, (-5.0, 25.0), 0.9),
@@ -154,8 +146,8 @@ def test_an_abstention_is_a_miss_and_trials_of_one_clip_count_as_one(benchmark_m
     assert (later.error_ms, later.covered) == (-20.0, False)
 
 
-def test_a_warped_voice_stands_in_its_middle_and_runs_by_what_was_asked(benchmark_module):
-    failures = benchmark_module("failures")
+def test_a_warped_voice_stands_in_its_middle_and_runs_by_what_was_asked(benchmark_script):
+    failures = benchmark_script("failures")
     clicks = np.zeros(3 * RATE)
     clicks[[RATE // 2, 3 * RATE // 2, 5 * RATE // 2]] = 1.0
     blurred = np.convolve(clicks, np.hanning(9), "same")
@@ -168,8 +160,8 @@ def test_a_warped_voice_stands_in_its_middle_and_runs_by_what_was_asked(benchmar
         np.testing.assert_allclose(seconds, expected, atol=1e-3)
 
 
-def test_a_listener_shows_quiet_frames_alone_and_no_jump(benchmark_module):
-    failures, track = benchmark_module("failures"), track_of()
+def test_a_listener_shows_quiet_frames_alone_and_no_jump(benchmark_script):
+    failures, track = benchmark_script("failures"), track_of()
     quiet = failures.listener(track, (0.2, 0.6))
     shown = [int(np.flatnonzero((track.mouths == mouth).all((1, 2)))[0]) for mouth in quiet.mouths]
     assert set(shown) == set(range(5, 15))
@@ -177,24 +169,24 @@ def test_a_listener_shows_quiet_frames_alone_and_no_jump(benchmark_module):
     assert failures.listener(track, (0.2, 0.3)) is None
 
 
-def test_a_photo_is_one_frame_with_little_noise(benchmark_module):
-    photo = benchmark_module("failures").still(track_of(), 7, np.random.default_rng(0))
+def test_a_photo_is_one_frame_with_little_noise(benchmark_script):
+    photo = benchmark_script("failures").still(track_of(), 7, np.random.default_rng(0))
     original = track_of()
     assert np.abs(photo.mouths.astype(int) - original.mouths[7]).max() <= 6
     assert np.abs(photo.landmarks - original.landmarks[7]).max() < 0.5
     assert photo.found.all()
 
 
-def test_music_is_loud_and_different_each_time(benchmark_module):
-    failures = benchmark_module("failures")
+def test_music_is_loud_and_different_each_time(benchmark_script):
+    failures = benchmark_script("failures")
     one, two = (failures.music(3.0, RATE, np.random.default_rng(seed)) for seed in (0, 1))
     assert len(one) == 3 * RATE
     assert 0.1 < one.std() < 0.3
     assert np.abs(np.corrcoef(one, two)[0, 1]) < 0.2
 
 
-def test_the_dubber_says_the_most_alike_sentence(benchmark_module):
-    failures, corpus = benchmark_module("failures"), benchmark_module("corpus")
+def test_the_dubber_says_the_most_alike_sentence(benchmark_script):
+    failures, corpus = benchmark_script("failures"), benchmark_script("corpus")
 
     def sentence(name, text):
         words = tuple(text.split())
@@ -205,9 +197,9 @@ def test_the_dubber_says_the_most_alike_sentence(benchmark_module):
     assert failures.most_alike(spoken, others).name == "s4/b"
 
 
-def test_a_cut_clip_keeps_its_clock(benchmark_module):
+def test_a_cut_clip_keeps_its_clock(benchmark_script):
     sound = np.arange(3 * RATE) / (3 * RATE)
-    made, (track,) = benchmark_module("calibration").cut(clip_of(sound, start=0.1), (track_of(),), 1.0, 2.0)
+    made, (track,) = benchmark_script("calibration").cut(clip_of(sound, start=0.1), (track_of(),), 1.0, 2.0)
     assert made.frame_times[0] == 1.0
     assert len(made.frame_times) == len(track.times) == 25
     assert made.audio_start == pytest.approx(1.0)
@@ -215,8 +207,8 @@ def test_a_cut_clip_keeps_its_clock(benchmark_module):
     assert len(made.waveform) == RATE
 
 
-def test_failures_count_as_much_as_genuine_clips(benchmark_module):
-    calibration, trials = benchmark_module("calibration"), benchmark_module("trials")
+def test_failures_count_as_much_as_genuine_clips(benchmark_script):
+    calibration, trials = benchmark_script("calibration"), benchmark_script("trials")
     good = [trials.Trial("a", 0.0, 0.0, (-1.0, 1.0), 1.0, "clean")] * 30
     bad = [trials.Trial("a", 0.0, float("nan"), None, 0.0, kind) for kind in ("x", "y", "y")]
     mixed = calibration.weighed(good, bad)
@@ -224,8 +216,8 @@ def test_failures_count_as_much_as_genuine_clips(benchmark_module):
     assert (kinds.count("clean"), kinds.count("x"), kinds.count("y")) == (30, 15, 15)
 
 
-def test_other_rates_show_the_nearest_picture(benchmark_module):
-    reencoding = benchmark_module("reencoding")
+def test_other_rates_show_the_nearest_picture(benchmark_script):
+    reencoding = benchmark_script("reencoding")
     times = np.arange(100) / 25
     rng = np.random.default_rng(0)
     for rate in (reencoding.NTSC, reencoding.FILM):
@@ -245,8 +237,8 @@ def test_other_rates_show_the_nearest_picture(benchmark_module):
 @pytest.mark.parametrize("name", ["h264 crf 35 + aac, mp4", "mpeg4 + mp3, mkv", "vp9 + opus, webm",
                                   "variable rate, 30 % of the pictures left out",
                                   "slowed down from 25 to 23.976 fps, sound as well"])  # fmt: skip
-def test_copies_keep_picture_and_sound_together(benchmark_module, tmp_path, name):
-    reencoding = benchmark_module("reencoding")
+def test_copies_keep_picture_and_sound_together(benchmark_script, tmp_path, name):
+    reencoding = benchmark_script("reencoding")
     copy = next(one for one in reencoding.COPIES if one.name == name)
     bright = [20, 38, 57]
     pictures = [np.full((64, 64, 3), 255 if number in bright else 20, np.uint8) for number in range(75)]
@@ -269,7 +261,7 @@ def test_copies_keep_picture_and_sound_together(benchmark_module, tmp_path, name
     assert starts[-1] - starts[0] == pytest.approx((57 - 20) / 25 * copy.slower, abs=0.002)
 
 
-def test_vectors_come_from_memory_on_the_clock_of_the_copy(benchmark_module, monkeypatch):
+def test_vectors_come_from_memory_on_the_clock_of_the_copy(benchmark_script, monkeypatch):
     from avsync.model import AVSync
 
     asked = []
@@ -282,7 +274,7 @@ def test_vectors_come_from_memory_on_the_clock_of_the_copy(benchmark_module, mon
     model = AVSync.__new__(AVSync)
     log_mel = np.random.default_rng(0).normal(0, 1, (30, 80)).astype(np.float32)
     first, later = (Mel(log_mel, start + np.arange(30) / 100) for start in (0.0, 0.5))
-    with benchmark_module("vectors").remembered():
+    with benchmark_script("vectors").remembered():
         one, two = model.embed_speech(first), model.embed_speech(later)
         model.embed_speech(Mel(log_mel + 1, first.times))
     assert asked == [30, 30]
@@ -290,8 +282,8 @@ def test_vectors_come_from_memory_on_the_clock_of_the_copy(benchmark_module, mon
     np.testing.assert_allclose(two.times - one.times, 0.5)
 
 
-def test_lip_points_of_the_voices_are_the_middle_of_the_inner_lips(benchmark_module):
-    voices = benchmark_module("voices")
+def test_lip_points_of_the_voices_are_the_middle_of_the_inner_lips(benchmark_script):
+    voices = benchmark_script("voices")
     assert (features.LIP_POINTS[voices.UPPER], features.LIP_POINTS[voices.LOWER]) == (13, 14)
 
 
@@ -303,9 +295,9 @@ def flashes_and_beeps(film: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_a_film_made_of_clips_keeps_pictures_and_sound_of_each_together(
-    benchmark_module, flash_and_beep, tmp_path
+    benchmark_script, flash_and_beep, tmp_path
 ):
-    films = benchmark_module("films")
+    films = benchmark_script("films")
     clips = [flash_and_beep("mp4", audio_start=start) for start in (0.0, 0.2)]
     takes = [films.Take(clips[0].path), films.Take(clips[1].path, 80.0)]
     sound = films.film(tmp_path / "pictures.mp4", takes, 5.0, (160, 64))
@@ -323,8 +315,8 @@ def test_a_film_made_of_clips_keeps_pictures_and_sound_of_each_together(
      lambda t: np.where(t < 1.7, 0.0, -150.0)],
     ids=["constant", "drift", "up", "down"],
 )  # fmt: skip
-def test_a_film_is_voiced_as_far_ahead_as_is_asked(benchmark_module, flash_and_beep, tmp_path, offset_ms):
-    films = benchmark_module("films")
+def test_a_film_is_voiced_as_far_ahead_as_is_asked(benchmark_script, flash_and_beep, tmp_path, offset_ms):
+    films = benchmark_script("films")
     clip = flash_and_beep("mp4")
     sound = films.film(tmp_path / "pictures.mp4", [films.Take(clip.path)], 3.0, (160, 64))
     films.voiced(tmp_path / "pictures.mp4", tmp_path / "level.mp4", sound, np.zeros_like)
@@ -336,8 +328,8 @@ def test_a_film_is_voiced_as_far_ahead_as_is_asked(benchmark_module, flash_and_b
         assert 1000 * (seen - heard) == pytest.approx(offset_ms(np.array([seen]))[0], abs=1)
 
 
-def test_a_film_is_repeated_without_gaps_in_picture_or_sound(benchmark_module, flash_and_beep, tmp_path):
-    films = benchmark_module("films")
+def test_a_film_is_repeated_without_gaps_in_picture_or_sound(benchmark_script, flash_and_beep, tmp_path):
+    films = benchmark_script("films")
     clip = flash_and_beep("mp4")
     sound = films.film(tmp_path / "pictures.mp4", [films.Take(clip.path)], 2.0, (160, 64))
     films.voiced(tmp_path / "pictures.mp4", tmp_path / "film.mp4", sound, np.zeros_like)

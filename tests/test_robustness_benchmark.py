@@ -5,22 +5,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from recipe_files import scripts
 
 from avsync.media import Clip
 
 RATE = 16_000
 
 
-@pytest.fixture(scope="module")
-def benchmark_module():
-    """Loads a script of the benchmark."""
-    with scripts("benchmark") as load:
-        yield load
-
-
-def test_altered_pictures_are_as_many_and_show_what_they_did(benchmark_module):
-    made = benchmark_module("alterations")
+def test_altered_pictures_are_as_many_and_show_what_they_did(benchmark_script):
+    made = benchmark_script("alterations")
     shown = [np.full((120, 160, 3), 100, np.uint8) for _ in range(30)]
     for one in shown:
         one[:60, :80] = (200, 50, 50)  # a corner to tell directions by
@@ -49,8 +41,8 @@ def test_altered_pictures_are_as_many_and_show_what_they_did(benchmark_module):
         assert not np.array_equal(altered[0], altered[29]), name
 
 
-def test_several_who_talk_stand_in_tiles(benchmark_module):
-    made = benchmark_module("alterations")
+def test_several_who_talk_stand_in_tiles(benchmark_script):
+    made = benchmark_script("alterations")
     people = [[np.full((120, 160, 3), 20 * number, np.uint8)] * (2 + number) for number in range(1, 10)]
     first, *rest = made.tiled(people[0], people[1:], 3)
     assert len(rest) == 2
@@ -61,8 +53,8 @@ def test_several_who_talk_stand_in_tiles(benchmark_module):
     np.testing.assert_array_equal(rest[1], first)
 
 
-def test_altered_sounds_are_as_long_and_differ_by_what_was_asked(benchmark_module):
-    made = benchmark_module("alterations")
+def test_altered_sounds_are_as_long_and_differ_by_what_was_asked(benchmark_script):
+    made = benchmark_script("alterations")
     sound = np.random.default_rng(1).normal(0, 0.1, 2 * RATE).astype(np.float32)
     for name, change in made.SOUNDS.items():
         altered = np.asarray(change(sound, np.random.default_rng(0)))
@@ -79,8 +71,8 @@ def test_altered_sounds_are_as_long_and_differ_by_what_was_asked(benchmark_modul
     assert np.corrcoef(made.room(0.6)(sound, np.random.default_rng(0)), sound)[0, 1] > 0.9
 
 
-def test_a_clip_is_measured_in_every_alteration(benchmark_module, monkeypatch):
-    robustness, made, corpus = (benchmark_module(name) for name in ("robustness", "alterations", "corpus"))
+def test_a_clip_is_measured_in_every_alteration(benchmark_script, monkeypatch):
+    robustness, made, corpus = (benchmark_script(name) for name in ("robustness", "alterations", "corpus"))
     picture = np.full((120, 160, 3), 90, np.uint8)
     sound = np.random.default_rng(0).normal(0, 0.1, 3 * RATE)
     clip = Clip("made", np.arange(75) / 25, [picture] * 75, sound.astype(np.float32), RATE, 0.0, None)

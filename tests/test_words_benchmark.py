@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from recipe_files import scripts
 
 from avsync import media, model, phones, weightfile
 
@@ -15,15 +14,8 @@ WORDS = ("place", "blue", "at", "f", "two", "now")
 RATE = 16_000
 
 
-@pytest.fixture(scope="module")
-def script():
-    """Loads a script of the benchmark."""
-    with scripts("benchmark") as load:
-        yield load
-
-
-def test_tampered_texts_know_what_was_said(script):
-    corruption = script("corruption")
+def test_tampered_texts_know_what_was_said(benchmark_script):
+    corruption = benchmark_script("corruption")
     for seed in range(40):
         rng = np.random.default_rng(seed)
         text = corruption.inserted(WORDS, ["blue", "red"], rng)
@@ -39,8 +31,8 @@ def test_tampered_texts_know_what_was_said(script):
         assert text.words == WORDS[:at] + WORDS[at + 1 :]
 
 
-def test_a_word_cut_out_moves_the_words_behind_it(script):
-    corruption = script("corruption")
+def test_a_word_cut_out_moves_the_words_behind_it(benchmark_script):
+    corruption = benchmark_script("corruption")
     times = np.array([[0.1, 0.2], [0.2, 0.4], [0.5, 0.6]])
     sound = np.repeat(np.arange(10, dtype=np.float32), RATE // 10)  # each tenth of a second has its number
     text, cut, moved = corruption.without_a_word(("a", "b", "c"), sound, times, np.random.default_rng(1))
@@ -52,8 +44,8 @@ def test_a_word_cut_out_moves_the_words_behind_it(script):
         assert cut[middle] == sound[round(times[n].mean() * RATE)]
 
 
-def test_noise_has_the_level_that_was_asked_for(script):
-    corruption = script("corruption")
+def test_noise_has_the_level_that_was_asked_for(benchmark_script):
+    corruption = benchmark_script("corruption")
     rng = np.random.default_rng(0)
     sound = rng.normal(0, 0.1, RATE).astype(np.float32)
     voices = [rng.normal(0, level, 5000) for level in (0.01, 0.5, 3.0)]
@@ -62,8 +54,8 @@ def test_noise_has_the_level_that_was_asked_for(script):
         assert 10 * math.log10(np.mean(sound**2) / np.mean(noise**2)) == pytest.approx(snr, abs=0.01)
 
 
-def test_a_silenced_word_leaves_the_rest(script):
-    corruption = script("corruption")
+def test_a_silenced_word_leaves_the_rest(benchmark_script):
+    corruption = benchmark_script("corruption")
     rng = np.random.default_rng(0)
     sound = rng.normal(0, 0.1, RATE).astype(np.float32)
     sound[:2000] = rng.normal(0, 0.001, 2000)
@@ -78,9 +70,11 @@ def word(start, end, **more):
     return SimpleNamespace(heard_start=start, heard_end=end, **given)
 
 
-def test_errors_are_late_where_words_are_late_and_missing_where_refused(script):
-    trials = script("word_trials")
-    spoken = script("corpus").Spoken("s1/x", Path("x"), ("a", "b"), np.array([[0.1, 0.2], [0.3, 0.5]]))
+def test_errors_are_late_where_words_are_late_and_missing_where_refused(benchmark_script):
+    trials = benchmark_script("word_trials")
+    spoken = benchmark_script("corpus").Spoken(
+        "s1/x", Path("x"), ("a", "b"), np.array([[0.1, 0.2], [0.3, 0.5]])
+    )
     found = SimpleNamespace(words=[word(0.11, 0.19), word(0.3, 0.55)])
     np.testing.assert_array_equal(trials.late_ms(found, spoken), [[10.0, -10.0], [0.0, 50.0]])
     assert np.isnan(trials.late_ms(None, spoken)).all()
@@ -94,8 +88,8 @@ def test_errors_are_late_where_words_are_late_and_missing_where_refused(script):
     assert rows["words, x: word error (mean of both edges)"].value == (10 + 25) / 2
 
 
-def test_answers_are_judged_against_what_was_said(script):
-    transcripts, corruption = script("word_transcripts"), script("corruption")
+def test_answers_are_judged_against_what_was_said(benchmark_script):
+    transcripts, corruption = benchmark_script("word_transcripts"), benchmark_script("corruption")
     text = corruption.Text(("a", "x", "b"), (0, None, 1))
     times = np.array([[0.1, 0.2], [0.3, 0.5]])
     found = SimpleNamespace(
@@ -110,8 +104,8 @@ def test_answers_are_judged_against_what_was_said(script):
     assert not any(one.right for one in refused)
 
 
-def test_frames_that_the_table_takes_for_the_truth_are_those_written(script, tmp_path):
-    frames = script("word_frames")
+def test_frames_that_the_table_takes_for_the_truth_are_those_written(benchmark_script, tmp_path):
+    frames = benchmark_script("word_frames")
     ticks = np.array([0, 1, 4, 5])
     pictures = [np.full((32, 32, 3), 60 * n, np.uint8) for n in range(4)]
     path = tmp_path / "made.mp4"
@@ -120,8 +114,8 @@ def test_frames_that_the_table_takes_for_the_truth_are_those_written(script, tmp
     assert frames.picture_times(path) == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_program_is_watched(script):
-    watched = script("watched")
+def test_a_program_is_watched(benchmark_script):
+    watched = benchmark_script("watched")
     done = watched.run(["-c", "print('first'); print('last')"])
     assert done.told == "last"
     assert 0 < done.cores_s <= 2 * done.wall_s
@@ -132,8 +126,8 @@ def test_a_program_is_watched(script):
         watched.run(["-c", "raise SystemExit(7)"])
 
 
-def test_a_recording_of_clips_knows_where_its_words_begin(script, tmp_path, monkeypatch):
-    hour, corpus = script("word_hour"), script("corpus")
+def test_a_recording_of_clips_knows_where_its_words_begin(benchmark_script, tmp_path, monkeypatch):
+    hour, corpus = benchmark_script("word_hour"), benchmark_script("corpus")
     rng = np.random.default_rng(0)
     sounds = {name: rng.normal(0, 0.1, length).clip(-1, 1) for name, length in (("a", 8000), ("b", 12_000))}
     clips = [
@@ -153,8 +147,8 @@ def test_a_recording_of_clips_knows_where_its_words_begin(script, tmp_path, monk
     np.testing.assert_allclose(starts[1::2] - starts[::2], 0.1)
 
 
-def test_other_weights_stand_in_for_those_of_their_kind(script):
-    using = script("with_weights").using
+def test_other_weights_stand_in_for_those_of_their_kind(benchmark_script):
+    using = benchmark_script("with_weights").using
     shipped = phones.load_phones(), model.load_model()
     with using(weightfile.shipped("phones")):
         assert phones.load_phones() is not shipped[0]
@@ -165,8 +159,8 @@ def test_other_weights_stand_in_for_those_of_their_kind(script):
     assert (phones.load_phones(), model.load_model()) == shipped
 
 
-def test_wild_words_are_held_against_those_without_noise(script, monkeypatch):
-    wild, corpus = script("word_wild"), script("corpus")
+def test_wild_words_are_held_against_those_without_noise(benchmark_script, monkeypatch):
+    wild, corpus = benchmark_script("word_wild"), benchmark_script("corpus")
     sound = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
     clip = media.Clip("made", np.zeros(0), [], sound, RATE, 0.0, None)
 

@@ -8,6 +8,7 @@ Shapes: N samples at 16 kHz.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,35 +18,56 @@ SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 9, 10)
 VOWELS_HZ = ((700, 1200, 2600), (400, 2000, 2600), (300, 2300, 3000), (450, 800, 2800), (330, 700, 2500))
 """Formants of what choirs sing: a e i o u."""
 HIGHEST_HZ = 7500.0
-"""No overtone above."""
+"""No overtone above, but where stiff strings stretch it."""
+TURN = 2 * np.pi
 
 Tone = Callable[[float, float], np.ndarray]
-"""A tone of so many hertz and seconds."""
+"""(N,) a tone of so many hertz and seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What all instruments of a piece have in common."""
+
+    samples: int
+    """Its length N."""
+    beat: float
+    """Seconds."""
+    key: float
+    """The lowest tone, a MIDI number."""
+    scale: tuple[int, ...]
+    """One of `SCALES`."""
+    chords: np.ndarray
+    """(4,) steps of the scale on which the chords stand, in turn."""
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.samples / RATE
+
+    def hertz(self, step: int) -> float:
+        """The tone so many steps of the scale above the key."""
+        octave, tone = divmod(step, 7)
+        return float(440 * 2 ** ((self.key + 12 * octave + self.scale[tone] - 69) / 12))
 
 
 def song(seconds: float, rng: np.random.Generator) -> np.ndarray:
     """(N,) float32 a piece of music with a standard deviation of 0.1."""
     beat = 60 / rng.uniform(60, 170)
     key, scale = rng.uniform(40, 52), SCALES[rng.integers(len(SCALES))]
-    total = np.zeros(int(seconds * RATE))
-    chords = rng.integers(0, 7, 4)
+    score = Score(int(seconds * RATE), beat, key, scale, rng.integers(0, 7, 4))
+    total = np.zeros(score.samples)
     layers = [(_pad, 0.6), (_arpeggio, 0.6), (_bass, 0.6), (_lead, 0.6)]
     playing = [layer for layer, chance in layers if rng.random() < chance] or [_pad]
     for layer in playing:
-        part = layer(len(total), beat, lambda step: _hertz(key, scale, step), chords, rng)
-        total += _level(part) * 10 ** (rng.uniform(-12, 0) / 20)
+        total += _level(layer(score, rng)) * 10 ** (rng.uniform(-12, 0) / 20)
     if rng.random() < 0.6:
-        total += _level(_drums(len(total), beat, rng)) * 10 ** (rng.uniform(-10, 4) / 20)
+        total += _level(_drums(score, rng)) * 10 ** (rng.uniform(-10, 4) / 20)
     if rng.random() < 0.5:
         total = _room(total, rng)
     if rng.random() < 0.3:  # driven, as guitars are and loud masters
         total = np.tanh(_level(total) * rng.uniform(1, 6))
     return (0.1 * _level(total)).astype(np.float32)
-
-
-def _hertz(key: float, scale: tuple[int, ...], step: int) -> float:
-    """The tone so many steps of the scale above the key, a MIDI number."""
-    return float(440 * 2 ** ((key + 12 * (step // 7) + scale[step % 7] - 69) / 12))
 
 
 def _level(wave: np.ndarray) -> np.ndarray:
@@ -65,7 +87,7 @@ def instrument(rng: np.random.Generator) -> Tone:
 
     def tone(hertz: float, seconds: float) -> np.ndarray:
         time = np.arange(int(seconds * RATE)) / RATE
-        turns = hertz * (time + shake / shake_hz * np.sin(6.28 * shake_hz * time))
+        turns = hertz * (time + shake / shake_hz * np.sin(TURN * shake_hz * time))
         count = int(np.clip(HIGHEST_HZ / hertz, 1, 30))
         number = np.arange(1, count + 1)
         size = strength[:count] * number**-falls
@@ -76,11 +98,11 @@ def instrument(rng: np.random.Generator) -> Tone:
         wave = np.zeros(len(time))
         for n, amount in zip(number, size, strict=True):
             pitch = n * np.sqrt(1 + stretch * n * n)
-            phase = rng.uniform(0, 6.28)
+            phase = rng.uniform(0, TURN)
             fades = np.exp(-time * (1 + 0.15 * n) / decay) if plucked else 1.0
-            wave += amount * fades * np.sin(6.28318 * pitch * turns + phase)
+            wave += amount * fades * np.sin(TURN * pitch * turns + phase)
             if detune:
-                wave += amount * fades * np.sin(6.28318 * pitch * (1 + detune) * turns)
+                wave += amount * fades * np.sin(TURN * pitch * (1 + detune) * turns)
         wave *= np.minimum(1, time / attack) * np.minimum(1, (time[::-1] + 1 / RATE) / 0.02)
         return wave
 
@@ -93,67 +115,60 @@ def _put(total: np.ndarray, wave: np.ndarray, at_s: float, loud: float = 1.0) ->
         total[first : first + len(wave)] += loud * wave[: len(total) - first]
 
 
-def _pad(
-    length: int, beat: float, hertz: Callable[[int], float], chords: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _pad(score: Score, rng: np.random.Generator) -> np.ndarray:
     """Chords that last two or four beats."""
-    total, voice, lasts = np.zeros(length), instrument(rng), beat * rng.choice((2, 4))
-    for number, at in enumerate(np.arange(0, length / RATE, lasts)):
+    total, voice, lasts = np.zeros(score.samples), instrument(rng), score.beat * rng.choice((2, 4))
+    for number, at in enumerate(np.arange(0, score.seconds, lasts)):
         for third in (0, 2, 4):
-            _put(total, voice(hertz(chords[number % 4] + third + 7), lasts), at)
+            _put(total, voice(score.hertz(score.chords[number % 4] + third + 7), lasts), at)
     return total
 
 
-def _arpeggio(
-    length: int, beat: float, hertz: Callable[[int], float], chords: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _arpeggio(score: Score, rng: np.random.Generator) -> np.ndarray:
     """The notes of the chords one by one, two to four a beat."""
-    total, voice, lasts = np.zeros(length), instrument(rng), beat / rng.choice((2, 3, 4))
+    total, voice, lasts = np.zeros(score.samples), instrument(rng), score.beat / rng.choice((2, 3, 4))
     order = rng.permutation((0, 2, 4, 7))
-    for number, at in enumerate(np.arange(0, length / RATE, lasts)):
-        step = chords[int(at / (4 * beat)) % 4] + order[number % 4] + 7 * rng.integers(1, 3)
-        _put(total, voice(hertz(step), 1.5 * lasts), at, rng.uniform(0.5, 1))
+    for number, at in enumerate(np.arange(0, score.seconds, lasts)):
+        step = score.chords[int(at / (4 * score.beat)) % 4] + order[number % 4] + 7 * rng.integers(1, 3)
+        _put(total, voice(score.hertz(step), 1.5 * lasts), at, rng.uniform(0.5, 1))
     return total
 
 
-def _bass(
-    length: int, beat: float, hertz: Callable[[int], float], chords: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _bass(score: Score, rng: np.random.Generator) -> np.ndarray:
     """The lowest note of each chord, in a rhythm."""
-    total, voice, rhythm = np.zeros(length), instrument(rng), rng.random(8) < 0.6
-    for number, at in enumerate(np.arange(0, length / RATE, beat / 2)):
+    total, voice, rhythm = np.zeros(score.samples), instrument(rng), rng.random(8) < 0.6
+    for number, at in enumerate(np.arange(0, score.seconds, score.beat / 2)):
         if rhythm[number % 8]:
-            _put(total, voice(hertz(chords[number // 8 % 4]), beat * rng.uniform(0.4, 0.9)), at)
+            hertz = score.hertz(score.chords[number // 8 % 4])
+            _put(total, voice(hertz, score.beat * rng.uniform(0.4, 0.9)), at)
     return total
 
 
-def _lead(
-    length: int, beat: float, hertz: Callable[[int], float], chords: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _lead(score: Score, rng: np.random.Generator) -> np.ndarray:
     """A melody that wanders over the scale, with rests."""
-    total, voice, at, step = np.zeros(length), instrument(rng), 0.0, int(rng.integers(7, 15))
-    while at < length / RATE:
-        lasts = beat * rng.choice((0.5, 1, 1, 1.5, 2))
+    total, voice, at, step = np.zeros(score.samples), instrument(rng), 0.0, int(rng.integers(7, 15))
+    while at < score.seconds:
+        lasts = score.beat * rng.choice((0.5, 1, 1, 1.5, 2))
         step = int(np.clip(step + rng.integers(-3, 4), 5, 20))
         if rng.random() < 0.8:
-            _put(total, voice(hertz(step), 0.95 * lasts), at, rng.uniform(0.6, 1))
+            _put(total, voice(score.hertz(step), 0.95 * lasts), at, rng.uniform(0.6, 1))
         at += lasts
     return total
 
 
-def _drums(length: int, beat: float, rng: np.random.Generator) -> np.ndarray:
+def _drums(score: Score, rng: np.random.Generator) -> np.ndarray:
     """Bass drum, snare and cymbals in a pattern of sixteen steps."""
-    total = np.zeros(length)
+    total = np.zeros(score.samples)
     kick, snare, hat = (rng.random(16) < share for share in (0.3, 0.2, 0.5))
     time = np.arange(int(0.4 * RATE)) / RATE
     falling = np.cumsum(rng.uniform(40, 60) + rng.uniform(60, 200) * np.exp(-time / 0.03)) / RATE
-    boom = np.sin(6.28318 * falling) * np.exp(-time / rng.uniform(0.05, 0.2))
+    boom = np.sin(TURN * falling) * np.exp(-time / rng.uniform(0.05, 0.2))
     decays = rng.uniform(0.03, 0.12), rng.uniform(0.01, 0.12)
-    for number, at in enumerate(np.arange(0, length / RATE, beat / 4)):
+    for number, at in enumerate(np.arange(0, score.seconds, score.beat / 4)):
         if kick[number % 16]:
             _put(total, boom, at, 1.5)
         if snare[number % 16]:
-            hit = rng.normal(0, 1, len(time)) + np.sin(6.28 * 190 * time)
+            hit = rng.normal(0, 1, len(time)) + np.sin(TURN * 190 * time)
             _put(total, hit * np.exp(-time / decays[0]), at, 0.5)
         if hat[number % 16]:
             hiss = np.diff(rng.normal(0, 1, len(time) + 1))

@@ -30,6 +30,8 @@ from avsync.utterances import load_utterance
 SHARES = {"s1": 0.15, "s4": 0.05, "so": 0.4, "ne": 0.4}
 """How often a window comes from each set, over the sum of those that are there: GRID's two speakers,
 speechocean762, neural voices."""
+OTHERS = 0.2
+"""The same of any other set."""
 KINDS = {"none": 0.2, "music": 0.4, "coloured": 0.15, "babble": 0.25}
 """What is added to a window, and how often."""
 VOICES = 5
@@ -74,8 +76,8 @@ class Sounds:
     """The speech of a cache by set, and made music; draws batches."""
 
     def __init__(self, paths: Sequence[Path], config: Windows, seed: int) -> None:
-        """paths: `.npz` of prepare.py, prepare_speech.py and generate_neural.py; what `split.py` of
-        recipes/phones holds out is left out.
+        """paths: utterances as prepare.py, prepare_speech.py and generate_neural.py write them, SET-NAME.npz;
+        what `split.py` of recipes/phones holds out is left out.
         """
         self.config = config
         self.rng = np.random.default_rng(seed)
@@ -96,7 +98,7 @@ class Sounds:
     def _windows(self) -> tuple[torch.Tensor, torch.Tensor]:
         config, rng = self.config, self.rng
         names = list(self.speech)
-        shares = np.array([SHARES[name] for name in names])
+        shares = np.array([SHARES.get(name, OTHERS) for name in names])
         mel_BJM = torch.full((config.windows, config.steps, MEL_BINS), FLOOR)
         valid_BJ = torch.zeros(config.windows, config.steps, dtype=torch.bool)
         for row, chosen in enumerate(rng.choice(len(names), config.windows, p=shares / shares.sum())):
