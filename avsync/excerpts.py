@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -129,16 +129,11 @@ class Excerpts:
             return []
         heard = self.model.embed_speech(speech.log_mel(sound))
         found = score_faces(tracks, heard, self.model, lags_ms, number)
-        return [part for part in (_within(one, window) for one in found) if self._long_enough(part)]
+        inside = [one.only((one.times_s >= start) & (one.times_s < end)) for one in found]
+        return [part for part in inside if self._long_enough(part)]
 
     def _long_enough(self, part: FaceScores) -> bool:
         return len(part.times_s) / LIP_RATE >= self.config.min_face_seconds - 1e-6
-
-
-def _within(part: FaceScores, window: Window) -> FaceScores:
-    """The steps of a window."""
-    here = (part.times_s >= window[0]) & (part.times_s < window[1])
-    return replace(part, times_s=part.times_s[here], scores_TK=part.scores_TK[here])
 
 
 def _sound(reader: Reader, start: float, end: float) -> Clip:

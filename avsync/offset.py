@@ -176,7 +176,9 @@ def estimate(series: speaking.Series, calibration: Calibration, config: OffsetCo
         return undetermined("no_face")
     # Over a few words chance makes a steep slope: it is looked for where the passages show one.
     steepest = max(MAX_PPM, STEEPER * abs(series.slope_ppm))
-    line = over_time(series.times_s, series.scores_TK, lags_ms - calibration.bias_ms, steepest)
+    line = over_time(
+        series.times_s, series.scores_TK, lags_ms - calibration.bias_ms, steepest, series.foreign
+    )
     # What is sure of another offset than the rest belongs to the answer only behind a jump.
     kept = series.steady_T if line is None or not line.jumps else np.ones_like(series.steady_T)
     times, scores_TK = series.times_s[kept], series.scores_TK[kept]

@@ -12,7 +12,7 @@ passage that fits nowhere says nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,8 @@ PASSAGE_SECONDS = 3.0
 """About how long a passage is: long enough to lock, short enough that one face speaks."""
 FEWEST_STEPS = 10
 """A face seen in fewer lip steps of a passage is not heard in it."""
+HIDDEN_S = 0.4
+"""A mouth is hidden for so many seconds at most while its face stays."""
 LOCK = 3.0
 """Height, in standard deviations, from which on a peak is taken for a lock. Measured: 4 to 8 for 3 s of a
 speaking face, 2 to 4 for the best lag of foreign sound."""
@@ -45,6 +47,10 @@ class FaceScores:
     """(T,) float64 seconds of the lip steps in which the mouth is seen, on the picture's clock."""
     scores_TK: np.ndarray
     """(T, K) float32 score of each step at each lag."""
+
+    def only(self, rows: np.ndarray) -> FaceScores:
+        """Some of the lip steps, by their indices or by a mask (T,)."""
+        return replace(self, times_s=self.times_s[rows], scores_TK=self.scores_TK[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,18 +80,15 @@ def _noise(curve_K: np.ndarray, lags_ms: np.ndarray) -> tuple[float, float]:
 
 
 def divided(parts: Sequence[FaceScores], lags_ms: np.ndarray) -> list[Passage]:
-    """Each face in each passage. Passages divide what is seen of a stretch evenly, for all faces alike."""
+    """Each face in each passage. A shot is divided evenly, for all faces alike; none reaches over a cut, so
+    that only faces which are seen together share a passage.
+    """
     cuts: list[tuple[int, int, np.ndarray]] = []
     places = 0
-    for stretch in sorted({part.stretch for part in parts}):
-        here = [n for n, part in enumerate(parts) if part.stretch == stretch and len(part.times_s)]
-        if not here:
-            continue
-        start = min(float(parts[n].times_s[0]) for n in here)
-        end = max(float(parts[n].times_s[-1]) for n in here) + 1e-3
+    for start, end, faces in _shots(parts):
         count = max(round((end - start) / PASSAGE_SECONDS), 1)
-        edges = np.linspace(start, end, count + 1)
-        for n in here:
+        edges = np.linspace(start, end + 1e-3, count + 1)
+        for n in faces:
             where = np.searchsorted(edges, parts[n].times_s, side="right") - 1
             for number in range(count):
                 rows = np.flatnonzero(where == number)
@@ -103,6 +106,28 @@ def divided(parts: Sequence[FaceScores], lags_ms: np.ndarray) -> list[Passage]:
         )
         for (place, n, rows), curve, root in zip(cuts, curves, roots, strict=True)
     ]
+
+
+def _shots(parts: Sequence[FaceScores]) -> list[tuple[float, float, list[int]]]:
+    """First and last second of each shot of each stretch, and the indices of the faces in it.
+
+    One ends where all faces go and others come; a face may come back in a later shot.
+    """
+    runs: list[tuple[int, float, float, int]] = []
+    for n, part in enumerate(parts):
+        breaks = np.flatnonzero(np.diff(part.times_s) > HIDDEN_S) + 1
+        spells = np.split(part.times_s, breaks) if len(part.times_s) else []
+        runs += [(part.stretch, float(times[0]), float(times[-1]), n) for times in spells]
+    shots: list[tuple[float, float, list[int]]] = []
+    last = None
+    for stretch, first, end, n in sorted(runs):
+        if stretch == last and (first <= shots[-1][1] or n in shots[-1][2]):
+            begin, until, faces = shots.pop()
+            shots.append((begin, max(until, end), faces if n in faces else [*faces, n]))
+        else:
+            shots.append((first, end, [n]))
+        last = stretch
+    return shots
 
 
 def evidence(passages: Sequence[Passage]) -> tuple[np.ndarray, np.ndarray]:

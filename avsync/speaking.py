@@ -72,6 +72,8 @@ class Series:
     """That the common line lies within 40 ms of the truth, from the evidence of the passages alone."""
     chosen: bool
     """Whether anything was left out: another face, or a foreign passage."""
+    foreign: tuple[FaceScores, ...] = ()
+    """Passages that were left out because they fit no lag; of each the face that fits best."""
 
     def line(self, time: float) -> float:
         """Lag (ms) of the common line at a time."""
@@ -112,12 +114,13 @@ def decide(parts: Sequence[FaceScores], lags_ms: np.ndarray) -> Series:
         return float(likelihood(one.z[near]).mean()) if near.any() else 0.0
 
     fits = np.array([fit(one) for one in passages])
+    strays: list[int] = []
     if probability < SPEAKS:
         best = parts[passages[int(np.argmax([one.z.max() for one in passages]))].part]
         kept = [n for n, one in enumerate(passages) if parts[one.part].face == best.face]
         steady = dict.fromkeys(kept, True)
     else:
-        steady = _speaking(passages, fits, lags_ms, parts, FOREIGN if probability >= CERTAIN else 0.0)
+        steady, strays = _speaking(passages, fits, lags_ms, parts, FOREIGN if probability >= CERTAIN else 0.0)
     chosen = len(steady) < len(passages)
     return replace(
         _series(parts, passages, steady, lags_ms),
@@ -126,6 +129,7 @@ def decide(parts: Sequence[FaceScores], lags_ms: np.ndarray) -> Series:
         centre_s=centre,
         probability=probability,
         chosen=chosen,
+        foreign=tuple(parts[passages[n].part].only(passages[n].rows) for n in strays),
     )
 
 
@@ -206,8 +210,9 @@ def _speaking(
     lags_ms: np.ndarray,
     parts: Sequence[FaceScores],
     foreign: float,
-) -> dict[int, bool]:
-    """Indices of the passages that speak, each with whether it is on the common line.
+) -> tuple[dict[int, bool], list[int]]:
+    """Indices of the passages that speak, each with whether it is on the common line; and of those that
+    belong to no line.
 
     In each passage one face, unless it belongs to the line with a smaller probability than `foreign`.
     """
@@ -228,7 +233,7 @@ def _speaking(
         curve = np.sum([parts[passages[n].part].scores_TK[passages[n].rows].sum(0) for n in run], axis=0)
         if standardised(curve, lags_ms).max() >= SURE:
             kept.update(dict.fromkeys(run, False))
-    return kept
+    return kept, [n for n in strays if n not in kept]
 
 
 def _runs(numbers: Sequence[int], passages: Sequence[Passage]) -> list[list[int]]:

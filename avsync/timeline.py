@@ -9,12 +9,14 @@ a silent minute gains nothing, and so changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from avsync import pieces
+from avsync import jumps, pieces
+from avsync.passages import FaceScores
 from avsync.pieces import Bins, Path
 
 JUMP_COST = 8.0
@@ -33,10 +35,6 @@ SPEAKER_MS = 4.0
 """Deviation of a few seconds' offset by what is spoken, beyond what resampling shows."""
 NEAR_MS = 40.0
 """A point of the curve is right within this."""
-PLACE_COST = 3.0
-"""Log likelihood by which a worse place of a jump is still thought possible."""
-PLACE_BINS = 150
-"""Bins to both sides, of 0.4 s or more, in which the place of a jump is looked for."""
 LIP_STEP_S = 0.04
 UNSURE_PLACE_S = 2.0
 """A jump whose place is known less well than this, seconds, is told."""
@@ -147,12 +145,17 @@ class Timeline:
 
 
 def over_time(
-    times_s: np.ndarray, scores_TK: np.ndarray, lags_ms: np.ndarray, steepest_ppm: float = pieces.MAX_PPM
+    times_s: np.ndarray,
+    scores_TK: np.ndarray,
+    lags_ms: np.ndarray,
+    steepest_ppm: float = pieces.MAX_PPM,
+    foreign: Sequence[FaceScores] = (),
 ) -> Timeline | None:
     """How the offset changes over lip steps at rising times (T,); None where there is less than a piece.
 
     `scores_TK`: of `lagscores.lag_scores`; `lags_ms` (K,) evenly spaced, the model's bias taken off.
-    `steepest_ppm`: largest drift that is looked for.
+    `steepest_ppm`: largest drift that is looked for. `foreign`: passages that were left out because they fit
+    no lag; one beside a jump may yet tell where it is.
     """
     if len(times_s) * LIP_STEP_S < SHORTEST_S or len(lags_ms) < 5:
         return None
@@ -169,12 +172,13 @@ def over_time(
         path = pieces.replaced(bins, path, 0.0)
     stated = found or (plus_minus <= NARROW_PPM and len(times_s) > 250)
     spread = 1.96 * np.std(offsets, axis=0) * step_ms
-    jumps = [_jump(times_s, scores_TK, bins, path, index, weight) for index in range(1, len(path.starts))]
-    jumps_ms = tuple(
-        Jump(time, start, end, *(float(lags_ms[0] + step_ms * lag) for lag in (before, after)))
-        for time, start, end, before, after in jumps
-    )
-    edges = [float(times_s[0]), *(jump.time for jump in jumps_ms), float(times_s[-1]) + LIP_STEP_S]
+    steps: list[Jump] = []
+    for index in range(1, len(path.starts)):
+        place, earliest, latest = jumps.place(times_s, scores_TK, bins, path, index, weight, foreign)
+        lags = path.offsets[index - 1 : index + 1] + path.slope * (place - bins.origin)
+        before, after = (lags_ms[0] + step_ms * lags).tolist()
+        steps.append(Jump(place, earliest, latest, before, after))
+    edges = [float(times_s[0]), *(jump.time for jump in steps), float(times_s[-1]) + LIP_STEP_S]
     middles = (np.array(edges[:-1]) + edges[1:]) / 2
     levels = lags_ms[0] + step_ms * (path.offsets + path.slope * (middles - bins.origin))
     parts = tuple(
@@ -183,7 +187,7 @@ def over_time(
     )
     curve = _curve(times_s, scores_TK, lags_ms, weight, np.array(edges[1:-1]))
     return Timeline(
-        curve, parts, jumps_ms, path.slope * step_ms * 1000,
+        curve, parts, tuple(steps), path.slope * step_ms * 1000,
         drift if stated else None, plus_minus if stated else None,
     )  # fmt: skip
 
@@ -254,31 +258,6 @@ def _lever(bins: Bins, steps: int) -> float:
     times = bins.times
     windows = max(steps * LIP_STEP_S / WINDOW_S[1], 1.0)
     return 1000 / float(np.sqrt(windows) * max(np.std(times), 1e-3))
-
-
-def _jump(
-    times: np.ndarray, scores_TK: np.ndarray, bins: Bins, path: Path, index: int, weight: float
-) -> tuple[float, float, float, float, float]:
-    """Place, earliest and latest place in seconds, and the lags before and after jump `index`."""
-    around = np.append(path.starts, len(bins.times))
-    first = bins.first[max(around[index] - PLACE_BINS, around[index - 1])]
-    last = np.append(bins.first, len(times))[min(around[index] + PLACE_BINS, around[index + 1])]
-    near = slice(first, last)
-    local = scores_TK[near] - scores_TK[near].mean(1, keepdims=True)
-    drifted = path.slope * (times[near] - bins.origin)
-    before, after = (
-        pieces.shifted(local, drifted + path.offsets[piece], 0, 1)[:, 0] for piece in (index - 1, index)
-    )
-    # Place n: lip steps up to n belong to the piece before.
-    gain = weight * np.cumsum(before - after)[:-1]
-    likely = np.exp(gain - gain.max())
-    possible = np.flatnonzero(gain >= gain.max() - PLACE_COST)
-    steps = times[near]
-    # The mean of all moments by their likelihood: where nobody speaks or nothing was read, the middle.
-    likely *= np.diff(steps)
-    time = float((likely * (steps[:-1] + steps[1:])).sum() / likely.sum() / 2)
-    lags = path.offsets[index - 1 : index + 1] + path.slope * (time - bins.origin)
-    return time, float(steps[possible[0]]), float(steps[possible[-1] + 1]), float(lags[0]), float(lags[1])
 
 
 def _curve(
