@@ -1,5 +1,7 @@
 """Who speaks, and at what lag: scores whose truth is built in, faces and passages that must not count."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,53 @@ def test_faces_that_take_turns_are_told_apart(seed):
     spells = speaking.spells(series.times_s, series.face_T, np.zeros(len(series.times_s), int))
     assert [number for _, number, _ in spells] == [0, 1]
     assert spells[0][0][-1] < 6 <= spells[1][0][0]
+
+
+def shots(*cuts, faces):
+    """Faces that speak at 80 ms, one after the other; `faces` has the number of each shot's."""
+    edges = [0.0, *cuts]
+    made = [face(80.0, a, b - a, number=n, seed=1) for (a, b), n in zip(pairwise(edges), faces, strict=True)]
+    numbers = sorted(set(faces))
+    joined = [[part for part in made if part.face == n] for n in numbers]
+    return [
+        FaceScores(
+            0,
+            n,
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in ("times_s", "scores_TK")),
+        )
+        for n, parts in zip(numbers, joined, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param(shots(4.0, 9.0, faces=(0, 1)), id="one after the other"),
+        pytest.param(shots(4.0, 9.0, 13.4, faces=(0, 1, 0)), id="one comes back"),
+        pytest.param(shots(1.2, 2.4, 3.6, 8.0, faces=(0, 1, 2, 0)), id="short shots"),
+    ],
+)
+def test_a_cut_ends_a_passage_and_all_who_speak_are_kept(parts):
+    series = decide(parts, LAGS)
+    assert abs(lag(series) - 80) <= 10
+    np.testing.assert_array_equal(series.times_s, np.sort(np.concatenate([part.times_s for part in parts])))
+    assert not series.chosen
+    assert series.foreign == ()
+
+
+def test_a_mouth_that_is_hidden_for_a_while_is_no_cut():
+    one = face(80.0)
+    seen = one.only((one.times_s < 1.0) | (one.times_s > 2.0))
+    assert len(passages.divided([seen], LAGS)) == 3
+
+
+def test_what_fits_nowhere_is_told():
+    one = face(lambda t: 60.0 if t < 18 else SILENT, seconds=24.0)
+    series = decide([one], LAGS)
+    foreign = np.concatenate([part.times_s for part in series.foreign])
+    np.testing.assert_array_equal(np.union1d(series.times_s, foreign), one.times_s)
+    assert foreign[0] >= 17
+    assert len(foreign) >= 120
 
 
 @pytest.mark.parametrize("seed", range(8))
