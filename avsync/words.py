@@ -119,13 +119,13 @@ def find_gaps(posteriors: Posteriors, words: Sequence[Word], config: AlignConfig
     begin, end = span(posteriors)
     spoken = [word for word in words if word.status != "interpolated"]
     edges = [begin, *(time for word in spoken for time in (word.heard_start, word.heard_end)), end]
-    speech, window = is_speech(posteriors), max(1, round(settings.unmatched_s / posteriors.step))
+    odds, window = _speech_odds(posteriors), max(1, round(settings.unmatched_s / posteriors.step))
     gaps = []
     for start, stop in zip(edges[::2], edges[1::2], strict=True):
         if stop - start < posteriors.step / 2:
             continue
-        inside = speech[(posteriors.times > start) & (posteriors.times < stop)]
-        unmatched = len(inside) >= window and float(_running_mean(inside, window).max()) >= SPEECH_IN_WINDOW
+        inside = odds[(posteriors.times > start) & (posteriors.times < stop)]
+        unmatched = len(inside) >= window and float(_running_mean(inside, window).max()) >= SPEECH_ODDS
         status = "unmatched_speech" if unmatched else "silence"
         gaps.append(Gap(start, stop, status, heard_start=start, heard_end=stop))
     return gaps
@@ -151,6 +151,24 @@ def _running_mean(values: "np.ndarray", width: int) -> "np.ndarray":
     """Mean of each `width` neighbours."""
     summed = np.concatenate([[0.0], np.cumsum(values)])
     return np.asarray((summed[width:] - summed[:-width]) / width)
+
+
+SPEECH_ODDS = 2.3
+"""In the mean over `AlignConfig.unmatched_s` a phone is ten times as likely as silence where somebody speaks.
+
+Of 46 words of the web and 162 of speechocean762 that were left out of the text once 89 and 95 % are told, and
+2 and 7 % of the other gaps; where four of five frames with some phone likelier than silence were enough it
+was 91 and 97, 8 and 10 %. Of 23 gaps of 4 s with nothing but songs 4 are told and were 12, of 24 with made
+music none and were 16."""
+MOST_ODDS = 5.0
+"""No frame is surer than this, to either side."""
+
+
+def _speech_odds(posteriors: Posteriors) -> np.ndarray:
+    """(T,) log-odds of the likeliest phone against silence."""
+    log_probs = posteriors.log_probs
+    odds = log_probs[:, 1:].max(axis=1, initial=-np.inf) - log_probs[:, 0]
+    return np.asarray(odds.clip(-MOST_ODDS, MOST_ODDS))
 
 
 def is_speech(posteriors: Posteriors) -> np.ndarray:
@@ -183,10 +201,6 @@ def _judged(word: Word, config: AlignConfig) -> Word:
         return word
     doubtful = word.confidence < config.low_confidence or word.end - word.start > config.longest_word_s
     return dataclasses.replace(word, status="low" if doubtful else "aligned")
-
-
-SPEECH_IN_WINDOW = 0.8
-"""Share of frames that must look like speech where somebody speaks."""
 
 
 def _unbiased(words: list[Word], step: float, late: tuple[float, ...], limit: float) -> list[Word]:

@@ -109,6 +109,24 @@ def test_gaps_are_what_lies_between_and_speech_in_them_is_told() -> None:
     assert without_start[0].status == "unmatched_speech"
 
 
+@pytest.mark.parametrize(
+    ("odds", "frames", "status"),
+    [
+        pytest.param(1.0, 200, "silence", id="music, a phone is a little likelier than silence"),
+        pytest.param(4.0, 200, "unmatched_speech", id="speech"),
+        pytest.param(4.0, 12, "unmatched_speech", id="a short word"),
+        pytest.param(4.0, 6, "silence", id="a click"),
+    ],
+)
+def test_speech_in_a_gap_is_clearly_no_silence(odds: float, frames: int, status: str) -> None:
+    posteriors, truth = spoken("place blue at F two now", {0: 0.5, 6: 2.5}, clearness=8.0)
+    found = align_posteriors(posteriors, TEXT)
+    heard = posteriors.log_probs.copy()
+    behind = round(truth[-1][1] / 0.01) + 20
+    heard[behind : behind + frames, 7] = heard[behind : behind + frames, 0] + odds
+    assert find_gaps(Posteriors(heard, posteriors.times, 0.01), found)[-1].status == status
+
+
 def test_bias_is_taken_off_and_words_never_overlap() -> None:
     posteriors, _ = spoken(TEXT, PAUSES, clearness=8.0)
     plain = align_posteriors(posteriors, TEXT)
