@@ -195,3 +195,34 @@ def test_wild_words_are_held_against_those_without_noise(benchmark_script, monke
     assert rows[f"{named}, both: word error"].value == pytest.approx(10)
     assert rows[f"{named}: word error of both by that of audio"].value == pytest.approx(0.25)
     assert rows[f"{named}, audio: word error"].n == 2 * wild.DRAWS
+
+
+def test_words_between_music_are_held_against_those_without(benchmark_script, monkeypatch):
+    between, corpus = benchmark_script("word_music"), benchmark_script("corpus")
+    sound = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+    clip = media.Clip("made", np.zeros(0), [], sound, RATE, 0.5, None)
+    heard = []
+
+    def ask(clip, words):
+        if clip.waveform is sound:
+            gaps = [SimpleNamespace(heard_start=0.5, heard_end=0.7, status="unmatched_speech")]
+            return SimpleNamespace(words=[SimpleNamespace(heard_start=0.7)], gaps=gaps)
+        heard.append(clip)
+        gaps = [
+            SimpleNamespace(heard_start=-3.5, heard_end=0.7, status="silence"),
+            SimpleNamespace(heard_start=0.9, heard_end=1.0, status="unmatched_speech"),  # within the clip
+            SimpleNamespace(heard_start=1.4, heard_end=5.5, status="unmatched_speech"),
+        ]
+        return SimpleNamespace(words=[SimpleNamespace(heard_start=0.7 + 0.08 * (len(heard) % 2))], gaps=gaps)
+
+    monkeypatch.setattr(between.media, "load", lambda path: clip)
+    monkeypatch.setattr(between, "ask", ask)
+    rows = between.measure([corpus.Spoken("a", Path("a"), ("one",), np.zeros((1, 2)))], [], "test")
+    assert [(row.value, row.n) for row in rows] == [(0.5, 2), (0.0, 2), (0.5, 4)]
+    for one in heard:
+        assert one.audio_start == 0.5 - between.MUSIC_S
+        start, end = round(between.MUSIC_S * RATE), round(between.MUSIC_S * RATE) + len(sound)
+        np.testing.assert_array_equal(one.waveform[start:end], sound)
+        for music in (one.waveform[:start], one.waveform[end:]):
+            assert len(music) == start
+            assert music.std() == pytest.approx(sound.std(), rel=0.01)

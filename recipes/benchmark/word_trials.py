@@ -40,10 +40,13 @@ def ask(
             return None
 
 
-def sound_of(clip: Clip, waveform: np.ndarray | None = None) -> Clip:
-    """The clip without its pictures, which spares tracking them, and with another sound if one is given."""
+def sound_of(clip: Clip, waveform: np.ndarray | None = None, start: float | None = None) -> Clip:
+    """The clip without its pictures, which spares tracking them, and with another sound, which begins at
+    another time, if they are given.
+    """
     heard = clip.waveform if waveform is None else waveform
-    return dataclasses.replace(clip, frame_times=np.zeros(0), frames=[], waveform=heard)
+    begins = clip.audio_start if start is None else start
+    return dataclasses.replace(clip, frame_times=np.zeros(0), frames=[], waveform=heard, audio_start=begins)
 
 
 def late_ms(found: Alignment | None, spoken: Spoken) -> np.ndarray:

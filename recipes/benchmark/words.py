@@ -14,6 +14,7 @@ from pathlib import Path
 import corpus
 import word_frames
 import word_hour
+import word_music
 import word_noise
 import word_sync
 import word_times
@@ -22,7 +23,7 @@ import word_wild
 from options import parser, run
 from table import Row, markdown
 
-PARTS = ("times", "noise", "wild", "transcripts", "frames", "sync", "hour")
+PARTS = ("times", "noise", "wild", "music", "transcripts", "frames", "sync", "hour")
 VOICES_STEP = 20
 """Every so many of the training clips are the other voices: about fifty."""
 
@@ -59,6 +60,8 @@ def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], 
         rows += word_noise.measure(clips, others, split)
     if "wild" in parts:
         rows += word_wild.measure(corpus.wild(sources.data / "wild"), others)
+    if "music" in parts:
+        rows += word_music.measure(clips, corpus.wild(sources.data / "wild"), split)
     if "transcripts" in parts:
         found, more = word_transcripts.measure(clips, gold, others, split)
         rows += found
