@@ -23,6 +23,7 @@ import cost
 import fitting
 import reencoding
 import robustness
+import steps
 import vectors
 import windows31
 from options import parser, run
@@ -30,7 +31,7 @@ from table import Row, numbers_table
 
 PARTS = (
     "accuracy", "windows31", "consensus", "calibration", "abstention", "reencoding", "robustness", "changes",
-    "cost",
+    "steps", "cost",
 )  # fmt: skip
 
 
@@ -89,6 +90,8 @@ def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], 
             rows += robustness.measure(wild)
         if "changes" in parts:
             rows += changes.measure(clips, sources.split)
+        if "steps" in parts:
+            rows += steps.measure(clips, wild, sources.split)
         if "cost" in parts and wild:
             found, notes = cost.measure(wild, sources.weights)
             rows += found
