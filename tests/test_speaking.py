@@ -185,6 +185,25 @@ def test_a_step_is_no_drift_and_both_sides_are_kept(size):
     assert not series.steady_T[behind].any()
 
 
+def noisy(one):
+    """The face with so much noise that 2 s of it do not lock."""
+    noise = smooth(np.random.default_rng([5, one.face]).normal(size=one.scores_TK.shape))
+    return FaceScores(one.stretch, one.face, one.times_s, one.scores_TK + 1.8 * noise.astype(np.float32))
+
+
+def test_behind_a_step_short_shots_are_sure_together():
+    level = face(0.0, 0.0, 20.0)
+    cuts = [20.0, 22.0, 24.5, 27.0]
+    weak = [noisy(face(200.0, a, b - a, number=n)) for n, (a, b) in enumerate(pairwise(cuts), 1)]
+    assert max(one.z.max() for one in passages.divided(weak, LAGS)) < speaking.SURE
+    series = decide([level, *weak], LAGS)
+    assert set(series.face_T) == {0, 1, 2, 3}
+    assert not series.steady_T[series.times_s >= 20].any()
+    # In stretches of their own they are not next to each other.
+    apart = [FaceScores(one.face, one.face, one.times_s, one.scores_TK) for one in weak]
+    assert set(decide([level, *apart], LAGS).face_T) == {0}
+
+
 def test_a_short_look_is_left_out_and_nothing_gives_nothing():
     one = face(0.0)
     glimpse = FaceScores(0, 1, one.times_s[:9], one.scores_TK[:9])
