@@ -78,6 +78,7 @@ def _slow(clips: Sequence[Spoken], split: str) -> list[Row]:
         statistic_row("no drift: largest that is stated", largest, false, films[: len(false)], where, "ppm",
                       FALSE_PPM),
         share_row(f"steps: within {PLACE_S:g} s of their place", place <= PLACE_S, stepped, where, 1.0),
+        statistic_row("steps: largest error of the place", largest, 1000 * place, stepped, where),
         share_row(f"steps: size within {SIZE_MS:g} ms", size <= SIZE_MS, stepped, where, 1.0),
         statistic_row("steps: largest error of the size", largest, size, stepped, where),
         Row("steps that are not there", float(extra), "", len(films) + len(false), *where, at_most=0.0),

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from trials import NAN, share_row, stated_ms, statistic_row
 
 from avsync import metrics, stretches
+from avsync.encoders import LIP_RATE
 from avsync.excerpts import Excerpts, Window
 from avsync.lagscores import OffsetConfig
 from avsync.model import load_model
@@ -33,7 +34,7 @@ STEP_MS = 10
 MOST_MS = 100
 """The offset before the step lies within this."""
 REACH_MS = 1600.0
-"""Lags that the film is scored at: all that is looked for, by the largest offset further."""
+"""Lags that the film is scored at, to both sides: 1000 are searched, and the sound is moved by up to 500."""
 PART_S = 20.0
 """The film is read in parts."""
 END_S = 60.0
@@ -87,7 +88,7 @@ class Stepped:
         found = []
         for face, part in enumerate(self.film.parts):
             inside = part.only((part.times_s >= window[0]) & (part.times_s < window[1]))
-            if len(inside.times_s) >= self.film.source.config.min_face_seconds / 0.04:
+            if len(inside.times_s) / LIP_RATE >= self.film.source.config.min_face_seconds:
                 moved = self._moved(inside, lags_ms)
                 found.append(replace(inside, stretch=number, face=face, scores_TK=moved))
         return found
