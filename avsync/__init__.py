@@ -10,7 +10,8 @@ Times are seconds on the container's presentation clock. An offset is positive w
 before it is seen): an event seen at `t` is heard at `t - offset.ms / 1000`.
 """
 
-from avsync.align import Alignment, Gap, Phone, Word, align
+from avsync.align import align
+from avsync.alignment import Alignment, Gap, Phone, Word
 from avsync.errors import (
     AVSyncError,
     ConfigError,

@@ -9,7 +9,6 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from avsync import features, lips, media, model, offset, phones, speech
 from avsync.alignconfig import AlignConfig
+from avsync.alignment import Alignment, Gap, Word
 from avsync.anchors import find_words
 from avsync.clocks import between, doubts
 from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
@@ -30,41 +30,13 @@ from avsync.posteriors import Posteriors
 from avsync.pronunciations import as_lexicon
 from avsync.retime import Retiming
 from avsync.text import Token
-from avsync.timebase import Times, frames_between
+from avsync.timebase import frames_between
 from avsync.transcripts import Transcript, as_transcript
 from avsync.verdicts import LEAST_CLEAR, agreement_of, clearness
-from avsync.words import Gap, Phone, Word, align_posteriors, find_gaps, fits, is_speech, span
-
-__all__ = [
-    "MODALITIES",
-    "AlignConfig",
-    "Alignment",
-    "Gap",
-    "Phone",
-    "Word",
-    "align",
-    "align_posteriors",
-    "find_gaps",
-]
+from avsync.words import align_posteriors, find_gaps, fits, is_speech, span
 
 MODALITIES = ("auto", "audio", "video", "both")
 """What `align` can be told to use; the first is its default."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alignment:
-    """The words of a transcript in a clip."""
-
-    words: list[Word]
-    offset: Offset | None
-    """The measured offset; None where there is only sound or only a picture."""
-    gaps: list[Gap]
-    transcript: str
-    source: str
-    span: tuple[float, float] = (0.0, 0.0)
-    """Start and end of what was searched, seconds on the audio clock."""
-    frame_times: Times = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
-    """(F,) seconds of each decoded frame; empty without pictures."""
 
 
 def align(

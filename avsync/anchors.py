@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from avsync.alignconfig import AlignConfig
+from avsync.alignment import Word
 from avsync.errors import TextError
 from avsync.posteriors import Posteriors
 from avsync.text import Token
 from avsync.transcripts import Transcript
 from avsync.unspoken import with_unspoken
-from avsync.words import Word, align_posteriors, span
+from avsync.words import align_posteriors, span
 
 MARGIN_S = 1.5
 """How far, seconds, a word may lie outside the times of its subtitle."""

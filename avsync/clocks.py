@@ -4,13 +4,13 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from avsync.alignment import Gap, Phone, Word
 from avsync.errors import AVSyncError, ConfigError
 from avsync.retime import Piece, Retiming, retiming
 from avsync.timebase import ms_to_seconds
-from avsync.words import Gap, Phone, Word
 
 if TYPE_CHECKING:
-    from avsync.align import Alignment
+    from avsync.alignment import Alignment
     from avsync.offset import Offset
 
 CLOCKS = ("sound", "picture")

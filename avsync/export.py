@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from avsync import annotations, subtitles
-from avsync.align import Alignment, Gap, Word
+from avsync.alignment import Alignment, Gap, Word
 from avsync.clocks import Clocked, on_clock
 from avsync.errors import MediaError
 from avsync.media import atomic_path

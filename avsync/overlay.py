@@ -22,7 +22,7 @@ from avsync.text import fold
 from avsync.wording import badge
 
 if TYPE_CHECKING:
-    from avsync.align import Word
+    from avsync.alignment import Word
     from avsync.pictures import Image as Picture
 
 Colour = tuple[int, int, int, int]

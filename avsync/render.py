@@ -16,7 +16,8 @@ import numpy as np
 from av.container import InputContainer, OutputContainer
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-from avsync.align import Alignment, align
+from avsync.align import align
+from avsync.alignment import Alignment
 from avsync.decode import open_container
 from avsync.errors import MediaError, TextError
 from avsync.lips import LipTrack, track

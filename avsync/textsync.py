@@ -14,10 +14,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from avsync.alignment import Word
 from avsync.errors import TextError
 from avsync.posteriors import Posteriors
 from avsync.pronounce import UNITS
-from avsync.words import Word
 
 HIGHEST = 4.0
 """No step speaks for or against a lag by more, nats: the lips are often sure of what is not said."""

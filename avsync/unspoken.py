@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Sequence
 
+from avsync.alignment import Phone, Word
 from avsync.text import Token
-from avsync.words import Phone, Word
 
 
 def with_unspoken(words: Sequence[Word], tokens: Sequence[Token], begin: float, end: float) -> list[Word]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from avsync.offset import Offset
 
 if TYPE_CHECKING:
-    from avsync.align import Alignment
+    from avsync.alignment import Alignment
     from avsync.remux import Correction
     from avsync.report import JsonObject
     from avsync.sample import SampleTruth

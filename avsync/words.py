@@ -6,70 +6,17 @@ Shapes: T frames of the phone scores (10 ms), V units.
 import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from avsync.alignconfig import AlignConfig
+from avsync.alignment import Gap, Phone, Word
 from avsync.places import Place, prepared
 from avsync.posteriors import Posteriors
 from avsync.pronounce import UNITS
 from avsync.text import Token, normalise
 from avsync.verdicts import HEARD, SEEN, belongs, clearness, plus_minus_ms, probability, search
-
-
-@dataclass(frozen=True, slots=True)
-class Phone:
-    """One phone: its unit (`avsync.text.UNITS`), and its times on the audio clock, seconds."""
-
-    unit: str
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One token of the transcript, as it was written, and when it is spoken; times to the millisecond."""
-
-    text: str
-    start: float
-    """Seconds on the picture's clock: where the word is seen."""
-    end: float
-    heard_start: float
-    """Seconds on the sound's clock."""
-    heard_end: float
-    first_frame: int | None
-    """First decoded frame with `start <= pts < end`, counted from 0; None when no frame lies there."""
-    last_frame: int | None
-    confidence: float
-    """Probability, 0 to 1, that the word was said and begins within 150 ms of where it stands; fitted for
-    sound, and for lips alone (`avsync.verdicts`)."""
-    plus_minus_ms: float
-    """Half the width of the interval that holds the start with the probability `AlignConfig.interval`."""
-    status: str
-    """`not_spoken`: probably not said at all; it has the speech that no other word claims between its
-    neighbours, up to a second, or a frame where there is none. `low`: its confidence is, or it is longer than
-    words are. Else `aligned`. `interpolated` is what has no sound to find (dashes, `[music]`, the labels of
-    speakers): it has the time between its neighbours, and the confidence 0."""
-    phones: tuple[Phone, ...] = ()
-    """None in a word that is `not_spoken` or `interpolated`."""
-    said: float = 0.0
-    """Probability, 0 to 1, that the word was said at all, against all that may be there instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A stretch between words."""
-
-    start: float
-    """Seconds on the picture's clock."""
-    end: float
-    status: str
-    """`silence`, or `unmatched_speech`: somebody speaks and the transcript has nothing there."""
-    heard_start: float
-    """Seconds on the sound's clock."""
-    heard_end: float
 
 
 def align_posteriors(

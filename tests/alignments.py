@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from avsync.align import Alignment, Gap, Phone, Word
+from avsync.alignment import Alignment, Gap, Phone, Word
 
 
 def word(text: str, start: float, end: float, phones: str = "", status: str = "aligned") -> Word:

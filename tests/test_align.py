@@ -14,7 +14,8 @@ import pytest
 from speech_scores import spoken
 
 from avsync import features, lips, media, model, offset, phones, speech
-from avsync.align import AlignConfig, align
+from avsync.align import align
+from avsync.alignconfig import AlignConfig
 from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
 from avsync.posteriors import Posteriors
 from avsync.timebase import pts_to_seconds

@@ -8,7 +8,7 @@ from command_line import LEADING, run_json
 
 import avsync
 from avsync import cli, lips, render
-from avsync.align import Alignment, Gap, Word
+from avsync.alignment import Alignment, Gap, Word
 from avsync.cli import main
 from avsync.transcripts import Anchor
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from alignments import made, unspoken, word
 
-from avsync.align import Word
+from avsync.alignment import Word
 from avsync.clocks import on_clock
 from avsync.cues import Cue, SubtitleConfig, cues
 

@@ -11,7 +11,7 @@ from flashbeep import find_beeps, two_of_each, variable_times
 
 import avsync
 from avsync import overlay, render
-from avsync.align import Alignment, Word
+from avsync.alignment import Alignment, Word
 from avsync.lips import LipTrack
 from avsync.media import load
 from avsync.offset import Offset, Segment, undetermined, verdict

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from alignments import word
 
-from avsync.align import Word
+from avsync.alignment import Word
 from avsync.text import normalise
 from avsync.unspoken import with_unspoken
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from word_trials import against, ask, drawn, row
 
 from avsync import lips, media, metrics
-from avsync.align import Alignment
+from avsync.alignment import Alignment
 
 DRAWS = 3
 """Times that each noise is drawn for each clip."""

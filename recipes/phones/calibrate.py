@@ -21,10 +21,11 @@ import torch
 from split import SMALL, VALIDATION, held_out
 
 from avsync import weightfile
+from avsync.alignment import Word
 from avsync.phones import PhoneModel, read_phones
 from avsync.speech import HOP, SAMPLE_RATE, Mel, log_mel_tensor
 from avsync.utterances import Utterance, load_utterance
-from avsync.words import Word, align_posteriors
+from avsync.words import align_posteriors
 
 LEAST_MS = 5.0
 """Smaller medians are not told from chance with so few clips."""

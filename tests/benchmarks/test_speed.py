@@ -5,7 +5,7 @@ import pytest
 from speech_scores import spoken
 
 from avsync import media, render, speech
-from avsync.align import Alignment, Word
+from avsync.alignment import Alignment, Word
 from avsync.lagscores import OffsetConfig, lag_grid, lag_scores
 from avsync.model import Vectors
 from avsync.offset import undetermined

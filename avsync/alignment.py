@@ -1,0 +1,80 @@
+"""What an alignment is: words, their phones, and the gaps between them."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from avsync.timebase import Times
+
+if TYPE_CHECKING:
+    from avsync.offset import Offset
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """One phone: its unit (`avsync.text.UNITS`), and its times on the audio clock, seconds."""
+
+    unit: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One token of the transcript, as it was written, and when it is spoken; times to the millisecond."""
+
+    text: str
+    start: float
+    """Seconds on the picture's clock: where the word is seen."""
+    end: float
+    heard_start: float
+    """Seconds on the sound's clock."""
+    heard_end: float
+    first_frame: int | None
+    """First decoded frame with `start <= pts < end`, counted from 0; None when no frame lies there."""
+    last_frame: int | None
+    confidence: float
+    """Probability, 0 to 1, that the word was said and begins within 150 ms of where it stands; fitted for
+    sound, and for lips alone (`avsync.verdicts`)."""
+    plus_minus_ms: float
+    """Half the width of the interval that holds the start with the probability `AlignConfig.interval`."""
+    status: str
+    """`not_spoken`: probably not said at all; it has the speech that no other word claims between its
+    neighbours, up to a second, or a frame where there is none. `low`: its confidence is, or it is longer than
+    words are. Else `aligned`. `interpolated` is what has no sound to find (dashes, `[music]`, the labels of
+    speakers): it has the time between its neighbours, and the confidence 0."""
+    phones: tuple[Phone, ...] = ()
+    """None in a word that is `not_spoken` or `interpolated`."""
+    said: float = 0.0
+    """Probability, 0 to 1, that the word was said at all, against all that may be there instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch between words."""
+
+    start: float
+    """Seconds on the picture's clock."""
+    end: float
+    status: str
+    """`silence`, or `unmatched_speech`: somebody speaks and the transcript has nothing there."""
+    heard_start: float
+    """Seconds on the sound's clock."""
+    heard_end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The words of a transcript in a clip."""
+
+    words: list[Word]
+    offset: "Offset | None"
+    """The measured offset; None where there is only sound or only a picture."""
+    gaps: list[Gap]
+    transcript: str
+    source: str
+    span: tuple[float, float] = (0.0, 0.0)
+    """Start and end of what was searched, seconds on the audio clock."""
+    frame_times: Times = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
+    """(F,) seconds of each decoded frame; empty without pictures."""
