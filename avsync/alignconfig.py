@@ -56,6 +56,9 @@ class AlignConfig:
     skip_cost: float = 5.0
     """What it costs to leave out a word of the transcript, nats. A word that is left out takes one frame
     right before what follows, so that it gains no place in a long silence."""
+    hop_cost: float = 5.0
+    """What each word of a passage costs that is left out as a whole, nats, beside the filler that takes its
+    place."""
     least_said: float = 0.02
     """A word that is less probably said than this is `not_spoken`, and no other makes room for it."""
     low_confidence: float = 0.5
@@ -98,6 +101,7 @@ class AlignConfig:
             "inner_filler_cost",
             "distant_penalty",
             "skip_cost",
+            "hop_cost",
             "duration_weight",
             "duration_reach_s",
             "lip_weight",

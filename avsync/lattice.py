@@ -13,6 +13,9 @@ be not said: a gap is empty, all silence or all filler (whose score has to be as
 a word that is left out is one frame of filler right before what follows, or nothing at the end of the text.
 Else words that are left out would have more places together, in a long silence, than words that were said.
 
+For the best path alone, `hop_cost` lets whole passages be left out: the fillers of all gaps are joined by
+hops over 1, 4, 16 and 64 words, so that the lattice stays small and a hundred words take no time.
+
 Shapes: T frames, V units, S states, C chains, A arcs (a chain's first state <- the last state of a chain
 before it).
 """
@@ -122,6 +125,21 @@ class _Builder:
         """The ends, that of silence and that of filler at this cost."""
         return [*self.with_silence(ends), self.chain([FILLER], -1, -1, ends, cost)]
 
+    def with_hub(
+        self, ends: list[tuple[int, int]], cost: float, hubs: list[tuple[int, int]], hop_cost: float
+    ) -> list[tuple[int, int]]:
+        """The ends, and those of what may stand between two tokens, as in `with_gap`. Its filler joins the
+        `hubs`, those of the gaps before it, and can be entered from some of them.
+        """
+        assert self.filler_cost is not None, "hubs are filler"
+        state, frames = self.chain([FILLER], -1, -1, ends, self.filler_cost + cost)
+        for leap in (leap for leap in LEAPS if leap <= len(hubs)):
+            before, reached = hubs[-leap]
+            self.arcs[-1].append((before, -hop_cost * leap))
+            frames = min(frames, reached + 1)
+        hubs.append((state, frames))
+        return [*ends, *self.with_silence([hubs[-1]])]
+
     def one_frame(self, token: int, before: list[tuple[int, int]], cost: float) -> tuple[int, int]:
         """Adds a single frame of filler and returns its end."""
         end = self.chain([FILLER], token, -1, before, cost)
@@ -147,6 +165,8 @@ class _Builder:
 
 START = -1
 """Stands for the state before all others while a lattice grows."""
+LEAPS = (1, 4, 16, 64)
+"""How many tokens a hop from filler to filler leaves out: any number in a few hops, each of a frame."""
 
 
 def build(
@@ -158,17 +178,21 @@ def build(
     filler_cost: float | None = None,
     inner_filler_cost: float = 0.0,
     skip_cost: float | None = None,
+    hop_cost: float | None = None,
     unsaid: Collection[int] = (),
 ) -> Lattice:
     """The lattice of `tokens`.
 
     `minimum` and `silence_minimum` are frames that a phone and a silence last at least; `silence_cost`,
     `filler_cost` (with `inner_filler_cost`) and `skip_cost` are the log-scores that entering a silence and a
-    filler, and leaving out a word cost (>= 0; None: there is none). The tokens `unsaid` are one frame of
-    filler each, and no phones.
+    filler, and leaving out a word cost (>= 0; None: there is none). `hop_cost` is what each word costs
+    that is left out in filler, with any number of others. The tokens `unsaid` are one frame of filler each,
+    and no phones.
     """
     grown = _Builder(minimum, silence_minimum, silence_cost, filler_cost)
-    if skip_cost is None:
+    if hop_cost is not None:
+        ends = _grow_with_hops(grown, tokens, inner_filler_cost, hop_cost)
+    elif skip_cost is None:
         ends = _grow(grown, tokens, inner_filler_cost, unsaid)
     else:
         ends = _grow_loosely(grown, tokens, inner_filler_cost, skip_cost)
@@ -220,6 +244,18 @@ def _grow_loosely(
         if not closes:  # all that follows is left out: what is there instead is no gap inside the text
             early.append(grown.chain([FILLER], -1, -1, said, grown.filler_cost + skip_cost * missing))
     return [*ends, *early]
+
+
+def _grow_with_hops(
+    grown: _Builder, tokens: Sequence[Token], inner_cost: float, hop_cost: float
+) -> list[tuple[int, int]]:
+    """Adds tokens of which any number on end may be left out; returns the ends of the text."""
+    hubs: list[tuple[int, int]] = []
+    ends = grown.with_hub(grown.with_silence([(START, 0)]), 0.0, hubs, hop_cost)
+    for index, token in enumerate(tokens):
+        said = grown.with_silence(grown.add(index, token, ends))
+        ends = grown.with_hub(said, 0.0 if _closes(tokens, index) else inner_cost, hubs, hop_cost)
+    return ends
 
 
 def _closes(tokens: Sequence[Token], index: int) -> bool:

@@ -71,12 +71,13 @@ def grow(
     config: "AlignConfig",
     *,
     skips: bool = False,
+    hops: bool = False,
     unsaid: Collection[int] = (),
 ) -> lattices.Lattice:
     """The lattice of tokens that are spoken.
 
     `skips`: each word may be missing from the sound; costs are those of single pieces of evidence then, as
-    the scores that `evidence_scale` has made smaller.
+    the scores that `evidence_scale` has made smaller. `hops`: passages may be missing.
     """
     scale = config.evidence_scale if skips else 1.0
     return lattices.build(
@@ -87,6 +88,7 @@ def grow(
         filler_cost=scale * config.filler_cost,
         inner_filler_cost=scale * config.inner_filler_cost,
         skip_cost=scale * config.skip_cost if skips else None,
+        hop_cost=config.hop_cost if hops else None,
         unsaid=unsaid,
     )
 
@@ -111,7 +113,7 @@ def find(
     first = spoken[np.searchsorted(said[spoken], np.arange(count), side="left")]
     last = spoken[np.searchsorted(said[spoken], np.arange(count), side="right") - 1]
     spans = [(int(a), int(b) + 1) for a, b in zip(first, last, strict=True)]
-    for run in _runs(sorted(unsaid)):
+    for run in consecutive(sorted(unsaid)):
         low = spans[run[0] - 1][1] if run[0] else 0
         high = spans[run[-1] + 1][0] if run[-1] + 1 < count else len(path)
         filled = low + np.flatnonzero(graph.unit[path[low:high]] == FILLER)
@@ -193,7 +195,7 @@ def _usual(
     return moved
 
 
-def _runs(numbers: Sequence[int]) -> list[list[int]]:
+def consecutive(numbers: Sequence[int]) -> list[list[int]]:
     """Numbers that follow each other, together."""
     runs: list[list[int]] = []
     for number in numbers:

@@ -1,7 +1,10 @@
-"""Times for what stands in a transcript and is not spoken: dashes, `[music]`, the labels of speakers."""
+"""Times for what stands in a transcript and is not spoken: dashes, `[music]`, the labels of speakers, and
+passages that nobody says.
+"""
 
 import dataclasses
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 
 from avsync.alignment import Phone, Word
 from avsync.text import Token
@@ -10,76 +13,103 @@ from avsync.text import Token
 def with_unspoken(words: Sequence[Word], tokens: Sequence[Token], begin: float, end: float) -> list[Word]:
     """The words of all tokens: `words` are those of the spoken ones, in order, on the sound's clock.
 
-    What is not spoken is `interpolated`: it gets the time between its neighbours, divided evenly in whole
-    milliseconds; `begin` and `end` (seconds) stand for the neighbours of the first and the last. Where there
-    is no time between two words, the end of the first gives a millisecond for each.
+    What is not spoken is `interpolated`, and placed as `filled` says.
+    """
+    spoken = iter(words)
+    found = [next(spoken) if token.readings else _interpolated(token.text) for token in tokens]
+    return filled(found, [n for n, token in enumerate(tokens) if not token.readings], begin, end)
+
+
+def filled(
+    words: Sequence[Word], unplaced: Collection[int], begin: float, end: float, longest: float = math.inf
+) -> list[Word]:
+    """The words with times for the `unplaced` ones: the time between their neighbours, divided evenly in
+    whole milliseconds, none longer than `longest` seconds.
+
+    `begin` and `end` (seconds) stand for the neighbours of the first and the last. Where there is no time
+    between two words, they give a millisecond for each: the first up to half of itself, then the second. What
+    does not fit even so is told together.
     """
     found: list[Word] = []
-    waiting: list[str] = []
-    spoken = iter(words)
-    for token in tokens:
-        if not token.readings:
-            waiting.append(token.text)
-            continue
-        word = next(spoken)
-        if waiting:
-            before = found.pop() if found else None
-            found += _between(before, waiting, word, begin, end)
+    waiting: list[Word] = []
+    for number, word in enumerate(words):
+        if number in unplaced:
+            waiting.append(word)
+        elif waiting:
+            found += _between(found.pop() if found else None, waiting, word, begin, end, longest)
             waiting = []
         else:
             found.append(word)
     if waiting:
-        found += _between(found.pop() if found else None, waiting, None, begin, end)
+        found += _between(found.pop() if found else None, waiting, None, begin, end, longest)
     return found
 
 
 def _between(
-    before: Word | None, texts: list[str], after: Word | None, begin: float, end: float
+    before: Word | None, waiting: list[Word], after: Word | None, begin: float, end: float, longest: float
 ) -> list[Word]:
-    """The neighbours, and the texts between them."""
+    """The neighbours, and the words that wait for times between them."""
     first = _ms(min(begin, after.heard_start) if before is None and after is not None else begin)
     last = _ms(end)
     if before is not None:
         first, last = _ms(before.heard_end), max(last, _ms(before.heard_end))
     if after is not None:
         last = _ms(after.heard_start)
-    missing = len(texts) - (last - first)
+    missing = len(waiting) - (last - first)
     if missing > 0 and before is not None:
-        first -= min(missing, _half_ms(before, -1))
-        before = _cut(before, end=first / 1000)
-    elif missing > 0 and after is not None:
-        last += min(missing, _half_ms(after, 0))
-        after = _cut(after, start=last / 1000)
-    count = min(len(texts), last - first)  # a hundred dashes in a row are told together
+        given = min(missing, _half_ms(before))
+        first, missing = first - given, missing - given
+        before = _squeezed(before, before.heard_start, first / 1000)
+    if missing > 0 and after is not None:
+        last += min(missing, _half_ms(after))
+        after = _squeezed(after, last / 1000, after.heard_end)
+    count = min(len(waiting), last - first)  # a hundred dashes in a row are told together
+    texts = [word.text for word in waiting]
     texts = [*texts[: count - 1], " ".join(texts[count - 1 :])]
+    last = min(last, first + count * _ms(longest)) if longest < math.inf else last
     edges = [first + (last - first) * number // count for number in range(count + 1)]
-    made = [_unspoken(text, a, b) for text, a, b in zip(texts, edges, edges[1:], strict=False)]
+    made = [
+        _placed(word, text, a, b)
+        for word, text, a, b in zip(waiting, texts, edges[:-1], edges[1:], strict=False)
+    ]
     return [*([before] if before else []), *made, *([after] if after else [])]
 
 
-def _unspoken(text: str, start_ms: int, end_ms: int) -> Word:
+def _interpolated(text: str) -> Word:
+    """What is never spoken, and has no times yet."""
+    return Word(text, 0.0, 0.0, 0.0, 0.0, None, None, 0.0, 1.0, "interpolated")
+
+
+def _placed(word: Word, text: str, start_ms: int, end_ms: int) -> Word:
     start, end = start_ms / 1000, end_ms / 1000
-    half = max(1.0, (end_ms - start_ms) / 2)
-    return Word(text, start, end, start, end, None, None, 0.0, half, "interpolated")
+    half = max(word.plus_minus_ms, (end_ms - start_ms) / 2)
+    return dataclasses.replace(
+        word, text=text, start=start, end=end, heard_start=start, heard_end=end, plus_minus_ms=half
+    )
 
 
-def _half_ms(word: Word, phone: int) -> int:
-    """Half of one of its phones (of all of a word without), whole milliseconds."""
-    part = word.phones[phone] if word.phones else word
-    return _ms(part.end - part.start) // 2
+def _half_ms(word: Word) -> int:
+    """Half of it, whole milliseconds."""
+    return _ms(word.heard_end - word.heard_start) // 2
 
 
-def _cut(word: Word, *, start: float | None = None, end: float | None = None) -> Word:
-    """The word with its first phone beginning, or its last ending, at another time."""
-    phones: list[Phone] = list(word.phones)
-    if start is not None:
-        if phones:
-            phones[0] = dataclasses.replace(phones[0], start=start)
-        return dataclasses.replace(word, start=start, heard_start=start, phones=tuple(phones))
-    assert end is not None
-    if phones:
-        phones[-1] = dataclasses.replace(phones[-1], end=end)
-    return dataclasses.replace(word, end=end, heard_end=end, phones=tuple(phones))
+def _squeezed(word: Word, start: float, end: float) -> Word:
+    """The word with other edges, and its phones with it."""
+    phones = refitted(word.phones, start, end)
+    return dataclasses.replace(word, start=start, end=end, heard_start=start, heard_end=end, phones=phones)
+
+
+def refitted(phones: tuple[Phone, ...], start: float, end: float) -> tuple[Phone, ...]:
+    """Phones stretched evenly to a word's new edges."""
+    if not phones:
+        return ()
+    old_start, old_length = phones[0].start, phones[-1].end - phones[0].start
+    scale = (end - start) / old_length
+    edges = [start + (phone.start - old_start) * scale for phone in phones] + [end]
+    return tuple(
+        dataclasses.replace(phone, start=a, end=b)
+        for phone, a, b in zip(phones, edges, edges[1:], strict=False)
+    )
 
 
 def _ms(seconds: float) -> int:

@@ -10,17 +10,16 @@ Shapes: T frames of the phone scores (10 ms), V units, F facts.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from avsync import lattice as lattices
-from avsync.errors import TextError
 from avsync.lattice import FILLER
 from avsync.paths import start_posteriors
-from avsync.places import Place, edged, find, find_all, grow
+from avsync.places import Place, grow
 from avsync.text import Token
 from avsync.timebase import seconds_to_ms
 
@@ -59,8 +58,6 @@ refusals rarer."""
 LEAST_CLEAR = -1.4
 """Less clear speech than this, and silence, counts as this clear: nothing was fitted beyond."""
 
-SPARE = 2
-"""Frames by which the silence around a sound is longer than the shortest: any silence fits in it."""
 BLOCK_CELLS = 6_000_000
 """T x S up to which the probabilities of all words are found in one piece."""
 BLOCK_WORDS = 40
@@ -71,92 +68,6 @@ APART_S = 5.0
 """Seconds without words that part such pieces."""
 HERE_S = 0.15
 """A word that begins within this, seconds, of where it stands is where it stands."""
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """The words of a transcript in phone scores, and what is known of each."""
-
-    places: list[Place]
-    unsaid: frozenset[int]
-    """Numbers of the words that were not said; they have places, but no phones."""
-    odds: np.ndarray
-    """Log-odds that each word was said."""
-    half_ms: np.ndarray
-    """Half the central interval of each word's start, as wide as the scores say."""
-    facts: np.ndarray
-    """(words, F) see `facts`."""
-
-
-def search(
-    tokens: Sequence[Token],
-    scores: lattices.Floats,
-    step: float,
-    config: "AlignConfig",
-    *,
-    partial: bool = True,
-) -> Search:
-    """Find all words; then, where some were not said, once more those that were.
-
-    `scores` (T, V + 1) of `places.prepared`. `partial`: the words may be those of a part of the sound
-    (`places.find_all`). Errors: TextError when the words take longer than the sound.
-    """
-    graph = grow(tokens, step, config)
-    if len(scores) < graph.shortest:
-        raise TextError(
-            f"The transcript has {len(tokens)} words, which take {graph.shortest * step:.2f} s "
-            f"at least, but the clip has {len(scores) * step:.2f} s. "
-            "Give the words that are spoken in it."
-        )
-    edge = max(1, round(config.minimum_silence_s / step)) + SPARE
-    scores = edged(scores, edge)
-    if partial:
-        places, priced = find_all(graph, scores, len(tokens), step, config)
-    else:
-        places, priced = find(graph, scores, len(tokens), step, config), scores
-    said = said_of(tokens, places, scores, step, config)
-    clear = clearness(scores)
-    known = facts(places, scores, said.here, clear, step)
-    unsaid = frozenset(np.flatnonzero(said.odds < _log_odds(config.least_said)).tolist())
-    if unsaid:
-        places, again = without(unsaid, tokens, places, priced, step, config)
-        kept = sorted(again - unsaid)
-        known[kept] = facts([places[number] for number in kept], scores, said.here[kept], clear, step)
-    inner = [replace(place, begin=place.begin - edge, end=place.end - edge) for place in places]
-    return Search(inner, unsaid, said.odds, said.half_ms, known)
-
-
-def without(
-    unsaid: frozenset[int],
-    tokens: Sequence[Token],
-    places: Sequence[Place],
-    scores: lattices.Floats,
-    step: float,
-    config: "AlignConfig",
-) -> tuple[list[Place], frozenset[int]]:
-    """The places when the words `unsaid` take no time from the others, and which words were searched again:
-    those and `MARGIN_WORDS` on either side, between the words beyond.
-    """
-    fresh = list(places)
-    again: set[int] = set()
-    near = sorted({
-        number + by
-        for number in unsaid
-        for by in range(-MARGIN_WORDS, MARGIN_WORDS + 1)
-        if 0 <= number + by < len(tokens)
-    })  # fmt: skip
-    cuts = [0, *(n for n in range(1, len(near)) if near[n] > near[n - 1] + 1), len(near)]
-    for first, last in ((near[a], near[b - 1] + 1) for a, b in pairwise(cuts)):
-        begin = places[first - 1].end if first else 0
-        end = places[last].begin if last < len(tokens) else len(scores)
-        inner = frozenset(number - first for number in unsaid if first <= number < last)
-        graph = grow(tokens[first:last], step, config, unsaid=inner)
-        found = find(graph, scores[begin:end], last - first, step, config, inner)
-        fresh[first:last] = [
-            replace(place, begin=place.begin + begin, end=place.end + begin) for place in found
-        ]
-        again.update(range(first, last))
-    return fresh, frozenset(again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +103,7 @@ def said_of(
             row = shares[number - piece.outer_first]
             at = places[number].begin - piece.begin
             here = float(row[max(at - near, 0) : at + near + 1].sum())
-            rows.append((_log_odds(float(row.sum())), _log_odds(here), _half_width(row, step, config)))
+            rows.append((log_odds(float(row.sum())), log_odds(here), _half_width(row, step, config)))
     return Said(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
@@ -232,7 +143,8 @@ def _pieces(
     return pieces
 
 
-def _log_odds(probability: float) -> float:
+def log_odds(probability: float) -> float:
+    """Of a probability, held within 1e-9 of both ends."""
     held = min(max(probability, 1e-9), 1 - 1e-9)
     return math.log(held / (1 - held))
 
@@ -295,7 +207,7 @@ def belongs(said: Sequence[float], clear: float) -> bool:
 
 def agreement_of(said: Sequence[float]) -> float:
     """`agreement` of words that were said with these probabilities."""
-    return agreement([_log_odds(probability) for probability in said])
+    return agreement([log_odds(probability) for probability in said])
 
 
 def agreement(odds: Sequence[float]) -> float:

@@ -12,11 +12,13 @@ import numpy as np
 
 from avsync.alignconfig import AlignConfig
 from avsync.alignment import Gap, Phone, Word
-from avsync.places import Place, prepared
+from avsync.places import LONGEST_UNSAID_S, Place, prepared
 from avsync.posteriors import Posteriors
 from avsync.pronounce import UNITS
+from avsync.search import search
 from avsync.text import Token, normalise
-from avsync.verdicts import HEARD, SEEN, belongs, clearness, plus_minus_ms, probability, search
+from avsync.unspoken import filled, refitted
+from avsync.verdicts import HEARD, SEEN, belongs, clearness, plus_minus_ms, probability
 
 
 def align_posteriors(
@@ -37,7 +39,7 @@ def align_posteriors(
     )
     fit = SEEN if posteriors.seen else HEARD
     said = 1 / (1 + np.exp(-found.odds))
-    unsaid = np.isin(np.arange(len(tokens)), list(found.unsaid))
+    unsaid = np.isin(np.arange(len(tokens)), list(found.unsaid | found.absent))
     sure = probability(found.facts, fit)
     sure = np.where(unsaid, np.minimum(sure, said), sure)  # in silence the fit knows nothing
     first_edge = float(posteriors.times[0]) - step / 2
@@ -54,8 +56,11 @@ def align_posteriors(
     late = tuple(
         known + own for known, own in zip(posteriors.late_s, (start_bias, start_bias, end_bias), strict=True)
     )
-    moved = _unbiased(words, step, late, span(posteriors)[1])
-    return [_judged(word, settings) for word in moved]
+    begin, end = span(posteriors)
+    there = [number for number in range(len(words)) if number not in found.absent]
+    for number, word in zip(there, _unbiased([words[n] for n in there], step, late, end), strict=True):
+        words[number] = _judged(word, settings)
+    return filled(words, found.absent, begin, end, longest=LONGEST_UNSAID_S)
 
 
 def find_gaps(posteriors: Posteriors, words: Sequence[Word], config: AlignConfig | None = None) -> list[Gap]:
@@ -172,22 +177,9 @@ def _unbiased(words: list[Word], step: float, late: tuple[float, ...], limit: fl
         start = max(begin, reached)
         end = following if touches else word.heard_end - end_late
         end = max(min(end, following, max(limit, word.heard_end)), start + step)
-        phones = _fitted(word.phones, start, end)
+        phones = refitted(word.phones, start, end)
         moved.append(
             dataclasses.replace(word, start=start, end=end, heard_start=start, heard_end=end, phones=phones)
         )
         reached = end
     return moved
-
-
-def _fitted(phones: tuple[Phone, ...], start: float, end: float) -> tuple[Phone, ...]:
-    """Phones stretched evenly to a word's new edges."""
-    if not phones:
-        return ()
-    old_start, old_length = phones[0].start, phones[-1].end - phones[0].start
-    scale = (end - start) / old_length
-    edges = [start + (phone.start - old_start) * scale for phone in phones] + [end]
-    return tuple(
-        dataclasses.replace(phone, start=a, end=b)
-        for phone, a, b in zip(phones, edges, edges[1:], strict=False)
-    )

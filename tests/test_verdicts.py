@@ -12,6 +12,7 @@ from avsync.alignconfig import AlignConfig
 from avsync.paths import start_posteriors
 from avsync.places import prepared
 from avsync.posteriors import Posteriors
+from avsync.search import search
 from avsync.text import normalise
 from avsync.words import align_posteriors, find_gaps, fits
 
@@ -21,7 +22,7 @@ PAUSES = {0: 0.5, 6: 0.4}
 
 def searched(posteriors, text):
     config = AlignConfig()
-    return verdicts.search(normalise(text), prepared(posteriors.log_probs, config), 0.01, config)
+    return search(normalise(text), prepared(posteriors.log_probs, config), 0.01, config)
 
 
 def test_words_that_were_said_are_likelier_than_others():

@@ -37,6 +37,7 @@ from avsync.errors import TextError
 from avsync.media import Clip
 from avsync.places import prepared
 from avsync.posteriors import Posteriors
+from avsync.search import search
 from avsync.speech import SAMPLE_RATE
 from avsync.text import normalise
 from avsync.utterances import Utterance, load_utterance
@@ -219,9 +220,7 @@ def _words(
     if [token.text for token in tokens] != list(text.words):
         return
     try:
-        found = verdicts.search(
-            tokens, prepared(heard.log_probs, config), heard.step, config, partial=not heard.seen
-        )
+        found = search(tokens, prepared(heard.log_probs, config), heard.step, config, partial=not heard.seen)
     except TextError:
         return
     first_edge = heard.times[0] - heard.step / 2

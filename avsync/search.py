@@ -1,0 +1,209 @@
+"""The words of a transcript in phone scores: all of them first; then once more without those that nobody
+says.
+
+A single word that was not said is told by all paths together (`verdicts.said_of`). A passage that was not
+said (what an editor cut, an advertisement, the wrong chapter) is another matter: a path through all words has
+to put it somewhere, and pushes what was said away by seconds. So where words are found badly, the best path
+is asked for that may leave out passages.
+
+Shapes: T frames of the phone scores (10 ms), V units, F facts.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from avsync import lattice as lattices
+from avsync.errors import TextError
+from avsync.paths import best_path
+from avsync.places import Place, consecutive, edged, find, find_all, grow
+from avsync.text import Token
+from avsync.verdicts import clearness, facts, log_odds, said_of
+
+if TYPE_CHECKING:
+    from avsync.alignconfig import AlignConfig
+
+SPARE = 2
+"""Frames by which the silence around a sound is longer than the shortest: any silence fits in it."""
+NEAR_WORDS = 3
+"""Words that are searched again on either side of one that was not said, or of a passage."""
+PASSAGE_WORDS = 2
+"""A passage that nobody says has at least so many words."""
+NONE = np.zeros(0, np.int32)
+"""The units of no frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The words of a transcript in phone scores, and what is known of each."""
+
+    places: list[Place]
+    """Of a word in a passage that nobody says: where the next word begins, and no frames."""
+    unsaid: frozenset[int]
+    """Numbers of the words that were not said, but for those of passages; they have places, but no phones."""
+    absent: frozenset[int]
+    """Numbers of the words in passages that nobody says."""
+    odds: np.ndarray
+    """Log-odds that each word was said."""
+    here: np.ndarray
+    """Log-odds that it was said and begins within `verdicts.HERE_S` of its place."""
+    half_ms: np.ndarray
+    """Half the central interval of each word's start, as wide as the scores say."""
+    facts: np.ndarray
+    """(words, F) see `verdicts.facts`."""
+
+
+def search(
+    tokens: Sequence[Token],
+    scores: lattices.Floats,
+    step: float,
+    config: "AlignConfig",
+    *,
+    partial: bool = True,
+) -> Search:
+    """Find all words; then, where some were not said, once more those that were.
+
+    `scores` (T, V + 1) of `places.prepared`. `partial`: the words may be those of a part of the sound
+    (`places.find_all`), and passages may be missing from it. Errors: TextError when the words take longer
+    than the sound.
+    """
+    graph = grow(tokens, step, config)
+    if len(scores) < graph.shortest:
+        raise TextError(
+            f"The transcript has {len(tokens)} words, which take {graph.shortest * step:.2f} s "
+            f"at least, but the clip has {len(scores) * step:.2f} s. "
+            "Give the words that are spoken in it."
+        )
+    edge = max(1, round(config.minimum_silence_s / step)) + SPARE
+    scores = edged(scores, edge)
+    clear = clearness(scores)
+    found = _all_words(graph, tokens, scores, step, config, clear, partial=partial)
+    if partial:
+        found = _without_passages(found, tokens, scores, step, config, clear)
+    inner = [replace(place, begin=place.begin - edge, end=place.end - edge) for place in found.places]
+    return replace(found, places=inner)
+
+
+def _all_words(
+    graph: lattices.Lattice,
+    tokens: Sequence[Token],
+    scores: lattices.Floats,
+    step: float,
+    config: "AlignConfig",
+    clear: float,
+    *,
+    partial: bool,
+) -> Search:
+    """The words of a lattice without passages that nobody says."""
+    if partial:
+        places, priced = find_all(graph, scores, len(tokens), step, config)
+    else:
+        places, priced = find(graph, scores, len(tokens), step, config), scores
+    said = said_of(tokens, places, scores, step, config)
+    known = facts(places, scores, said.here, clear, step)
+    unsaid = frozenset(np.flatnonzero(said.odds < log_odds(config.least_said)).tolist())
+    if unsaid:
+        places, again = without(unsaid, tokens, places, priced, step, config)
+        kept = sorted(again - unsaid)
+        known[kept] = facts([places[number] for number in kept], scores, said.here[kept], clear, step)
+    return Search(places, unsaid, frozenset(), said.odds, said.here, said.half_ms, known)
+
+
+def without(
+    unsaid: frozenset[int],
+    tokens: Sequence[Token],
+    places: Sequence[Place],
+    scores: lattices.Floats,
+    step: float,
+    config: "AlignConfig",
+) -> tuple[list[Place], frozenset[int]]:
+    """The places when the words `unsaid` take no time from the others, and which words were searched again:
+    those and `NEAR_WORDS` on either side, between the words beyond.
+    """
+    fresh = list(places)
+    again: set[int] = set()
+    near = sorted({
+        number + by
+        for number in unsaid
+        for by in range(-NEAR_WORDS, NEAR_WORDS + 1)
+        if 0 <= number + by < len(tokens)
+    })  # fmt: skip
+    cuts = [0, *(n for n in range(1, len(near)) if near[n] > near[n - 1] + 1), len(near)]
+    for first, last in ((near[a], near[b - 1] + 1) for a, b in pairwise(cuts)):
+        begin = places[first - 1].end if first else 0
+        end = places[last].begin if last < len(tokens) else len(scores)
+        inner = frozenset(number - first for number in unsaid if first <= number < last)
+        graph = grow(tokens[first:last], step, config, unsaid=inner)
+        found = find(graph, scores[begin:end], last - first, step, config, inner)
+        fresh[first:last] = [
+            replace(place, begin=place.begin + begin, end=place.end + begin) for place in found
+        ]
+        again.update(range(first, last))
+    return fresh, frozenset(again)
+
+
+def _without_passages(
+    found: Search,
+    tokens: Sequence[Token],
+    scores: lattices.Floats,
+    step: float,
+    config: "AlignConfig",
+    clear: float,
+) -> Search:
+    """The words when passages that nobody says take no time from the others."""
+    places, unsaid, absent = list(found.places), set(found.unsaid), set[int]()
+    odds, here, half_ms, known = (
+        values.copy() for values in (found.odds, found.here, found.half_ms, found.facts)
+    )
+    for first, last in _doubtful(found.here):
+        begin = found.places[first - 1].end if first else 0
+        end = found.places[last].begin if last < len(tokens) else len(scores)
+        missing = {first + n for n in _missing(tokens[first:last], scores[begin:end], step, config)}
+        if not missing:
+            continue
+        absent |= missing
+        unsaid -= set(range(first, last))
+        odds[sorted(missing)] = np.minimum(odds[sorted(missing)], log_odds(config.least_said))
+        kept = [n for n in range(first, last) if n not in missing]
+        said = [tokens[n] for n in kept]
+        if said:
+            graph = grow(said, step, config)
+            part = _all_words(graph, said, scores[begin:end], step, config, clear, partial=True)
+            odds[kept], here[kept], half_ms[kept], known[kept] = (
+                part.odds,
+                part.here,
+                part.half_ms,
+                part.facts,
+            )
+            unsaid |= {kept[n] for n in part.unsaid}
+            for number, place in zip(kept, part.places, strict=True):
+                places[number] = replace(place, begin=place.begin + begin, end=place.end + begin)
+        for number in sorted(missing, reverse=True):
+            follows = places[number + 1].begin if number + 1 < last else end
+            places[number] = replace(places[number], begin=follows, end=follows, units=NONE, slots=NONE)
+    return Search(places, frozenset(unsaid), frozenset(absent), odds, here, half_ms, known)
+
+
+def _doubtful(here: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Stretches of words, first and behind the last, that hold several badly found ones, with `NEAR_WORDS`
+    well found ones on either side.
+    """
+    bad = np.flatnonzero(here < 0)
+    for group in np.split(bad, 1 + np.flatnonzero(np.diff(bad) > 2 * NEAR_WORDS)):
+        if len(group) >= PASSAGE_WORDS:
+            yield max(int(group[0]) - NEAR_WORDS, 0), min(int(group[-1]) + 1 + NEAR_WORDS, len(here))
+
+
+def _missing(
+    tokens: Sequence[Token], scores: lattices.Floats, step: float, config: "AlignConfig"
+) -> set[int]:
+    """Numbers of the tokens that are in passages which the best path leaves out."""
+    graph = grow(tokens, step, config, hops=True)
+    if len(scores) < graph.shortest:
+        return set()
+    path, _ = best_path(graph, scores)
+    left_out = sorted(set(range(len(tokens))) - set(graph.token[path].tolist()))
+    return {n for run in consecutive(left_out) if len(run) >= PASSAGE_WORDS for n in run}
