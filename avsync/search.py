@@ -30,8 +30,8 @@ SPARE = 2
 """Frames by which the silence around a sound is longer than the shortest: any silence fits in it."""
 NEAR_WORDS = 3
 """Words that are searched again on either side of one that was not said, or of a passage."""
-PASSAGE_WORDS = 2
-"""A passage that nobody says has at least so many words."""
+PASSAGE_WORDS = 3
+"""A passage that nobody says has at least so many words that were found badly."""
 NONE = np.zeros(0, np.int32)
 """The units of no frames."""
 
@@ -161,7 +161,8 @@ def _without_passages(
     for first, last in _doubtful(found.here):
         begin = found.places[first - 1].end if first else 0
         end = found.places[last].begin if last < len(tokens) else len(scores)
-        missing = {first + n for n in _missing(tokens[first:last], scores[begin:end], step, config)}
+        bad = found.here[first:last] < 0
+        missing = {first + n for n in _missing(tokens[first:last], bad, scores[begin:end], step, config)}
         if not missing:
             continue
         absent |= missing
@@ -198,12 +199,14 @@ def _doubtful(here: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def _missing(
-    tokens: Sequence[Token], scores: lattices.Floats, step: float, config: "AlignConfig"
+    tokens: Sequence[Token], bad: np.ndarray, scores: lattices.Floats, step: float, config: "AlignConfig"
 ) -> set[int]:
-    """Numbers of the tokens that are in passages which the best path leaves out."""
+    """Numbers of the tokens that are in passages which the best path leaves out; `bad`: which were found
+    badly.
+    """
     graph = grow(tokens, step, config, hops=True)
     if len(scores) < graph.shortest:
         return set()
     path, _ = best_path(graph, scores)
     left_out = sorted(set(range(len(tokens))) - set(graph.token[path].tolist()))
-    return {n for run in consecutive(left_out) if len(run) >= PASSAGE_WORDS for n in run}
+    return {n for run in consecutive(left_out) if bad[run].sum() >= PASSAGE_WORDS for n in run}
