@@ -4,11 +4,13 @@ says.
 A single word that was not said is told by all paths together (`verdicts.said_of`). A passage that was not
 said (what an editor cut, an advertisement, the wrong chapter) is another matter: a path through all words has
 to put it somewhere, and pushes what was said away by seconds. So where words are found badly, the best path
-is asked for that may leave out passages.
+is asked for that may leave out passages. Where something else is said instead, some words of a passage fit
+to it by chance; then all of them together are against it.
 
 Shapes: T frames of the phone scores (10 ms), V units, F facts.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -21,7 +23,7 @@ from avsync.errors import TextError
 from avsync.paths import best_path
 from avsync.places import Place, consecutive, edged, find, find_all, grow
 from avsync.text import Token
-from avsync.verdicts import clearness, facts, log_odds, said_of
+from avsync.verdicts import SUREST, clearness, facts, log_odds, said_of
 
 if TYPE_CHECKING:
     from avsync.alignconfig import AlignConfig
@@ -32,6 +34,17 @@ NEAR_WORDS = 3
 """Words that are searched again on either side of one that was not said, or of a passage."""
 PASSAGE_WORDS = 3
 """A passage that nobody says has at least so many words that were found badly."""
+CLEAR = -1.0
+"""In speech that is less clear than this (`verdicts.clearness`) nobody knows which passages are missing.
+Clips of the web and of speechocean762 are at -0.6 to -0.75, with babble or music as loud below -1."""
+MOST_ABSENT = 0.5
+"""Share of the words of a sound's own transcript that may be in passages which nobody says."""
+DOUBT = 2.0
+"""Log-odds that a word is where it stands, in the middle between passages that are said (7 in the mean) and
+those that are not (-3) ..."""
+FOREIGN_DOUBT = 25.0
+"""... and how far words on end must be below it, all in all, before none of them counts as said: seven or so.
+"""
 NONE = np.zeros(0, np.int32)
 """The units of no frames."""
 
@@ -153,7 +166,9 @@ def _without_passages(
     config: "AlignConfig",
     clear: float,
 ) -> Search:
-    """The words when passages that nobody says take no time from the others."""
+    """The words when passages that nobody says take no time from the others; as they are where that
+    is most of the text, which is that of another sound then.
+    """
     places, unsaid, absent = list(found.places), set(found.unsaid), set[int]()
     odds, here, half_ms, known = (
         values.copy() for values in (found.odds, found.here, found.half_ms, found.facts)
@@ -161,13 +176,14 @@ def _without_passages(
     for first, last in _doubtful(found.here):
         begin = found.places[first - 1].end if first else 0
         end = found.places[last].begin if last < len(tokens) else len(scores)
+        if clearness(scores[begin:end]) < CLEAR:
+            continue
         bad = found.here[first:last] < 0
         missing = {first + n for n in _missing(tokens[first:last], bad, scores[begin:end], step, config)}
         if not missing:
             continue
         absent |= missing
         unsaid -= set(range(first, last))
-        odds[sorted(missing)] = np.minimum(odds[sorted(missing)], log_odds(config.least_said))
         kept = [n for n in range(first, last) if n not in missing]
         said = [tokens[n] for n in kept]
         if said:
@@ -182,9 +198,20 @@ def _without_passages(
             unsaid |= {kept[n] for n in part.unsaid}
             for number, place in zip(kept, part.places, strict=True):
                 places[number] = replace(place, begin=place.begin + begin, end=place.end + begin)
-        for number in sorted(missing, reverse=True):
-            follows = places[number + 1].begin if number + 1 < last else end
-            places[number] = replace(places[number], begin=follows, end=follows, units=NONE, slots=NONE)
+    here[sorted(absent)] = DOUBT
+    for first, last in _foreign(here):
+        begin = places[first - 1].end if first else 0
+        end = places[last].begin if last < len(tokens) else len(scores)
+        if clearness(scores[begin:end]) >= CLEAR:
+            absent |= set(range(first, last))
+    if len(absent) > MOST_ABSENT * len(tokens):
+        return found
+    unsaid -= absent
+    gone = sorted(absent)
+    odds[gone] = np.minimum(odds[gone], log_odds(config.least_said))
+    for number in reversed(gone):
+        follows = places[number + 1].begin if number + 1 < len(places) else len(scores)
+        places[number] = Place(follows, follows, NONE, NONE)
     return Search(places, frozenset(unsaid), frozenset(absent), odds, here, half_ms, known)
 
 
@@ -210,3 +237,18 @@ def _missing(
     path, _ = best_path(graph, scores)
     left_out = sorted(set(range(len(tokens))) - set(graph.token[path].tolist()))
     return {n for run in consecutive(left_out) if bad[run].sum() >= PASSAGE_WORDS for n in run}
+
+
+def _foreign(here: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Passages, first word and behind the last, whose words all in all are not where they stand."""
+    total = most = 0.0
+    first = last = 0
+    for number, doubt in enumerate([*(DOUBT - np.clip(here, -SUREST, SUREST)), -math.inf]):
+        total += doubt
+        if total > most:
+            most, last = total, number + 1
+        elif total <= 0 or total < most - FOREIGN_DOUBT:
+            if most >= FOREIGN_DOUBT:
+                yield first, last
+            total = most = 0.0
+            first = number + 1
