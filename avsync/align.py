@@ -9,6 +9,7 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from os import PathLike
 from pathlib import Path
 
@@ -87,13 +88,7 @@ def align(
             "little of what is said.",
             stacklevel=2,
         )
-    if measured is not None and measured.ms is None:
-        warnings.warn(
-            f"{clip.source}: the offset could not be determined ({measured.reason}): "
-            "words are aligned as if sound and picture agreed.",
-            stacklevel=2,
-        )
-    for doubt in doubts(measured):
+    for doubt in [*doubts(measured), *_absent(words)]:
         warnings.warn(f"{clip.source}: {doubt}", stacklevel=2)
     gaps = find_gaps(scores, words, settings)
     return Alignment(
@@ -105,6 +100,17 @@ def align(
         span=span(scores),
         frame_times=clip.frame_times,
     )
+
+
+def _absent(words: list[Word]) -> list[str]:
+    """What to tell of passages that nobody says, one sentence each."""
+    spoken = [word for word in words if word.status != "interpolated"]
+    passages = [list(group) for absent, group in groupby(spoken, lambda word: word.absent) if absent]
+    return [
+        f"nobody says the {len(passage)} words from {passage[0].text!r} to {passage[-1].text!r} "
+        f"(at {passage[0].heard_start:.1f} s); subtitles leave them out."
+        for passage in passages
+    ]
 
 
 def _foreign(source: str, words: list[Word]) -> UndeterminedError:

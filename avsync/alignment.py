@@ -48,6 +48,9 @@ class Word:
     """None in a word that is `not_spoken` or `interpolated`."""
     said: float = 0.0
     """Probability, 0 to 1, that the word was said at all, against all that may be there instead."""
+    absent: bool = False
+    """Whether it is `not_spoken` with a whole passage of the transcript around it; then its time is a share
+    of that between the words before and behind the passage, and subtitles leave it out."""
 
 
 @dataclass(frozen=True, slots=True)

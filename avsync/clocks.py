@@ -71,9 +71,16 @@ def between(offset: "Offset | None") -> Retiming:
 
 
 def doubts(offset: "Offset | None") -> list[str]:
-    """What is not sure about words that are seen by an offset that changes, one sentence each."""
-    line = None if offset is None or offset.ms is None else offset.line
-    if offset is None or line is None or line.constant:
+    """What is not sure about when words are seen by this offset, one sentence each."""
+    if offset is None:
+        return []
+    if offset.ms is None:
+        return [
+            f"the offset could not be determined ({offset.reason}): words are aligned as if sound and "
+            "picture agreed."
+        ]
+    line = offset.line
+    if line is None or line.constant:
         return []
     if between(offset).constant is not None:
         return [

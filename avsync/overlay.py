@@ -152,7 +152,8 @@ class Words:
         self._height, self._width = height, width
         self._size = text_size(height, width)
         font = font_of(self._size)
-        spoken = [word for word in words if word.status != "interpolated"]  # dashes, [music], labels
+        # Without dashes, [music], labels, and passages that nobody says.
+        spoken = [word for word in words if word.status != "interpolated" and not word.absent]
         self._lines = break_lines(spoken, lambda text: font.getlength(drawable(text)) <= 0.9 * width)
         self._shown: tuple[tuple[int, ...], Overlay] | None = None
 

@@ -3,10 +3,10 @@ passages that nobody says.
 """
 
 import dataclasses
-import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from avsync.alignment import Phone, Word
+from avsync.places import LONGEST_UNSAID_S
 from avsync.text import Token
 
 
@@ -17,14 +17,12 @@ def with_unspoken(words: Sequence[Word], tokens: Sequence[Token], begin: float, 
     """
     spoken = iter(words)
     found = [next(spoken) if token.readings else _interpolated(token.text) for token in tokens]
-    return filled(found, [n for n, token in enumerate(tokens) if not token.readings], begin, end)
+    return filled(found, begin, end)
 
 
-def filled(
-    words: Sequence[Word], unplaced: Collection[int], begin: float, end: float, longest: float = math.inf
-) -> list[Word]:
-    """The words with times for the `unplaced` ones: the time between their neighbours, divided evenly in
-    whole milliseconds, none longer than `longest` seconds.
+def filled(words: Sequence[Word], begin: float, end: float) -> list[Word]:
+    """The words with times for those that are interpolated or absent: the time between their neighbours,
+    divided evenly in whole milliseconds, and up to `LONGEST_UNSAID_S` each where some are absent.
 
     `begin` and `end` (seconds) stand for the neighbours of the first and the last. Where there is no time
     between two words, they give a millisecond for each: the first up to half of itself, then the second. What
@@ -32,21 +30,21 @@ def filled(
     """
     found: list[Word] = []
     waiting: list[Word] = []
-    for number, word in enumerate(words):
-        if number in unplaced:
+    for word in words:
+        if word.absent or word.status == "interpolated":
             waiting.append(word)
         elif waiting:
-            found += _between(found.pop() if found else None, waiting, word, begin, end, longest)
+            found += _between(found.pop() if found else None, waiting, word, begin, end)
             waiting = []
         else:
             found.append(word)
     if waiting:
-        found += _between(found.pop() if found else None, waiting, None, begin, end, longest)
+        found += _between(found.pop() if found else None, waiting, None, begin, end)
     return found
 
 
 def _between(
-    before: Word | None, waiting: list[Word], after: Word | None, begin: float, end: float, longest: float
+    before: Word | None, waiting: list[Word], after: Word | None, begin: float, end: float
 ) -> list[Word]:
     """The neighbours, and the words that wait for times between them."""
     first = _ms(min(begin, after.heard_start) if before is None and after is not None else begin)
@@ -66,7 +64,8 @@ def _between(
     count = min(len(waiting), last - first)  # a hundred dashes in a row are told together
     texts = [word.text for word in waiting]
     texts = [*texts[: count - 1], " ".join(texts[count - 1 :])]
-    last = min(last, first + count * _ms(longest)) if longest < math.inf else last
+    if any(word.absent for word in waiting):
+        last = min(last, first + count * _ms(LONGEST_UNSAID_S))
     edges = [first + (last - first) * number // count for number in range(count + 1)]
     made = [
         _placed(word, text, a, b)

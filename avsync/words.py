@@ -12,10 +12,10 @@ import numpy as np
 
 from avsync.alignconfig import AlignConfig
 from avsync.alignment import Gap, Phone, Word
-from avsync.places import LONGEST_UNSAID_S, Place, prepared
+from avsync.places import Place, prepared
 from avsync.posteriors import Posteriors
 from avsync.pronounce import UNITS
-from avsync.search import search
+from avsync.search import MANY_WORDS, search
 from avsync.text import Token, normalise
 from avsync.unspoken import filled, refitted
 from avsync.verdicts import HEARD, SEEN, belongs, clearness, plus_minus_ms, probability
@@ -50,7 +50,7 @@ def align_posteriors(
         words.append(
             Word(token.text, start, end, start, end, None, None, float(sure[number]),
                  plus_minus_ms(float(found.half_ms[number]), posteriors.lip_share, settings), status,
-                 _phones(place, first_edge, step), float(said[number]))
+                 _phones(place, first_edge, step), float(said[number]), number in found.absent)
         )  # fmt: skip
     start_bias, end_bias = settings.start_bias_s, settings.end_bias_s
     late = tuple(
@@ -60,7 +60,7 @@ def align_posteriors(
     there = [number for number in range(len(words)) if number not in found.absent]
     for number, word in zip(there, _unbiased([words[n] for n in there], step, late, end), strict=True):
         words[number] = _judged(word, settings)
-    return filled(words, found.absent, begin, end, longest=LONGEST_UNSAID_S)
+    return filled(words, begin, end)
 
 
 def find_gaps(posteriors: Posteriors, words: Sequence[Word], config: AlignConfig | None = None) -> list[Gap]:
@@ -86,9 +86,13 @@ def find_gaps(posteriors: Posteriors, words: Sequence[Word], config: AlignConfig
 def fits(posteriors: Posteriors, words: Sequence[Word], config: AlignConfig | None = None) -> bool:
     """Can the words be those of the sound, or does the transcript belong to another?
 
-    A text of a few words fits where all are `aligned`: they tell too little against that.
+    A text of a few words fits where all are `aligned`: they tell too little against that. In one of many
+    words, passages that nobody says do not count against the others.
     """
     spoken = [word for word in words if word.status != "interpolated"]
+    there = [word for word in spoken if not word.absent]
+    if len(there) >= MANY_WORDS:
+        spoken = there
     if len(spoken) <= FEW_WORDS and all(word.status == "aligned" for word in spoken):
         return True
     clear = clearness(prepared(posteriors.log_probs, config or AlignConfig()))

@@ -211,6 +211,19 @@ def test_an_undetermined_offset_counts_as_none_and_warns(clip: Clip) -> None:
     assert found.words[0].start == found.words[0].heard_start
 
 
+def test_a_passage_that_nobody_says_is_told(clip: Clip) -> None:
+    text = "place blue at F [door] my ears – cold two now"
+    with pytest.warns(
+        UserWarning, match=r"talk\.mp4: nobody says the 3 words from 'my' to 'cold' \(at \d\.\d s\)"
+    ):
+        found = align(clip(), text)
+    assert [word.text for word in found.words] == text.split()
+    assert [word.text for word in found.words if word.absent] == ["my", "ears", "cold"]
+    there = [word.heard_start for word in found.words if word.status == "aligned"]
+    plain = [word.heard_start for word in align(clip(), TEXT).words]
+    assert there == pytest.approx(plain, abs=0.02)
+
+
 def test_sound_alone_and_picture_alone(clip: Clip) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

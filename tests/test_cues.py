@@ -1,5 +1,6 @@
 """Where subtitles end, how their lines break, and how long they stand."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -83,6 +84,16 @@ def test_a_sound_without_a_pause_stands_with_the_words() -> None:
     words = [*speech("so it"), unspoken("[music]", 0.599, 0.6), *speech("goes on", start=0.6)]
     assert texts(subtitles(*words)) == ["so it [music] goes on"]
     assert texts(subtitles(unspoken("[music]", 0.0, 0.1), *speech("so it", start=0.1))) == ["[music] so it"]
+
+
+def test_passages_that_nobody_says_have_no_subtitle() -> None:
+    far, away = (replace(word(text, 1.0, 1.1, status="not_spoken"), absent=True) for text in ("far", "away"))
+    words = [
+        *speech("hello there", start=0.4), unspoken("BOB:", 1.0, 1.01), far, unspoken("–", 1.1, 1.15), away,
+        unspoken("…", 1.2, 1.21), unspoken("CHRIS:", 1.21, 1.22), *speech("so", start=1.25),
+        word("very", 1.4, 1.5, status="not_spoken"), *speech("good", start=1.5),
+    ]  # fmt: skip
+    assert texts(subtitles(*words)) == ["hello there", "CHRIS: so very good"]
 
 
 @pytest.mark.parametrize("marks", [["ANNA:", "[music]", "–"], ["–", "ANNA:"], ["[music]"], ["–"]])

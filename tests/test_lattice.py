@@ -164,7 +164,7 @@ def test_compiled_scores_are_the_same_to_the_last_bit(
     assert compiled_score == score
 
 
-FILLER_COST, INNER_COST, SKIP_COST = 1.3, 0.4, 0.9
+FILLER_COST, INNER_COST, SKIP_COST, HOP_COST = 1.3, 0.4, 0.9, 0.6
 Row = list[tuple[int, int, int]]
 """Unit, token that begins (-1: none does), and 1 where it lasts one frame exactly."""
 
@@ -224,11 +224,46 @@ def loose_forms(tokens: tuple[Token, ...], unsaid: tuple[int, ...]) -> Iterator[
             yield cost, [item for _, row in chosen for item in row] + [(lattices.FILLER, -1, 0)]
 
 
+def hop_forms(tokens: tuple[Token, ...]) -> Iterator[tuple[float, Row]]:
+    """Cost and row of everything that may be said where any words on end may be left out in filler."""
+    for kept in itertools.product((False, True), repeat=len(tokens)):
+        parts: list[list[tuple[float, Row]]] = []
+        missing, inner = 0, 0.0
+        for index, token in enumerate(tokens):
+            if not kept[index]:
+                missing += 1
+                continue
+            words = [phones for reading in token.readings for phones in WORDS[reading[0]]]
+            said: Row
+            parts += [hop_gaps(missing, inner), []]
+            for phones in words:
+                said = [(UNITS.index(phone), -1 if n else index, 0) for n, phone in enumerate(phones)]
+                parts[-1].append((0.0, said))
+            missing, inner = 0, INNER_COST if index + 1 < len(tokens) else 0.0
+        parts += [hop_gaps(missing, inner)]
+        for chosen in itertools.product(*parts):
+            yield sum(cost for cost, _ in chosen), [item for _, row in chosen for item in row]
+
+
+def hop_gaps(missing: int, inner: float) -> list[tuple[float, Row]]:
+    """What may stand where so many words are left out: a frame of filler for each hop, and one more."""
+    if not missing:
+        return gaps(FILLER_COST + inner, loose=False)
+    silence: Row = [(0, -1, 0)]
+    filler: Row = [(lattices.FILLER, -1, 1)] * missing + [(lattices.FILLER, -1, 0)]
+    cost = FILLER_COST + inner + HOP_COST * missing
+    return [
+        (cost + COST * (before + behind), silence * before + filler + silence * behind)
+        for before in (0, 1)
+        for behind in (0, 1)
+    ]
+
+
 def loose_paths(
-    tokens: tuple[Token, ...], log_probs: np.ndarray, unsaid: tuple[int, ...] = ()
+    forms: Iterator[tuple[float, Row]], log_probs: np.ndarray
 ) -> Iterator[tuple[float, list[int], dict[int, int]]]:
     """Score, units a frame, and first frames of the tokens that are said, of every path."""
-    for cost, row in loose_forms(tokens, unsaid):
+    for cost, row in forms:
         least = [1 if unit in (0, lattices.FILLER) else MINIMUM for unit, _, _ in row]
         spare = len(log_probs) - sum(least)
         if spare < 0:
@@ -261,7 +296,7 @@ def with_filler(frames: int, seed: int) -> np.ndarray:
 def test_filler_and_words_left_out_against_every_path(tokens: tuple[Token, ...]) -> None:
     log_probs = with_filler(8, 11)
     graph = loose(tokens, skip_cost=SKIP_COST)
-    paths = list(loose_paths(tokens, log_probs))
+    paths = list(loose_paths(loose_forms(tokens, ()), log_probs))
     best = max(paths, key=lambda one: one[0])
     path, score = best_path(graph, log_probs)
     assert score == pytest.approx(best[0], abs=1e-4)
@@ -281,6 +316,32 @@ def test_a_word_that_is_unsaid_is_one_frame() -> None:
     log_probs = with_filler(8, 12)
     graph = loose(tokens, unsaid=(1,))
     path, score = best_path(graph, log_probs)
-    best = max((one for one in loose_paths(tokens, log_probs, (1,)) if 0 in one[2]), key=lambda one: one[0])
+    every = loose_paths(loose_forms(tokens, (1,)), log_probs)
+    best = max((one for one in every if 0 in one[2]), key=lambda one: one[0])
     assert score == pytest.approx(best[0], abs=1e-4)
     assert np.count_nonzero(graph.token[path] == 1) == 1
+
+
+@pytest.mark.parametrize("tokens", TEXTS[:2], ids=lambda tokens: " ".join(token.text for token in tokens))
+@pytest.mark.parametrize("seed", range(6))
+def test_passages_left_out_against_every_path(tokens: tuple[Token, ...], seed: int) -> None:
+    log_probs = with_filler(7, seed)
+    graph = loose(tokens, hop_cost=HOP_COST)
+    best = max(loose_paths(hop_forms(tokens), log_probs), key=lambda one: one[0])
+    path, score = best_path(graph, log_probs)
+    assert score == pytest.approx(best[0], abs=1e-4)
+    assert graph.unit[path].tolist() == best[1]
+    assert sorted(set(graph.token[path]) - {-1}) == sorted(best[2])
+
+
+def test_any_number_of_words_is_left_out_in_a_few_frames() -> None:
+    for count in (1, 3, 4, 21, 100, 400):
+        tokens = TEXTS[0] * count
+        graph = loose(tokens, hop_cost=HOP_COST)
+        assert graph.shortest <= 1 + 3 * len(lattices.LEAPS) + count // lattices.LEAPS[-1]
+        assert len(graph.arc_from) < 60 * (count + 1)
+        silent = np.full((graph.shortest, lattices.FILLER + 1), -9.0, np.float32)
+        silent[:, lattices.FILLER] = 0.0
+        path, score = best_path(graph, silent)
+        assert (graph.token[path] == -1).all()
+        assert score == pytest.approx(-FILLER_COST - HOP_COST * count, rel=1e-5)

@@ -1,5 +1,6 @@
 """Where what is not spoken stands."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -7,7 +8,7 @@ from alignments import word
 
 from avsync.alignment import Word
 from avsync.text import normalise
-from avsync.unspoken import with_unspoken
+from avsync.unspoken import filled, with_unspoken
 
 
 def placed(transcript: str, *spoken: tuple[float, float], begin: float = 0.0, end: float = 3.0) -> list[Word]:
@@ -55,6 +56,37 @@ def test_order_length_and_texts_hold_whatever_stands_between(count: int, left: f
     rounded = [(round(one.heard_start, 3), round(one.heard_end, 3)) for one in found]
     assert all(start < end for start, end in rounded)
     assert all(here[1] <= there[0] for here, there in pairwise(rounded))
+
+
+def absent(text: str) -> Word:
+    return replace(word(text, 0.0, 0.0, status="not_spoken"), absent=True)
+
+
+def test_words_that_nobody_says_are_not_long() -> None:
+    words = [word("so", 1.0, 1.2), absent("far"), absent("away"), word("it", 9.0, 9.2)]
+    found = filled(words, 0.0, 10.0)
+    assert times(found)[1:3] == [("far", 1.2, 2.2), ("away", 2.2, 3.2)]
+    assert [one.plus_minus_ms for one in found[1:3]] == [500.0, 500.0]
+    assert filled(found, 0.0, 10.0) == found
+
+
+def test_where_there_is_no_time_both_neighbours_give_up_to_half_of_theirs() -> None:
+    words = [word("so", 1.0, 1.2, "s ow"), *[absent("far")] * 150, word("it", 1.2, 1.4, "ih t")]
+    found = filled(words, 0.0, 2.0)
+    assert [one.text for one in found] == ["so", *["far"] * 150, "it"]
+    assert (found[0].heard_end, found[-1].heard_start) == (1.1, 1.25)
+    assert [phone.end for phone in found[0].phones] == pytest.approx([1.05, 1.1])
+    assert [phone.start for phone in found[-1].phones] == pytest.approx([1.25, 1.325])
+    more = filled([words[0], *[words[1]] * 201, words[-1]], 0.0, 2.0)
+    assert [one.text for one in more] == ["so", *["far"] * 199, "far far", "it"]  # told together
+
+
+def test_signs_among_words_that_nobody_says_share_their_time() -> None:
+    tokens = normalise("so – far away [door] it")
+    words = filled([word("so", 1.0, 1.2), absent("far"), absent("away"), word("it", 1.2, 1.4)], 0.0, 3.0)
+    found = with_unspoken(words, tokens, 0.0, 3.0)
+    assert [one.text for one in found] == ["so", "–", "far", "away", "[door]", "it"]
+    assert all(here.heard_start < here.heard_end <= there.heard_start for here, there in pairwise(found))
 
 
 def test_words_alone_stay_as_they_are() -> None:
