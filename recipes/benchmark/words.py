@@ -16,6 +16,7 @@ import word_frames
 import word_hour
 import word_music
 import word_noise
+import word_passages
 import word_sync
 import word_times
 import word_transcripts
@@ -23,7 +24,7 @@ import word_wild
 from options import parser, run
 from table import Row, markdown
 
-PARTS = ("times", "noise", "wild", "music", "transcripts", "frames", "sync", "hour")
+PARTS = ("times", "noise", "wild", "music", "transcripts", "passages", "frames", "sync", "hour")
 VOICES_STEP = 20
 """Every so many of the training clips are the other voices: about fifty."""
 
@@ -66,6 +67,8 @@ def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], 
         found, more = word_transcripts.measure(clips, gold, others, split)
         rows += found
         notes += more
+    if "passages" in parts and clips:
+        rows += word_passages.measure(clips, others, split)
     if "frames" in parts:
         rows += word_frames.measure(clips, split)
     if "sync" in parts and clips:
