@@ -13,7 +13,7 @@ from avsync.text import Token
 def with_unspoken(words: Sequence[Word], tokens: Sequence[Token], begin: float, end: float) -> list[Word]:
     """The words of all tokens: `words` are those of the spoken ones, in order, on the sound's clock.
 
-    What is not spoken is `interpolated`, and placed as `filled` says.
+    What is not spoken is `interpolated`. `filled` gives it and what is absent their times.
     """
     spoken = iter(words)
     found = [next(spoken) if token.readings else _interpolated(token.text) for token in tokens]

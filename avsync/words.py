@@ -17,7 +17,7 @@ from avsync.posteriors import Posteriors
 from avsync.pronounce import UNITS
 from avsync.search import MANY_WORDS, search
 from avsync.text import Token, normalise
-from avsync.unspoken import filled, refitted
+from avsync.unspoken import refitted
 from avsync.verdicts import HEARD, SEEN, belongs, clearness, plus_minus_ms, probability
 
 
@@ -26,7 +26,8 @@ def align_posteriors(
 ) -> list[Word]:
     """The words of a transcript on the clock of phone scores (`start` = `heard_start`, no frames).
 
-    Tokens that are not spoken are left out (`avsync.unspoken` puts them back).
+    Tokens that are not spoken are left out, and those of passages that nobody says have no length
+    (`avsync.unspoken` puts the first back, and gives both their times).
     Errors: TextError when the transcript takes longer to say than there are scores, or cannot be spoken.
     """
     settings = config or AlignConfig()
@@ -56,11 +57,12 @@ def align_posteriors(
     late = tuple(
         known + own for known, own in zip(posteriors.late_s, (start_bias, start_bias, end_bias), strict=True)
     )
-    begin, end = span(posteriors)
     there = [number for number in range(len(words)) if number not in found.absent]
-    for number, word in zip(there, _unbiased([words[n] for n in there], step, late, end), strict=True):
+    for number, word in zip(
+        there, _unbiased([words[n] for n in there], step, late, span(posteriors)[1]), strict=True
+    ):
         words[number] = _judged(word, settings)
-    return filled(words, begin, end)
+    return words
 
 
 def find_gaps(posteriors: Posteriors, words: Sequence[Word], config: AlignConfig | None = None) -> list[Gap]:

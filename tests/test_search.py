@@ -12,6 +12,7 @@ from avsync.places import prepared
 from avsync.posteriors import Posteriors
 from avsync.search import search
 from avsync.text import normalise
+from avsync.unspoken import with_unspoken
 from avsync.words import align_posteriors
 
 SAID = (
@@ -36,7 +37,8 @@ def test_a_passage_that_nobody_says_costs_the_others_nothing(at: int, count: int
     )
     text = [word + "." * (n % 6 == 5) for n, word in enumerate(words)]
     text[at:at] = (STRANGE.split() * 8)[:count]
-    found = align_posteriors(posteriors, " ".join(text))
+    tokens = normalise(" ".join(text))
+    found = with_unspoken(align_posteriors(posteriors, tokens), tokens, 0.0, float(posteriors.times[-1]))
     assert [word.text for word in found] == text
     assert [word.absent for word in found] == [at <= n < at + count for n in range(len(text))]
     assert {word.status for word in found if word.absent} == {"not_spoken"}

@@ -226,3 +226,47 @@ def test_words_between_music_are_held_against_those_without(benchmark_script, mo
         for music in (one.waveform[:start], one.waveform[end:]):
             assert len(music) == start
             assert music.std() == pytest.approx(sound.std(), rel=0.01)
+
+
+def test_passages_take_the_place_of_spoken_words(benchmark_script):
+    passages = benchmark_script("word_passages")
+    text = passages.passage(("a", "b", "c", "d"), ("x", "y"), 1, 2)
+    assert text.words == ("a", "x", "y", "d")
+    assert text.source == (0, None, None, 3)
+    assert passages.passage(("a", "b"), (), 2, 0) == passages.Text(("a", "b"), (0, 1))
+
+
+def test_words_around_passages_are_held_against_the_truth(benchmark_script, monkeypatch):
+    passages, corpus = benchmark_script("word_passages"), benchmark_script("corpus")
+    spoken = [f"w{n}" for n in range(60)]
+    starts = np.arange(60) / 2
+    asked = []
+
+    def ask(film, words):
+        asked.append(words)
+        if len(asked) == 2:
+            return None
+        return SimpleNamespace(words=[
+            SimpleNamespace(
+                heard_start=0.02 + starts[spoken.index(word)] if word in spoken else 0.0,
+                status="not_spoken" if word in ("x0", "x3", "w0") else "aligned",
+            )
+            for word in words
+        ])  # fmt: skip
+
+    monkeypatch.setattr(passages.word_hour, "recording", lambda clips, seconds, path: (spoken, starts))
+    monkeypatch.setattr(passages.media, "load", lambda path: None)
+    monkeypatch.setattr(passages, "sound_of", lambda clip: clip)
+    monkeypatch.setattr(passages, "ask", ask)
+    monkeypatch.setattr(passages, "KINDS", ((6, 0), (6, 6)))
+    monkeypatch.setattr(passages, "DRAWS", 2)
+    clips = [corpus.Spoken("a", Path("a"), tuple(spoken[:6]), np.zeros((6, 2)))]
+    others = [corpus.Spoken("b", Path("b"), tuple(f"x{n}" for n in range(6)), np.zeros((6, 2)))]
+    rows = passages.measure(clips, others, "test")
+    assert [len(words) for words in asked] == [66, 66, 60, 60]
+    assert [(row.value, row.n) for row in rows[:4]] == [(0.5, 120), (2 / 12, 12), (1 / 120, 120), (0.5, 2)]
+    near, told, lost, refused = rows[4:]
+    assert (near.value, near.n) == (1.0, 108)
+    assert (told.value, told.n) == (4 / 12, 12)
+    assert lost.value <= 2 / 108
+    assert refused.value == 0
