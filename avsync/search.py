@@ -20,6 +20,7 @@ import numpy as np
 
 from avsync import lattice as lattices
 from avsync.errors import TextError
+from avsync.lattice import FILLER
 from avsync.paths import best_path
 from avsync.places import Place, consecutive, edged, find, find_all, grow
 from avsync.text import Token
@@ -58,7 +59,7 @@ class Search:
     """The words of a transcript in phone scores, and what is known of each."""
 
     places: list[Place]
-    """Of a word in a passage that nobody says: where the next word begins, and no frames."""
+    """Of a word in a passage that nobody says: where the word before ends, and no frames."""
     unsaid: frozenset[int]
     """Numbers of the words that were not said, but for those of passages; they have places, but no phones."""
     absent: frozenset[int]
@@ -173,51 +174,73 @@ def _without_passages(
     """The words when passages that nobody says take no time from the others; as they are where too
     few are left: the text is that of another sound then.
     """
-    places, unsaid, absent = list(found.places), set(found.unsaid), set[int]()
-    odds, here, half_ms, known = (
-        values.copy() for values in (found.odds, found.here, found.half_ms, found.facts)
-    )
-    for first, last in _doubtful(found.here):
-        begin = found.places[first - 1].end if first else 0
-        end = found.places[last].begin if last < len(tokens) else len(scores)
-        if clearness(scores[begin:end]) < CLEAR:
+    before = found
+    for first, last in list(_doubtful(found.here)):
+        begin, end = _around(found, first, last, len(scores))
+        part = scores[begin:end].copy()
+        part[:, FILLER] = np.maximum(part[:, FILLER], part[:, 0])  # what is left out may have pauses
+        if clearness(part) < CLEAR:
             continue
-        bad = found.here[first:last] < 0
-        missing = {first + n for n in _missing(tokens[first:last], bad, scores[begin:end], step, config)}
-        if not missing:
-            continue
-        absent |= missing
-        unsaid -= set(range(first, last))
+        missing = {
+            first + n for n in _missing(tokens[first:last], found.here[first:last] < 0, part, step, config)
+        }
         kept = [n for n in range(first, last) if n not in missing]
         said = [tokens[n] for n in kept]
-        if said:
-            graph = grow(said, step, config)
-            part = _all_words(graph, said, scores[begin:end], step, config, clear, partial=True)
-            odds[kept], here[kept], half_ms[kept], known[kept] = (
-                part.odds,
-                part.here,
-                part.half_ms,
-                part.facts,
-            )
-            unsaid |= {kept[n] for n in part.unsaid}
-            for number, place in zip(kept, part.places, strict=True):
-                places[number] = replace(place, begin=place.begin + begin, end=place.end + begin)
-    here[sorted(absent)] = DOUBT
-    for first, last in _foreign(here):
-        begin = places[first - 1].end if first else 0
-        end = places[last].begin if last < len(tokens) else len(scores)
+        graph = grow(said, step, config) if said else None
+        options = [
+            _all_words(graph, said, part, step, config, clear, partial=partial)
+            for partial in (True, False)
+            if graph and (missing or not partial)  # all the words were searched like this before
+        ]
+        best = max(options, key=_sureness, default=None)
+        if missing or (best and _sureness(best) > _sureness_of(found.here[first:last])):
+            found = _spliced(found, best, kept, missing, begin)
+    strange = found.here.copy()
+    strange[sorted(found.absent)] = DOUBT
+    for first, last in _foreign(strange):
+        begin, end = _around(found, first, last, len(scores))
         if clearness(scores[begin:end]) >= CLEAR:
-            absent |= set(range(first, last))
-    there = len(tokens) - len(absent)
+            found = _spliced(found, None, [], set(range(first, last)), begin)
+    there = len(tokens) - len(found.absent)
     if there < (LEAST_OF_MANY if there >= MANY_WORDS else LEAST_THERE) * len(tokens):
-        return found
-    unsaid -= absent
-    gone = sorted(absent)
-    odds[gone] = np.minimum(odds[gone], log_odds(config.least_said))
-    for number in reversed(gone):
-        follows = places[number + 1].begin if number + 1 < len(places) else len(scores)
-        places[number] = Place(follows, follows, NONE, NONE)
-    return Search(places, frozenset(unsaid), frozenset(absent), odds, here, half_ms, known)
+        return before
+    odds = found.odds.copy()
+    odds[sorted(found.absent)] = np.minimum(odds[sorted(found.absent)], log_odds(config.least_said))
+    return replace(found, odds=odds)
+
+
+def _around(found: Search, first: int, last: int, frames: int) -> tuple[int, int]:
+    """The frames between the words before `first` and from `last` on."""
+    begin = found.places[first - 1].end if first else 0
+    return begin, found.places[last].begin if last < len(found.places) else frames
+
+
+def _sureness(found: Search) -> float:
+    return _sureness_of(found.here)
+
+
+def _sureness_of(here: np.ndarray) -> float:
+    """How sure all in all words are to be where they stand."""
+    return float(np.clip(here, -SUREST, SUREST).sum())
+
+
+def _spliced(found: Search, part: Search | None, kept: list[int], missing: set[int], begin: int) -> Search:
+    """The words with those of `part`, which begins at a frame, in the place of the numbers `kept`, and those
+    `missing` absent.
+    """
+    places, unsaid = list(found.places), set(found.unsaid) - missing - set(kept)
+    columns = [values.copy() for values in (found.odds, found.here, found.half_ms, found.facts)]
+    if part:
+        for column, values in zip(columns, (part.odds, part.here, part.half_ms, part.facts), strict=True):
+            column[kept] = values
+        unsaid |= {kept[n] for n in part.unsaid}
+        for number, place in zip(kept, part.places, strict=True):
+            places[number] = replace(place, begin=place.begin + begin, end=place.end + begin)
+    for number in sorted(missing):
+        reached = places[number - 1].end if number else 0
+        places[number] = Place(reached, reached, NONE, NONE)
+    odds, here, half_ms, known = columns
+    return Search(places, frozenset(unsaid), found.absent | missing, odds, here, half_ms, known)
 
 
 def _doubtful(here: np.ndarray) -> Iterator[tuple[int, int]]:
