@@ -267,7 +267,8 @@ def _on_picture(words: list[Word], clocks: Retiming, frame_times: "np.ndarray") 
         heard_start, heard_end = _whole_ms(word.heard_start), _whole_ms(word.heard_end)
         start, end = (_whole_ms(float(time)) for time in clocks.seen_at([heard_start, heard_end]))
         start = max(start, reached)
-        end = reached = max(end, _whole_ms(start + 0.001))
+        end = max(end, _whole_ms(start + 0.001))
+        reached = start if word.absent else end  # these may share their time
         first, last = frames_between(frame_times, start, end) or (None, None)
         moved.append(
             dataclasses.replace(

@@ -1,5 +1,6 @@
 """What an alignment is: words, their phones, and the gaps between them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -49,8 +50,9 @@ class Word:
     said: float = 0.0
     """Probability, 0 to 1, that the word was said at all, against all that may be there instead."""
     absent: bool = False
-    """Whether it is `not_spoken` with a whole passage of the transcript around it; then its time is a share
-    of that between the words before and behind the passage, and subtitles leave it out."""
+    """Whether it is `not_spoken` with a whole passage of the transcript around it. Its time is part of that
+    between the words before and behind the passage, at least a millisecond, which it may share with others;
+    gaps are told as if the passage was not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +83,20 @@ class Alignment:
     """Start and end of what was searched, seconds on the audio clock."""
     frame_times: Times = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
     """(F,) seconds of each decoded frame; empty without pictures."""
+
+
+def present(words: Sequence[Word]) -> list[Word]:
+    """The words without passages that nobody says, what stands inside of them, and labels before them."""
+    kept: list[Word] = []
+    inside = False
+    for word in words:
+        label = word.status == "interpolated" and word.text.endswith(":")
+        if word.absent:
+            while kept and kept[-1].status == "interpolated" and kept[-1].text.endswith(":"):
+                kept.pop()
+            inside = True
+        elif word.status != "interpolated" or label:
+            inside = False
+        if not inside:
+            kept.append(word)
+    return kept

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from avsync.alignment import Gap, Phone, Word
+from avsync.alignment import Gap, Phone, Word, present
 from avsync.errors import AVSyncError, ConfigError
 from avsync.retime import Piece, Retiming, retiming
 from avsync.timebase import ms_to_seconds
@@ -96,14 +96,14 @@ def doubts(offset: "Offset | None") -> list[str]:
 
 
 def on_clock(alignment: "Alignment", clock: str) -> Clocked:
-    """`alignment` on the clock `sound` or `picture`.
+    """`alignment` on the clock `sound` or `picture`, without passages that nobody says.
 
     Errors: AVSyncError for another clock.
     """
     if clock not in CLOCKS:
         raise AVSyncError(f"clock is {clock!r}: it must be one of {', '.join(CLOCKS)}.")
     picture = clock == "picture"
-    words = tuple(_said(word, picture) for word in alignment.words)
+    words = tuple(_said(word, picture) for word in present(alignment.words))
     begin, end = alignment.span  # on the sound's
     if picture:
         begin, end = (float(time) for time in between(alignment.offset).seen_at([begin, end]))

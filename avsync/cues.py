@@ -51,7 +51,7 @@ class Cue:
 def cues(line: Clocked, config: SubtitleConfig | None = None) -> list[Cue]:
     """The subtitles of a timeline, in order."""
     settings = config or SubtitleConfig()
-    parts = split(_without_absent(line.words), settings)
+    parts = split(line.words, settings)
     return _timed(parts, line.end, settings)
 
 
@@ -64,22 +64,6 @@ be been my your his her its our their this these those mr. mrs. ms. dr. st. prof
 """
 LEANING = frozenset(SMALL_WORDS.split())
 """Words that lean on the next one: no subtitle or line ends with them where another place will do."""
-
-
-def _without_absent(words: Sequence[Said]) -> list[Said]:
-    """The words without passages that nobody says, what stands inside of them, and labels before them."""
-    kept: list[Said] = []
-    inside = False
-    for word in words:
-        if word.word.absent:
-            while kept and _is_label(kept[-1]):
-                kept.pop()
-            inside = True
-        elif word.spoken or _is_label(word):
-            inside = False
-        if not inside:
-            kept.append(word)
-    return kept
 
 
 def split(words: Sequence[Said], config: SubtitleConfig) -> list[list[Said]]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from avsync.alignment import present
 from avsync.errors import TextError
 from avsync.offset import Offset
 from avsync.standards import BT1359
@@ -153,7 +154,7 @@ class Words:
         self._size = text_size(height, width)
         font = font_of(self._size)
         # Without dashes, [music], labels, and passages that nobody says.
-        spoken = [word for word in words if word.status != "interpolated" and not word.absent]
+        spoken = [word for word in present(words) if word.status != "interpolated"]
         self._lines = break_lines(spoken, lambda text: font.getlength(drawable(text)) <= 0.9 * width)
         self._shown: tuple[tuple[int, ...], Overlay] | None = None
 

@@ -25,8 +25,8 @@ def filled(words: Sequence[Word], begin: float, end: float) -> list[Word]:
     divided evenly in whole milliseconds, and up to `LONGEST_UNSAID_S` each where some are absent.
 
     `begin` and `end` (seconds) stand for the neighbours of the first and the last. Where there is no time
-    between two words, they give a millisecond for each: the first up to half of itself, then the second. What
-    does not fit even so is told together.
+    between two words, they give a millisecond for each: the first up to half of itself, then the second. If
+    that is not enough, words share a millisecond, and what is interpolated alone is told together.
     """
     found: list[Word] = []
     waiting: list[Word] = []
@@ -61,16 +61,15 @@ def _between(
     if missing > 0 and after is not None:
         last += min(missing, _half_ms(after))
         after = _squeezed(after, last / 1000, after.heard_end)
-    count = min(len(waiting), last - first)  # a hundred dashes in a row are told together
-    texts = [word.text for word in waiting]
-    texts = [*texts[: count - 1], " ".join(texts[count - 1 :])]
+    count = min(len(waiting), last - first)
     if any(word.absent for word in waiting):
         last = min(last, first + count * _ms(LONGEST_UNSAID_S))
+    else:  # a hundred dashes in a row
+        rest = " ".join(word.text for word in waiting[count - 1 :])
+        waiting = [*waiting[: count - 1], dataclasses.replace(waiting[count - 1], text=rest)]
     edges = [first + (last - first) * number // count for number in range(count + 1)]
-    made = [
-        _placed(word, text, a, b)
-        for word, text, a, b in zip(waiting, texts, edges[:-1], edges[1:], strict=False)
-    ]
+    slots = [number * count // len(waiting) for number in range(len(waiting))]
+    made = [_placed(word, edges[slot], edges[slot + 1]) for word, slot in zip(waiting, slots, strict=True)]
     return [*([before] if before else []), *made, *([after] if after else [])]
 
 
@@ -79,11 +78,11 @@ def _interpolated(text: str) -> Word:
     return Word(text, 0.0, 0.0, 0.0, 0.0, None, None, 0.0, 1.0, "interpolated")
 
 
-def _placed(word: Word, text: str, start_ms: int, end_ms: int) -> Word:
+def _placed(word: Word, start_ms: int, end_ms: int) -> Word:
     start, end = start_ms / 1000, end_ms / 1000
     half = max(word.plus_minus_ms, (end_ms - start_ms) / 2)
     return dataclasses.replace(
-        word, text=text, start=start, end=end, heard_start=start, heard_end=end, plus_minus_ms=half
+        word, start=start, end=end, heard_start=start, heard_end=end, plus_minus_ms=half
     )
 
 

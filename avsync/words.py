@@ -71,7 +71,7 @@ def find_gaps(posteriors: Posteriors, words: Sequence[Word], config: AlignConfig
     """
     settings = config or AlignConfig()
     begin, end = span(posteriors)
-    spoken = [word for word in words if word.status != "interpolated"]
+    spoken = [word for word in words if word.status != "interpolated" and not word.absent]
     edges = [begin, *(time for word in spoken for time in (word.heard_start, word.heard_end)), end]
     odds, window = _speech_odds(posteriors), max(1, round(settings.unmatched_s / posteriors.step))
     gaps = []

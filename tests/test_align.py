@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from speech_scores import spoken
 
-from avsync import features, lips, media, model, offset, phones, speech
+from avsync import features, lips, media, model, offset, phones, speech, verdicts
 from avsync.align import align
 from avsync.alignconfig import AlignConfig
 from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
@@ -211,7 +211,8 @@ def test_an_undetermined_offset_counts_as_none_and_warns(clip: Clip) -> None:
     assert found.words[0].start == found.words[0].heard_start
 
 
-def test_a_passage_that_nobody_says_is_told(clip: Clip) -> None:
+def test_a_passage_that_nobody_says_is_told(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdicts, "BELONGS", ((-1.0, 0.0), (0.0, 0.0)))  # a third of so short a text is much
     text = "place blue at F [door] my ears – cold two now"
     with pytest.warns(
         UserWarning, match=r"talk\.mp4: nobody says the 3 words from 'my' to 'cold' \(at \d\.\d s\)"
@@ -222,6 +223,7 @@ def test_a_passage_that_nobody_says_is_told(clip: Clip) -> None:
     there = [word.heard_start for word in found.words if word.status == "aligned"]
     plain = [word.heard_start for word in align(clip(), TEXT).words]
     assert there == pytest.approx(plain, abs=0.02)
+    assert {gap.status for gap in found.gaps} == {"silence"}
 
 
 def test_sound_alone_and_picture_alone(clip: Clip) -> None:

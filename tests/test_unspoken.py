@@ -77,8 +77,11 @@ def test_where_there_is_no_time_both_neighbours_give_up_to_half_of_theirs() -> N
     assert (found[0].heard_end, found[-1].heard_start) == (1.1, 1.25)
     assert [phone.end for phone in found[0].phones] == pytest.approx([1.05, 1.1])
     assert [phone.start for phone in found[-1].phones] == pytest.approx([1.25, 1.325])
-    more = filled([words[0], *[words[1]] * 201, words[-1]], 0.0, 2.0)
-    assert [one.text for one in more] == ["so", *["far"] * 199, "far far", "it"]  # told together
+    more = filled([words[0], *[words[1]] * 400, words[-1]], 0.0, 2.0)
+    assert [one.text for one in more] == ["so", *["far"] * 400, "it"]
+    assert [round(1000 * (one.heard_end - one.heard_start)) for one in more[1:-1]] == [1] * 400  # two share
+    assert [one.heard_start for one in more] == sorted(one.heard_start for one in more)
+    assert (more[0].heard_end, more[1].heard_start, more[-1].heard_start) == (1.1, 1.1, 1.3)
 
 
 def test_signs_among_words_that_nobody_says_share_their_time() -> None:
