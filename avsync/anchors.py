@@ -10,17 +10,22 @@ import numpy as np
 from avsync.alignconfig import AlignConfig
 from avsync.alignment import Word
 from avsync.errors import TextError
+from avsync.places import prepared
 from avsync.posteriors import Posteriors
+from avsync.search import CLEAR
 from avsync.text import Token
 from avsync.transcripts import Transcript
 from avsync.unspoken import with_unspoken
-from avsync.words import align_posteriors, span
+from avsync.verdicts import clearness
+from avsync.words import align_posteriors, fits, span, unheard
 
 MARGIN_S = 1.5
 """How far, seconds, a word may lie outside the times of its subtitle."""
 SURE = 0.8
 """Where the words of some part are less sure than this by the rough times, on average, these are put to the
 test. Words that are not said come out at 0.65 where there is nothing but silence."""
+FAR_BETTER = 0.2
+"""The times of a transcript are also wrong where the mean confidence of all words is so much more without."""
 LONE_SHARE = 0.5
 """The time of a lone part is used where it is at most this share of the sound: else it gains little."""
 
@@ -45,8 +50,8 @@ def find_words(
     Where the transcript has rough times, parts of it that are `MARGIN_S` twice apart are searched apart, and
     a lone part in its time where that is little of the sound. When that is not sure of the words of a part,
     or one does not fit into its time, the whole text is searched in the whole sound, and the times are
-    dropped with a warning if that finds more. The same where times do not cover the text, or lie outside the
-    sound. Errors: those of `align_posteriors`.
+    dropped with a warning if that finds more; else a part that is not said is absent. The same where times do
+    not cover the text, or lie outside the sound. Errors: those of `align_posteriors`.
     """
     begin, end = span(posteriors) if len(posteriors.times) else (0.0, 0.0)
     blocks = plan(transcript, tokens, begin, end)
@@ -56,14 +61,26 @@ def find_words(
             _warn(transcript, f"do not cover its text, or lie outside the sound ({begin:.1f} to {end:.1f} s)")
         return with_unspoken(words, tokens, begin, end)
     parts = _search(posteriors, tokens, blocks, config)
-    by_times = None if parts is None else [word for part in parts for word in part]
-    if by_times is not None and parts is not None and min(map(_mean_confidence, parts)) >= SURE:
-        return with_unspoken(by_times, tokens, begin, end)
+    if parts is not None and min(map(_mean_confidence, parts)) >= SURE:
+        return with_unspoken([word for part in parts for word in part], tokens, begin, end)
     whole = align_posteriors(posteriors, tokens, config)
-    if by_times is not None and _mean_confidence(by_times) >= _mean_confidence(whole):
-        return with_unspoken(by_times, tokens, begin, end)
+    if parts is not None and not _elsewhere(parts, whole):
+        return with_unspoken([word for part in parts for word in part], tokens, begin, end)
     _warn(transcript, "do not fit the sound")
     return with_unspoken(whole, tokens, begin, end)
+
+
+def _elsewhere(parts: Sequence[Sequence[Word]], whole: Sequence[Word]) -> bool:
+    """Whether words are found better without their times: a part of which the times are not sure, or all."""
+    rest = iter(whole)
+    without = [[next(rest) for _ in part] for part in parts]
+    if any(
+        _mean_confidence(here) < SURE <= _mean_confidence(there)
+        for here, there in zip(parts, without, strict=True)
+    ):
+        return True
+    by_times = _mean_confidence([word for part in parts for word in part])
+    return _mean_confidence(whole) > by_times + FAR_BETTER
 
 
 def plan(
@@ -97,7 +114,9 @@ def plan(
 def _search(
     posteriors: Posteriors, tokens: Sequence[Token], blocks: Sequence[Block], config: AlignConfig
 ) -> list[list[Word]] | None:
-    """The words of each block in its own time; None where one does not fit."""
+    """The words of each block in its own time, all of them absent where something else is said; None where
+    one does not fit.
+    """
     parts: list[list[Word]] = []
     for block in blocks:
         inside = slice(*np.searchsorted(posteriors.times, [block.start, block.end]))
@@ -105,10 +124,20 @@ def _search(
             posteriors, log_probs=posteriors.log_probs[inside], times=posteriors.times[inside]
         )
         try:
-            parts.append(align_posteriors(part, tokens[block.first : block.last], config))
+            lone = len(blocks) == 1
+            words = align_posteriors(part, tokens[block.first : block.last], config, whole=lone)
         except TextError:
             return None
+        foreign = not lone and _foreign(part, words, config)
+        parts.append([unheard(word, config) for word in words] if foreign else words)
     return parts
+
+
+def _foreign(part: Posteriors, words: Sequence[Word], config: AlignConfig) -> bool:
+    """Whether clear speech is something else than these words."""
+    clear = clearness(prepared(part.log_probs, config))
+    there = [word for word in words if not word.absent]
+    return not part.seen and clear >= CLEAR and not fits(part, there, config)
 
 
 def _warn(transcript: Transcript, why: str) -> None:

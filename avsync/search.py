@@ -81,12 +81,13 @@ def search(
     config: "AlignConfig",
     *,
     partial: bool = True,
+    whole: bool = True,
 ) -> Search:
     """Find all words; then, where some were not said, once more those that were.
 
     `scores` (T, V + 1) of `places.prepared`. `partial`: the words may be those of a part of the sound
-    (`places.find_all`), and passages may be missing from it. Errors: TextError when the words take longer
-    than the sound.
+    (`places.find_all`), and passages may be missing from it; `whole`: but not most of them. Errors:
+    TextError when the words take longer than the sound.
     """
     graph = grow(tokens, step, config)
     if len(scores) < graph.shortest:
@@ -100,7 +101,10 @@ def search(
     clear = clearness(scores)
     found = _all_words(graph, tokens, scores, step, config, clear, partial=partial)
     if partial:
-        found = _without_passages(found, tokens, scores, step, config, clear)
+        fewer = _without_passages(found, tokens, scores, step, config, clear)
+        there = len(tokens) - len(fewer.absent)
+        least = LEAST_OF_MANY if there >= MANY_WORDS else LEAST_THERE
+        found = found if whole and there < least * len(tokens) else fewer
     inner = [replace(place, begin=place.begin - edge, end=place.end - edge) for place in found.places]
     return replace(found, places=inner)
 
@@ -171,10 +175,7 @@ def _without_passages(
     config: "AlignConfig",
     clear: float,
 ) -> Search:
-    """The words when passages that nobody says take no time from the others; as they are where too
-    few are left: the text is that of another sound then.
-    """
-    before = found
+    """The words when passages that nobody says take no time from the others."""
     for first, last in list(_doubtful(found.here)):
         begin, end = _around(found, first, last, len(scores))
         part = scores[begin:end].copy()
@@ -201,9 +202,6 @@ def _without_passages(
         begin, end = _around(found, first, last, len(scores))
         if clearness(scores[begin:end]) >= CLEAR:
             found = _spliced(found, None, [], set(range(first, last)), begin)
-    there = len(tokens) - len(found.absent)
-    if there < (LEAST_OF_MANY if there >= MANY_WORDS else LEAST_THERE) * len(tokens):
-        return before
     odds = found.odds.copy()
     odds[sorted(found.absent)] = np.minimum(odds[sorted(found.absent)], log_odds(config.least_said))
     return replace(found, odds=odds)

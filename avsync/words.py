@@ -22,12 +22,18 @@ from avsync.verdicts import HEARD, SEEN, belongs, clearness, plus_minus_ms, prob
 
 
 def align_posteriors(
-    posteriors: Posteriors, transcript: str | Sequence[Token], config: AlignConfig | None = None
+    posteriors: Posteriors,
+    transcript: str | Sequence[Token],
+    config: AlignConfig | None = None,
+    *,
+    whole: bool = True,
 ) -> list[Word]:
     """The words of a transcript on the clock of phone scores (`start` = `heard_start`, no frames).
 
     Tokens that are not spoken are left out, and those of passages that nobody says have no length
     (`avsync.unspoken` puts the first back, and gives both their times).
+    `whole`: the words are all that is spoken, or all there is of a text: where few of them are said, they
+    belong to another sound, and no passage of them is left out.
     Errors: TextError when the transcript takes longer to say than there are scores, or cannot be spoken.
     """
     settings = config or AlignConfig()
@@ -36,7 +42,12 @@ def align_posteriors(
     step = posteriors.step
     # Lips are too often sure of something else to tell where the text is not.
     found = search(
-        tokens, prepared(posteriors.log_probs, settings), step, settings, partial=not posteriors.seen
+        tokens,
+        prepared(posteriors.log_probs, settings),
+        step,
+        settings,
+        partial=not posteriors.seen,
+        whole=whole,
     )
     fit = SEEN if posteriors.seen else HEARD
     said = 1 / (1 + np.exp(-found.odds))
@@ -153,6 +164,15 @@ def _phones(place: Place, first_edge: float, step: float) -> tuple[Phone, ...]:
     )  # fmt: skip
 
 
+def unheard(word: Word, config: AlignConfig) -> Word:
+    """The word as one of a passage that nobody says."""
+    least = config.least_said
+    return dataclasses.replace(
+        word, confidence=min(word.confidence, least), said=min(word.said, least), status="not_spoken",
+        phones=(), absent=True,
+    )  # fmt: skip
+
+
 def _judged(word: Word, config: AlignConfig) -> Word:
     """The word with its status."""
     if word.status == "not_spoken":
@@ -167,7 +187,7 @@ def _unbiased(words: list[Word], step: float, late: tuple[float, ...], limit: fl
 
     Where two words touch, they still do: the boundary moves as a start.
     """
-    if not any(late):
+    if not words or not any(late):
         return words
     first_late, next_late, end_late = late
     touching = [there.heard_start - here.heard_end < step / 2 for here, there in pairwise(words)]

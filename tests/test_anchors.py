@@ -101,6 +101,36 @@ def test_a_lone_part_with_wrong_times_is_searched_everywhere() -> None:
     assert found[0].heard_start == pytest.approx(truth[10][0], abs=0.011)
 
 
+def test_a_part_of_which_something_else_is_said_is_absent() -> None:
+    posteriors, truth = spoken(" ".join(LINES), PAUSES, clearness=6.0)
+    other = "my ears are very cold"
+    lines = [
+        (truth[0][0], truth[4][1], LINES[0]),
+        (truth[5][0], truth[9][1], other),
+        (truth[10][0], truth[14][1], LINES[2]),
+    ]
+    text = transcript(*lines)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = find_words(posteriors, text, normalise(text.text), CONFIG)
+    assert [word.absent for word in found] == [False] * 5 + [True] * 5 + [False] * 5
+    assert {word.status for word in found if word.absent} == {"not_spoken"}
+    assert max(word.confidence for word in found if word.absent) <= CONFIG.least_said + 1e-9
+    kept = [word.heard_start for word in found if not word.absent]
+    assert kept == pytest.approx([start for start, _ in truth[:5] + truth[10:]], abs=0.011)
+
+
+def test_one_part_with_wrong_times_is_enough_to_drop_them() -> None:
+    lines = (LINES[0], "set red by nine again", LINES[2])
+    heard, truth = spoken(" ".join(lines), PAUSES, clearness=6.0)
+    times = [(truth[n][0], truth[n + 4][1]) for n in (0, 5, 10)]
+    times[1] = (times[1][0] - 3.5, times[1][1] - 3.5)
+    text = transcript(*((start, end, line) for (start, end), line in zip(times, lines, strict=True)))
+    with pytest.warns(UserWarning, match="do not fit the sound"):
+        found = find_words(heard, text, normalise(text.text), CONFIG)
+    assert [word.heard_start for word in found] == pytest.approx([start for start, _ in truth], abs=0.011)
+
+
 def test_times_outside_the_sound_are_dropped_with_a_warning() -> None:
     posteriors, truth = spoken(" ".join(LINES), PAUSES, clearness=8.0)
     text = transcript((1000, 1001, LINES[0]), (1002, 1003, LINES[1]), (1010, 1012, LINES[2]))
