@@ -58,7 +58,8 @@ class AlignConfig:
     right before what follows, so that it gains no place in a long silence."""
     hop_cost: float = 5.0
     """What each word of a passage costs that is left out as a whole, nats, beside the filler that takes its
-    place."""
+    place. In 42 texts of speechocean762 with a passage, 96 % of 776 words that nobody says are told with 0,
+    2 and 5, 97 % with 10 and 20; 0.3, 0.2 and, from 5 on, 0.15 to 0.2 % of the others are lost with them."""
     least_said: float = 0.02
     """A word that is less probably said than this is `not_spoken`, and no other makes room for it."""
     low_confidence: float = 0.5

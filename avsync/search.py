@@ -177,34 +177,51 @@ def _without_passages(
 ) -> Search:
     """The words when passages that nobody says take no time from the others."""
     for first, last in list(_doubtful(found.here)):
+        found = _again(found, first, last, tokens, scores, step, config, clear)
+    here = found.here.copy()
+    here[sorted(found.absent)] = DOUBT
+    for first, last in _foreign(here):
         begin, end = _around(found, first, last, len(scores))
-        part = scores[begin:end].copy()
-        part[:, FILLER] = np.maximum(part[:, FILLER], part[:, 0])  # what is left out may have pauses
-        if clearness(part) < CLEAR:
-            continue
-        missing = {
-            first + n for n in _missing(tokens[first:last], found.here[first:last] < 0, part, step, config)
-        }
-        kept = [n for n in range(first, last) if n not in missing]
-        said = [tokens[n] for n in kept]
-        graph = grow(said, step, config) if said else None
-        options = [
-            _all_words(graph, said, part, step, config, clear, partial=partial)
-            for partial in (True, False)
-            if graph and (missing or not partial)  # all the words were searched like this before
-        ]
-        best = max(options, key=_sureness, default=None)
-        if missing or (best and _sureness(best) > _sureness_of(found.here[first:last])):
-            found = _spliced(found, best, kept, missing, begin)
-    strange = found.here.copy()
-    strange[sorted(found.absent)] = DOUBT
-    for first, last in _foreign(strange):
-        begin, end = _around(found, first, last, len(scores))
-        if clearness(scores[begin:end]) >= CLEAR:
+        if min(clear, clearness(scores[begin:end])) >= CLEAR:
             found = _spliced(found, None, [], set(range(first, last)), begin)
     odds = found.odds.copy()
     odds[sorted(found.absent)] = np.minimum(odds[sorted(found.absent)], log_odds(config.least_said))
     return replace(found, odds=odds)
+
+
+def _again(
+    found: Search,
+    first: int,
+    last: int,
+    tokens: Sequence[Token],
+    scores: lattices.Floats,
+    step: float,
+    config: "AlignConfig",
+    clear: float,
+) -> Search:
+    """The words when those from `first` to before `last` are searched once more: without passages that are
+    missing in clear speech, and with pauses in what is said instead; as they are where they are surer.
+    """
+    begin, end = _around(found, first, last, len(scores))
+    part = scores[begin:end].copy()
+    part[:, FILLER] = np.maximum(part[:, FILLER], part[:, 0])
+    missing: set[int] = set()
+    if min(clear, clearness(part)) >= CLEAR:
+        bad = found.here[first:last] < 0
+        missing = {first + n for n in _missing(tokens[first:last], bad, part, step, config)}
+    kept = [n for n in range(first, last) if n not in missing]
+    if not kept:
+        return _spliced(found, None, [], missing, begin)
+    said = [tokens[n] for n in kept]
+    graph = grow(said, step, config)
+    options = [
+        _all_words(graph, said, part, step, config, clear, partial=partial)
+        for partial in ((True, False) if missing else (False,))  # as parts they were searched before
+    ]
+    best = max(options, key=lambda option: _sureness(option.here))
+    if not missing and _sureness(best.here) <= _sureness(found.here[first:last]):
+        return found
+    return _spliced(found, best, kept, missing, begin)
 
 
 def _around(found: Search, first: int, last: int, frames: int) -> tuple[int, int]:
@@ -213,11 +230,7 @@ def _around(found: Search, first: int, last: int, frames: int) -> tuple[int, int
     return begin, found.places[last].begin if last < len(found.places) else frames
 
 
-def _sureness(found: Search) -> float:
-    return _sureness_of(found.here)
-
-
-def _sureness_of(here: np.ndarray) -> float:
+def _sureness(here: np.ndarray) -> float:
     """How sure all in all words are to be where they stand."""
     return float(np.clip(here, -SUREST, SUREST).sum())
 
