@@ -42,9 +42,9 @@ class Word:
     """Half the width of the interval that holds the start with the probability `AlignConfig.interval`."""
     status: str
     """`not_spoken`: probably not said at all; it has the speech that no other word claims between its
-    neighbours, up to a second, or a frame where there is none. `low`: its confidence is, or it is longer than
-    words are. Else `aligned`. `interpolated` is what has no sound to find (dashes, `[music]`, the labels of
-    speakers): it has the time between its neighbours, and the confidence 0."""
+    neighbours, up to a second, or a frame where there is none (in passages: `absent`). `low`: its confidence
+    is, or it is longer than words are. Else `aligned`. `interpolated` is what has no sound to find (dashes,
+    `[music]`, the labels of speakers): it has the time between its neighbours, and the confidence 0."""
     phones: tuple[Phone, ...] = ()
     """None in a word that is `not_spoken` or `interpolated`."""
     said: float = 0.0
