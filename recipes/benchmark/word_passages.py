@@ -22,7 +22,7 @@ FILM_S = 60.0
 """A film has at least so many seconds."""
 DRAWS = 6
 """Passages of each kind, each at another place."""
-KINDS = ((12, 0), (48, 0), (12, 12), (24, 24), (0, 24))
+KINDS = ((12, 0), (48, 0), (12, 12), (24, 24), (0, 24), (6, 6))
 """Words of a passage that nobody says, and spoken words that it takes the place of."""
 NEAR_MS = 50
 
