@@ -85,17 +85,21 @@ class Alignment:
     """(F,) seconds of each decoded frame; empty without pictures."""
 
 
+def is_label(word: Word) -> bool:
+    """Whether it is the label of a speaker (`ANNA:`), which belongs to the word behind it."""
+    return word.status == "interpolated" and word.text.endswith(":")
+
+
 def present(words: Sequence[Word]) -> list[Word]:
     """The words without passages that nobody says, what stands inside of them, and labels before them."""
     kept: list[Word] = []
     inside = False
     for word in words:
-        label = word.status == "interpolated" and word.text.endswith(":")
         if word.absent:
-            while kept and kept[-1].status == "interpolated" and kept[-1].text.endswith(":"):
+            while kept and is_label(kept[-1]):
                 kept.pop()
             inside = True
-        elif word.status != "interpolated" or label:
+        elif word.status != "interpolated" or is_label(word):
             inside = False
         if not inside:
             kept.append(word)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from avsync.alignment import is_label
 from avsync.clocks import Clocked, Said, whole_ms
 
 
@@ -72,7 +73,7 @@ def split(words: Sequence[Said], config: SubtitleConfig) -> list[list[Said]]:
     run: list[list[Said]] = []  # words with what stands beside them, between two forced ends
     for unit in _units(words, config.pause_s):
         if run and (
-            _is_label(unit[0]) or _alone(unit, config.pause_s) or _alone(run[-1], config.pause_s)
+            is_label(unit[0].word) or _alone(unit, config.pause_s) or _alone(run[-1], config.pause_s)
             or _span(unit)[0] - _span(run[-1])[1] >= config.pause_s
         ):  # fmt: skip
             groups += _best_split(run, config)
@@ -93,7 +94,7 @@ def _units(words: Sequence[Said], pause_s: float) -> list[list[Said]]:
         if word.spoken:
             units.append([*waiting, word])
             waiting = []
-        elif _is_label(word) or waiting or not units:
+        elif is_label(word.word) or waiting or not units:
             waiting.append(word)
         elif _alone([word], pause_s):
             units.append([word])
@@ -109,13 +110,9 @@ def _units(words: Sequence[Said], pause_s: float) -> list[list[Said]]:
     return units or ([waiting] if waiting else [])
 
 
-def _is_label(word: Said) -> bool:
-    return not word.spoken and word.text.endswith(":")
-
-
 def _alone(unit: Sequence[Said], pause_s: float) -> bool:
     """Whether nothing is spoken in it, and there is something to read (`[music]`) and time for it."""
-    notes = [word for word in unit if not _is_label(word) and any(map(str.isalnum, word.text))]
+    notes = [word for word in unit if not is_label(word.word) and any(map(str.isalnum, word.text))]
     return bool(notes) and not any(word.spoken for word in unit) and unit[-1].end - unit[0].start >= pause_s
 
 

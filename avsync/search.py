@@ -75,6 +75,28 @@ class Search:
     """(words, F) see `verdicts.facts`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """What words are looked for in, and how."""
+
+    scores: lattices.Floats
+    """(T, V + 1) of `places.prepared`."""
+    step: float
+    """Seconds a frame."""
+    config: "AlignConfig"
+    clear: float
+    """How clearly somebody speaks in all of it (`verdicts.clearness`)."""
+
+    def between(self, begin: int, end: int) -> "_Sound":
+        """Some of its frames; how clear the whole is stays."""
+        return replace(self, scores=self.scores[begin:end])
+
+    @property
+    def tells(self) -> bool:
+        """Whether it is clear enough, here and as a whole, to say which passages are missing."""
+        return min(self.clear, clearness(self.scores)) >= CLEAR
+
+
 def search(
     tokens: Sequence[Token],
     scores: lattices.Floats,
@@ -99,10 +121,10 @@ def search(
         )
     edge = max(1, round(config.minimum_silence_s / step)) + SPARE
     scores = edged(scores, edge)
-    clear = clearness(scores)
-    found = _all_words(graph, tokens, scores, step, config, clear, partial=partial)
+    sound = _Sound(scores, step, config, clearness(scores))
+    found = _all_words(graph, tokens, sound, partial=partial)
     if partial:
-        fewer = _without_passages(found, tokens, scores, step, config, clear)
+        fewer = _without_passages(found, tokens, sound)
         there = len(tokens) - len(fewer.absent)
         least = LEAST_OF_MANY if there >= MANY_WORDS else LEAST_THERE
         found = found if whole and there < least * len(tokens) else fewer
@@ -110,28 +132,20 @@ def search(
     return replace(found, places=inner)
 
 
-def _all_words(
-    graph: lattices.Lattice,
-    tokens: Sequence[Token],
-    scores: lattices.Floats,
-    step: float,
-    config: "AlignConfig",
-    clear: float,
-    *,
-    partial: bool,
-) -> Search:
+def _all_words(graph: lattices.Lattice, tokens: Sequence[Token], sound: _Sound, *, partial: bool) -> Search:
     """The words of a lattice without passages that nobody says."""
+    scores, step, config = sound.scores, sound.step, sound.config
     if partial:
         places, priced = find_all(graph, scores, len(tokens), step, config)
     else:
         places, priced = find(graph, scores, len(tokens), step, config), scores
     said = said_of(tokens, places, scores, step, config)
-    known = facts(places, scores, said.here, clear, step)
+    known = facts(places, scores, said.here, sound.clear, step)
     unsaid = frozenset(np.flatnonzero(said.odds < log_odds(config.least_said)).tolist())
     if unsaid:
         places, again = without(unsaid, tokens, places, priced, step, config)
         kept = sorted(again - unsaid)
-        known[kept] = facts([places[number] for number in kept], scores, said.here[kept], clear, step)
+        known[kept] = facts([places[n] for n in kept], scores, said.here[kept], sound.clear, step)
     return Search(places, unsaid, frozenset(), said.odds, said.here, said.half_ms, known)
 
 
@@ -168,57 +182,42 @@ def without(
     return fresh, frozenset(again)
 
 
-def _without_passages(
-    found: Search,
-    tokens: Sequence[Token],
-    scores: lattices.Floats,
-    step: float,
-    config: "AlignConfig",
-    clear: float,
-) -> Search:
+def _without_passages(found: Search, tokens: Sequence[Token], sound: _Sound) -> Search:
     """The words when passages that nobody says take no time from the others."""
     for first, last in list(_doubtful(found.here)):
-        found = _again(found, first, last, tokens, scores, step, config, clear)
+        found = _again(found, first, last, tokens, sound)
     here = found.here.copy()
     here[sorted(found.absent)] = DOUBT
     for first, last in _foreign(here):
-        begin, end = _around(found, first, last, len(scores))
-        if min(clear, clearness(scores[begin:end])) >= CLEAR:
+        begin, end = _around(found, first, last, len(sound.scores))
+        if sound.between(begin, end).tells:
             found = _spliced(found, None, [], set(range(first, last)), begin)
     odds = found.odds.copy()
-    odds[sorted(found.absent)] = np.minimum(odds[sorted(found.absent)], log_odds(config.least_said))
+    gone = sorted(found.absent)
+    odds[gone] = np.minimum(odds[gone], log_odds(sound.config.least_said))
     return replace(found, odds=odds)
 
 
-def _again(
-    found: Search,
-    first: int,
-    last: int,
-    tokens: Sequence[Token],
-    scores: lattices.Floats,
-    step: float,
-    config: "AlignConfig",
-    clear: float,
-) -> Search:
+def _again(found: Search, first: int, last: int, tokens: Sequence[Token], sound: _Sound) -> Search:
     """The words when those from `first` to before `last` are searched once more: without passages that are
     missing in clear speech, and with pauses in what is said instead; as they are where they are surer.
     """
-    begin, end = _around(found, first, last, len(scores))
-    part = scores[begin:end].copy()
-    part[:, FILLER] = np.maximum(part[:, FILLER], part[:, 0])
+    begin, end = _around(found, first, last, len(sound.scores))
+    scores = sound.scores[begin:end].copy()
+    scores[:, FILLER] = np.maximum(scores[:, FILLER], scores[:, 0])
+    part = replace(sound, scores=scores)
     missing: set[int] = set()
-    if min(clear, clearness(part)) >= CLEAR:
-        bad = found.here[first:last] < 0
-        missing = {first + n for n in _missing(tokens[first:last], bad, part, step, config)}
+    if part.tells:
+        missing = {first + n for n in _missing(tokens[first:last], found.here[first:last] < 0, part)}
     kept = [n for n in range(first, last) if n not in missing]
     if not kept:
         return _spliced(found, None, [], missing, begin)
     said = [tokens[n] for n in kept]
-    graph = grow(said, step, config)
-    if len(part) < graph.shortest:
+    graph = grow(said, sound.step, sound.config)
+    if len(scores) < graph.shortest:
         return found
     options = [
-        _all_words(graph, said, part, step, config, clear, partial=partial)
+        _all_words(graph, said, part, partial=partial)
         for partial in ((True, False) if missing else (False,))  # as parts they were searched before
     ]
     best = max(options, key=lambda option: _sureness(option.here))
@@ -267,16 +266,14 @@ def _doubtful(here: np.ndarray) -> Iterator[tuple[int, int]]:
             yield max(int(group[0]) - NEAR_WORDS, 0), min(int(group[-1]) + 1 + NEAR_WORDS, len(here))
 
 
-def _missing(
-    tokens: Sequence[Token], bad: np.ndarray, scores: lattices.Floats, step: float, config: "AlignConfig"
-) -> set[int]:
+def _missing(tokens: Sequence[Token], bad: np.ndarray, sound: _Sound) -> set[int]:
     """Numbers of the tokens that are in passages which the best path leaves out; `bad`: which were found
     badly.
     """
-    graph = grow(tokens, step, config, hops=True)
-    if len(scores) < graph.shortest:
+    graph = grow(tokens, sound.step, sound.config, hops=True)
+    if len(sound.scores) < graph.shortest:
         return set()
-    path, _ = best_path(graph, scores)
+    path, _ = best_path(graph, sound.scores)
     left_out = sorted(set(range(len(tokens))) - set(graph.token[path].tolist()))
     return {n for run in consecutive(left_out) if bad[run].sum() >= PASSAGE_WORDS for n in run}
 
