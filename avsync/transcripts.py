@@ -5,19 +5,15 @@ kept as `Anchor`, on the clock of the sound.
 """
 
 import codecs
-import html
 import os
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pysubs2
-
+from avsync import captions, textgrids
+from avsync.captions import Caption
 from avsync.errors import TextError
 from avsync.pronunciations import Lexicon
 from avsync.text import Token, normalise
-from avsync.timebase import ms_to_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +32,7 @@ class Transcript:
     """What is spoken."""
 
     text: str
-    """Of subtitles and TextGrids a line each: one subtitle or interval."""
+    """Of subtitles and TextGrids, the lines of one after those of the other."""
     anchors: tuple[Anchor, ...] = ()
     """In the order of the text; none in plain text."""
     source: str = ""
@@ -61,117 +57,65 @@ def as_transcript(given: "str | Transcript") -> Transcript:
 def read_transcript(path: str | os.PathLike[str]) -> Transcript:
     """The transcript in a file: .srt, .vtt, .ass, .ssa and .TextGrid with their times, others as plain text.
 
-    Of a TextGrid, the tier `words` is taken, or else the first with text. The text is UTF-8, or UTF-16 with a
-    byte order mark. Errors: TextError with the file where it cannot be read or has no text.
+    A file of another name with times like those of SubRip counts as such. The text is UTF-8, or UTF-16 or 32
+    with a byte order mark. Errors: TextError with the file where it cannot be read or has no text.
     """
     text = _read(Path(path))
-    suffix = Path(path).suffix.lower()
-    if suffix in SUBTITLES:
-        parts = list(_subtitles(text, suffix, path))
-    elif suffix == ".textgrid":
-        parts = _textgrid(text, path)
-    else:
-        return Transcript(text, source=str(path))
-    lines: list[str] = []
+    found = _timed(text, Path(path))
+    parts: list[str] = []
     anchors: list[Anchor] = []
     position = 0
-    for start, end, written in parts:
-        line = " ".join(written.split())
-        if not line:
-            continue
-        if end > start:
-            anchors.append(Anchor(start, end, (position, position + len(line))))
-        lines.append(line)
-        position += len(line) + 1
-    if not lines:
+    for caption in found or ():
+        lines = [" ".join(line.split()) for line in caption.text.split("\n")]
+        part = "\n".join(line for line in lines if line)
+        if part:
+            parts.append(part)
+            end = max(caption.start, caption.end)
+            anchors.append(Anchor(caption.start, end, (position, position + len(part))))
+            position += len(part) + 1
+    written = text if found is None else "\n".join(parts)
+    if not written.strip():
         raise TextError(f"{path} has no text. Give the words that are spoken.")
-    return Transcript("\n".join(lines), tuple(anchors), str(path))
+    return Transcript(written, tuple(anchors), str(path))
 
 
-SUBTITLES = {".srt": "srt", ".vtt": "vtt", ".ass": "ass", ".ssa": "ssa"}
-"""Suffix -> the name that pysubs2 has for the format."""
-
-Part = tuple[float, float, str]
+SUBTITLES = (".srt", ".vtt", ".ass", ".ssa")
 
 
 def _read(path: Path) -> str:
+    """The text of a file, with the ends of lines of Unix."""
     try:
         data = path.read_bytes()
-        utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        return data.decode("utf-16" if utf16 else "utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        raise TextError(f"{path} is no UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
     except OSError as error:
         raise TextError(f"{path} cannot be read ({error.strerror}). Check the name.") from error
-
-
-def _subtitles(text: str, suffix: str, path: str | os.PathLike[str]) -> Iterator[Part]:
-    """Start, end (seconds) and plain text of each subtitle, in the order of their times."""
-    if suffix == ".vtt":
-        # Times of words: pysubs2 takes a line with two of them for the head of a subtitle.
-        text = re.sub(r"<(?:\d+:)?\d\d:\d\d\.\d{3}>", "", text)
-        text = re.sub(r"^(?:NOTE|STYLE|REGION)\b(?:.*\n)+?(?=\n|\Z)", "", text, flags=re.MULTILINE)
+    encoding = next((name for mark, name in MARKS if data.startswith(mark)), "utf-8-sig")
     try:
-        options = {"keep_html_tags": True} if suffix in (".srt", ".vtt") else {}
-        read = pysubs2.SSAFile.from_string(text, format_=SUBTITLES[suffix], **options)
-    except (pysubs2.exceptions.Pysubs2Error, ValueError, KeyError, IndexError) as error:
-        raise TextError(f"{path} cannot be read as {suffix} ({error}). Save it again, or as text.") from error
-    for event in sorted(read, key=lambda event: event.start):
-        if not event.is_comment and not event.is_drawing:
-            yield ms_to_seconds(event.start), ms_to_seconds(event.end), _plain(event.text, suffix)
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        name = encoding.removesuffix("-sig").upper()
+        raise TextError(f"{path} is no {name} text (byte {error.start}). Save it as UTF-8.") from error
+    if "\0" in text:  # UTF-16 without its mark, or no text at all
+        raise TextError(f"{path} is no UTF-8 text (byte {text.index(chr(0))} is 0). Save it as UTF-8.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _plain(text: str, suffix: str) -> str:
-    """The words of a subtitle, without tags."""
-    if suffix in (".ass", ".ssa"):
-        text = text.replace("\\{", "\ue000").replace("\\}", "\ue001")
-        text = re.sub(r"\{[^}]*\}", "", text).replace("\ue000", "{").replace("\ue001", "}")
-    else:
-        text = re.sub(r"\{\\[^}]*\}", "", text)  # others take braces for text, but for what players obey
-        text = re.sub(
-            r"</?(?:[bisu]|c|v|lang|font|span|ruby|rt)(?:[.\s][^<>]*)?>", "", text, flags=re.IGNORECASE
-        )
-    text = re.sub(r"\\[Nnh]", " ", text).replace("\\\u2060", "\\")
-    return html.unescape(text) if suffix == ".vtt" else text
+MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins with the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order marks, and the encodings that they stand for."""
 
 
-def _textgrid(text: str, path: str | os.PathLike[str]) -> list[Part]:
-    """The intervals with text of the tier that holds the words; long and short form alike.
-
-    As Praat does, only strings in quotes and numbers that stand free count.
-    """
-    found = re.findall(r'"((?:[^"]|"")*)"|(?<!\S)(-?\d[\d.]*(?:[eE][+-]?\d+)?)(?!\S)|<(exists|absent)>', text)
-    values = iter([(string.replace('""', '"'), number) for string, number, flag in found if not flag])
-    tiers: dict[str, list[Part]] = {}
-
-    def number() -> float:
-        return float(next(values)[1])
-
+def _timed(text: str, path: Path) -> list[Caption] | None:
+    """The parts of a file that has times; None of plain text."""
+    suffix = path.suffix.lower()
     try:
-        kinds = next(values)[0], next(values)[0]
-        if kinds[1] != "TextGrid":
-            raise ValueError
-        _, _, count = number(), number(), round(number())
-        for index in range(count):
-            kind, name = next(values)[0], next(values)[0]
-            _, _, size = number(), number(), round(number())
-            if kind == "IntervalTier":
-                tiers[f"{index} {name}"] = [(number(), number(), next(values)[0]) for _ in range(size)]
-            else:
-                for _ in range(size):
-                    number()
-                    next(values)
-    except (StopIteration, RuntimeError, ValueError) as error:
-        raise TextError(f"{path} is no TextGrid that can be understood. Save it again with Praat.") from error
-    spoken = {
-        name: [part for part in parts if part[2].strip().lower() not in SILENCES]
-        for name, parts in tiers.items()
-    }
-    return next(
-        (parts for name, parts in spoken.items() if parts and re.search(r"\bwords?$", name.lower())),
-        next((parts for parts in spoken.values() if parts), []),
-    )
-
-
-SILENCES = frozenset(("", "sil", "sp", "<eps>", "<sil>", "#", "_"))
-"""What aligners write into intervals in which nobody speaks."""
+        if suffix in SUBTITLES or captions.HEAD.search(text):
+            return captions.read(text, suffix)
+        return textgrids.read(text) if suffix == ".textgrid" else None
+    except ValueError as error:
+        raise TextError(
+            f"{path} cannot be read as {path.suffix}: {error}. Save it again, or as text."
+        ) from error

@@ -1,6 +1,7 @@
 """Texts and times of transcript files."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,24 +66,24 @@ def read(tmp_path: Path, name: str, text: str, encoding: str = "utf-8") -> Trans
     return read_transcript(path)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_subrip(tmp_path: Path, encoding: str, ends: str) -> None:
     found = read(tmp_path, "talk.SRT", SRT.replace("\n", ends), encoding)
-    assert found.text == "Hello, you two {here}.\n- Yes, 5 < 6"
+    assert found.text == "Hello, you\ntwo {here}.\n- Yes, 5 < 6"
     assert found.anchors == (Anchor(1.0, 2.5, (0, 22)), Anchor(60.25, 61.0, (23, 35)))
     assert found.source.endswith("talk.SRT")
 
 
 def test_webvtt_with_the_times_of_words(tmp_path: Path) -> None:
     found = read(tmp_path, "talk.vtt", VTT)
-    assert found.text == "Hello, you two {here}.\nYes, 5 < 6 & R&D"
+    assert found.text == "Hello, you two\n{here}.\nYes, 5 < 6 & R&D"
     assert [(anchor.start, anchor.end) for anchor in found.anchors] == [(1.0, 2.5), (3600.25, 3601.0)]
 
 
 def test_ass_in_the_order_of_time(tmp_path: Path) -> None:
     found = read(tmp_path, "talk.ass", ASS)
-    assert found.text == "Hello, you two {here}\nsecond"
+    assert found.text == "Hello, you\ntwo {here}\nsecond"
     assert [(anchor.start, anchor.end) for anchor in found.anchors] == [(1.0, 2.5), (5.0, 6.0)]
 
 
@@ -132,12 +133,15 @@ def test_plain_text_is_taken_as_it_is(tmp_path: Path) -> None:
     [
         ("talk.srt", "no subtitles here", "has no text"),
         ("talk.vtt", "WEBVTT\n", "has no text"),
-        ("talk.TextGrid", "not a grid", "is no TextGrid that can be understood"),
+        ("talk.txt", " \n", "has no text"),
+        ("talk.TextGrid", "not a grid", "cannot be read as .TextGrid: it ends too early"),
+        ("talk.TextGrid", '"ooTextFile" "Table" 0 1', "cannot be read as .TextGrid: it is a Table"),
         (
             "talk.TextGrid",
             'File type = "ooTextFile"\nObject class = "TextGrid"\n0\n1\n<exists>\n2\n',
-            "no TextGrid",
+            "cannot be read as .TextGrid",
         ),
+        ("talk.ass", "no ASS", "has no text"),
     ],
 )
 def test_files_without_words(tmp_path: Path, name: str, text: str, message: str) -> None:
@@ -151,6 +155,29 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "talk.txt").write_bytes(b"caf\xe9")
     with pytest.raises(TextError, match=r"talk\.txt is no UTF-8 text \(byte 3\)"):
         read_transcript(tmp_path / "talk.txt")
+
+    (tmp_path / "talk.txt").write_bytes("so".encode("utf-16-le"))  # no mark
+    with pytest.raises(TextError, match=r"talk\.txt is no UTF-8 text \(byte 1 is 0\)\. Save it as UTF-8"):
+        read_transcript(tmp_path / "talk.txt")
+    (tmp_path / "talk.txt").write_bytes("so".encode("utf-16")[:-1])
+    with pytest.raises(TextError, match=r"talk\.txt is no UTF-16 text"):
+        read_transcript(tmp_path / "talk.txt")
+
+
+def test_a_part_without_duration_keeps_its_place(tmp_path: Path) -> None:
+    found = read(tmp_path, "talk.srt", "00:01,0 --> 00:01,0\nso\n\n00:03,0 --> 00:02,0\nit is\n")
+    assert found.anchors == (Anchor(1.0, 1.0, (0, 2)), Anchor(3.0, 3.0, (3, 8)))
+
+
+def test_subtitles_under_another_name(tmp_path: Path) -> None:
+    assert read(tmp_path, "talk.txt", SRT) == replace(
+        read(tmp_path, "talk.srt", SRT), source=str(tmp_path / "talk.txt")
+    )
+
+
+def test_each_speaker_of_a_subtitle_has_a_label(tmp_path: Path) -> None:
+    found = read(tmp_path, "talk.srt", "00:01,0 --> 00:02,0\n- ANNA: Hi there.\n- BOB: Hello you.\n")
+    assert [token.text for token in found.tokens() if not token.readings] == ["-", "ANNA:", "-", "BOB:"]
 
 
 def test_messages_about_the_text_name_the_file(tmp_path: Path) -> None:
