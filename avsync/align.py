@@ -107,10 +107,14 @@ def _absent(words: list[Word]) -> list[str]:
     spoken = [word for word in words if word.status != "interpolated"]
     passages = [list(group) for absent, group in groupby(spoken, lambda word: word.absent) if absent]
     return [
-        f"nobody says the {len(passage)} words from {passage[0].text!r} to {passage[-1].text!r} "
-        f"(at {passage[0].heard_start:.1f} s); subtitles leave them out."
+        f"nobody says {_named(passage)} (at {passage[0].heard_start:.1f} s); subtitles leave that out."
         for passage in passages
     ]
+
+
+def _named(passage: list[Word]) -> str:
+    first, last = passage[0].text, passage[-1].text
+    return f"the {len(passage)} words from {first!r} to {last!r}" if len(passage) > 1 else repr(first)
 
 
 def _foreign(source: str, words: list[Word]) -> UndeterminedError:

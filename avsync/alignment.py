@@ -91,16 +91,20 @@ def is_label(word: Word) -> bool:
 
 
 def present(words: Sequence[Word]) -> list[Word]:
-    """The words without passages that nobody says, what stands inside of them, and labels before them."""
+    """The words without passages that nobody says, what stands inside of them, labels before and dashes
+    behind them.
+    """
     kept: list[Word] = []
+    waiting: list[Word] = []  # labels and notes behind a passage, or inside of it
     inside = False
     for word in words:
         if word.absent:
-            while kept and is_label(kept[-1]):
+            while kept and not inside and is_label(kept[-1]):
                 kept.pop()
-            inside = True
-        elif word.status != "interpolated" or is_label(word):
-            inside = False
-        if not inside:
-            kept.append(word)
-    return kept
+            inside, waiting = True, []
+        elif inside and word.status == "interpolated":
+            waiting += [word] if any(map(str.isalpha, word.text)) else []
+        else:
+            kept += [*waiting, word]
+            inside, waiting = False, []
+    return kept + waiting

@@ -16,7 +16,7 @@ from avsync.search import CLEAR
 from avsync.text import Token
 from avsync.transcripts import Transcript
 from avsync.unspoken import with_unspoken
-from avsync.verdicts import clearness
+from avsync.verdicts import clearness, silent
 from avsync.words import align_posteriors, fits, span, unheard
 
 MARGIN_S = 1.5
@@ -118,6 +118,7 @@ def _search(
     one does not fit.
     """
     parts: list[list[Word]] = []
+    clear = clearness(prepared(posteriors.log_probs, config))
     for block in blocks:
         inside = slice(*np.searchsorted(posteriors.times, [block.start, block.end]))
         part = dataclasses.replace(
@@ -128,16 +129,26 @@ def _search(
             words = align_posteriors(part, tokens[block.first : block.last], config, whole=lone)
         except TextError:
             return None
-        foreign = not lone and _foreign(part, words, config)
-        parts.append([unheard(word, config) for word in words] if foreign else words)
+        unsaid = not lone and clear >= CLEAR and _unsaid(part, words, config)
+        parts.append(_nobody_says(words, block, config) if unsaid else words)
     return parts
 
 
-def _foreign(part: Posteriors, words: Sequence[Word], config: AlignConfig) -> bool:
-    """Whether clear speech is something else than these words."""
-    clear = clearness(prepared(part.log_probs, config))
+def _unsaid(part: Posteriors, words: Sequence[Word], config: AlignConfig) -> bool:
+    """Whether something else than these words is clearly said, or nothing."""
+    scores = prepared(part.log_probs, config)
     there = [word for word in words if not word.absent]
-    return not part.seen and clear >= CLEAR and not fits(part, there, config)
+    return not part.seen and (silent(scores) or clearness(scores) >= CLEAR) and not fits(part, there, config)
+
+
+def _nobody_says(words: Sequence[Word], block: Block, config: AlignConfig) -> list[Word]:
+    """The words as those of a passage that nobody says, in the time of their subtitles."""
+    margin = min(MARGIN_S, (block.end - block.start) / 2)
+    start, end = block.start + margin, block.end - margin
+    return [
+        dataclasses.replace(unheard(word, config), start=start, end=end, heard_start=start, heard_end=end)
+        for word in words
+    ]
 
 
 def _warn(transcript: Transcript, why: str) -> None:

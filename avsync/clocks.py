@@ -115,8 +115,8 @@ def on_clock(alignment: "Alignment", clock: str) -> Clocked:
     return Clocked(
         words=words,
         gaps=gaps,
-        start=min(0.0, begin, *(word.start for word in words)),
-        end=max(end, *(word.end for word in words)),
+        start=min([0.0, begin, *(word.start for word in words)]),
+        end=max([end, *(word.end for word in words)]),
     )
 
 

@@ -24,7 +24,7 @@ from avsync.lattice import FILLER
 from avsync.paths import best_path
 from avsync.places import Place, consecutive, edged, find, find_all, grow
 from avsync.text import Token
-from avsync.verdicts import SUREST, clearness, facts, log_odds, said_of
+from avsync.verdicts import SUREST, clearness, facts, log_odds, said_of, silent
 
 if TYPE_CHECKING:
     from avsync.alignconfig import AlignConfig
@@ -34,8 +34,8 @@ SPARE = 2
 NEAR_WORDS = 3
 """Words that are searched again on either side of one that was not said, or of a passage."""
 PASSAGE_WORDS = 3
-"""A passage that nobody says has at least so many words that were found badly. Stretches with fewer need
-not be searched again: words of web clips in noise would be a millisecond better at most."""
+"""A passage that the best path leaves out has at least so many words that were found badly. Stretches with
+fewer need not be searched again: words of web clips in noise would be a millisecond better at most."""
 CLEAR = -1.0
 """In speech that is less clear than this (`verdicts.clearness`) nobody knows which passages are missing.
 Clips of the web and of speechocean762 are at -0.6 to -0.75, with babble or music as loud below -1."""
@@ -93,8 +93,10 @@ class _Sound:
 
     @property
     def tells(self) -> bool:
-        """Whether it is clear enough, here and as a whole, to say which passages are missing."""
-        return min(self.clear, clearness(self.scores)) >= CLEAR
+        """Whether it is clear enough as a whole to say which passages are missing, and so it is here, or
+        nobody speaks.
+        """
+        return self.clear >= CLEAR and (silent(self.scores) or clearness(self.scores) >= CLEAR)
 
 
 def search(

@@ -22,7 +22,8 @@ def with_unspoken(words: Sequence[Word], tokens: Sequence[Token], begin: float, 
 
 def filled(words: Sequence[Word], begin: float, end: float) -> list[Word]:
     """The words with times for those that are interpolated or absent: the time between their neighbours,
-    divided evenly in whole milliseconds, and up to `LONGEST_UNSAID_S` each where some are absent.
+    divided evenly in whole milliseconds, and up to `LONGEST_UNSAID_S` each where some are absent, from where
+    these are expected if they have times of their own.
 
     `begin` and `end` (seconds) stand for the neighbours of the first and the last. Where there is no time
     between two words, they give a millisecond for each: the first up to half of itself, then the second. If
@@ -53,6 +54,7 @@ def _between(
         first, last = _ms(before.heard_end), max(last, _ms(before.heard_end))
     if after is not None:
         last = _ms(after.heard_start)
+    first, last = _expected(waiting, first, last)
     missing = len(waiting) - (last - first)
     if missing > 0 and before is not None:
         given = min(missing, _half_ms(before))
@@ -71,6 +73,22 @@ def _between(
     slots = [number * count // len(waiting) for number in range(len(waiting))]
     made = [_placed(word, edges[slot], edges[slot + 1]) for word, slot in zip(waiting, slots, strict=True)]
     return [*([before] if before else []), *made, *([after] if after else [])]
+
+
+def _expected(waiting: list[Word], first: int, last: int) -> tuple[int, int]:
+    """The part, in milliseconds, of the time between two neighbours in which absent words are expected; all
+    of it where that is nowhere, or too short for the words that wait.
+    """
+    times = [
+        (word.heard_start, word.heard_end)
+        for word in waiting
+        if word.absent and word.heard_end > word.heard_start
+    ]
+    if not times:
+        return first, last
+    begin = max(first, _ms(min(start for start, _ in times)))
+    end = min(last, _ms(max(end for _, end in times)))
+    return (begin, end) if end - begin >= len(waiting) else (first, last)
 
 
 def _interpolated(text: str) -> Word:

@@ -33,6 +33,9 @@ SUREST = 8.0
 WRONG_SHARE = 0.25
 """Share of the words of a clip's own transcript that may be wrong."""
 
+SILENT_SHARE = 0.05
+"""Of the frames in which nobody speaks, fewer than this share sound like speech."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
@@ -175,20 +178,25 @@ def clearness(scores: lattices.Floats) -> float:
     return max(float(best[speech].mean()), LEAST_CLEAR) if speech.any() else LEAST_CLEAR
 
 
+def silent(scores: lattices.Floats) -> bool:
+    """Whether hardly any frame sounds more like a phone than like silence: nobody speaks."""
+    return float((scores[:, 1:FILLER].max(axis=1, initial=-np.inf) > scores[:, 0]).mean()) < SILENT_SHARE
+
+
 def facts(
-    places: Sequence[Place], scores: lattices.Floats, odds: np.ndarray, clear: float, step: float
+    places: Sequence[Place], scores: lattices.Floats, here: np.ndarray, clear: float, step: float
 ) -> np.ndarray:
-    """(words, F) what speaks for and against each word: 1; that it was said, against all that may be there
-    instead; how far its frames stay behind the best units; how unusual the length of its phones is; how
-    clear the speech of the whole is, alone and where the word was said.
+    """(words, F) what speaks for and against each word: 1; that it was said and begins here (log-odds),
+    against all that may be there instead; how far its frames stay behind the best units; how unusual the length of
+    its phones is; how clear the speech of the whole is, alone and where the word begins here.
     """
     rows = []
-    for place, odd in zip(places, odds, strict=True):
+    for place, odds in zip(places, here, strict=True):
         phones = 1 + int(np.count_nonzero(np.diff(place.slots)))
         own = scores[np.arange(place.begin, place.end), place.units]
         behind = own - scores[place.begin : place.end, :FILLER].max(axis=1)
         length = abs(math.log(len(place.units) * step / phones / USUAL_PHONE_S))
-        held = min(max(odd, -SUREST), SUREST) / 4
+        held = min(max(odds, -SUREST), SUREST) / 4
         rows.append([1.0, held, float(behind.mean()), length, clear, held * clear])
     return np.array(rows).reshape(len(rows), 6)
 

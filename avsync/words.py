@@ -70,7 +70,7 @@ def align_posteriors(
     )
     there = [number for number in range(len(words)) if number not in found.absent]
     for number, word in zip(
-        there, _unbiased([words[n] for n in there], step, late, span(posteriors)[1]), strict=True
+        there, _unbiased([words[n] for n in there], step, late, span(posteriors)), strict=True
     ):
         words[number] = _judged(word, settings)
     return words
@@ -181,9 +181,11 @@ def _judged(word: Word, config: AlignConfig) -> Word:
     return dataclasses.replace(word, status="low" if doubtful else "aligned")
 
 
-def _unbiased(words: list[Word], step: float, late: tuple[float, ...], limit: float) -> list[Word]:
+def _unbiased(
+    words: list[Word], step: float, late: tuple[float, ...], bounds: tuple[float, float]
+) -> list[Word]:
     """The words with the mean errors of their edges (seconds, in the order of `Posteriors.late_s`) taken off;
-    no word shorter than a frame, none overlapping, none pushed beyond `limit`.
+    no word shorter than a frame, none overlapping, none pushed out of `bounds`.
 
     Where two words touch, they still do: the boundary moves as a start.
     """
@@ -196,7 +198,7 @@ def _unbiased(words: list[Word], step: float, late: tuple[float, ...], limit: fl
         for word, touches in zip(words, [False, *touching], strict=True)
     ]
     moved: list[Word] = []
-    reached = -math.inf
+    reached, limit = bounds
     for word, begin, following, touches in zip(
         words, starts, [*starts[1:], math.inf], [*touching, False], strict=True
     ):

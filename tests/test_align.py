@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 from types import SimpleNamespace
 
+import alignments
 import lines
 import numpy as np
 import pytest
@@ -224,6 +225,13 @@ def test_a_passage_that_nobody_says_is_told(clip: Clip, monkeypatch: pytest.Monk
     plain = [word.heard_start for word in align(clip(), TEXT).words]
     assert there == pytest.approx(plain, abs=0.02)
     assert {gap.status for gap in found.gaps} == {"silence"}
+
+
+def test_a_passage_of_one_word_is_told_as_a_word() -> None:
+    gone = replace(alignments.word("far", 2.0, 3.0, status="not_spoken"), absent=True)
+    assert align_module._absent([alignments.word("so", 0, 1), gone]) == [
+        "nobody says 'far' (at 2.0 s); subtitles leave that out."
+    ]
 
 
 def test_sound_alone_and_picture_alone(clip: Clip) -> None:

@@ -28,6 +28,8 @@ def made(text: str) -> list[Word]:
         ("so [door] ~far [music] ~away - it", "so [door] it"),
         ("so ANNA: ~far BOB: ~away CHRIS: it", "so CHRIS: it"),
         ("ANNA: - ~far", "ANNA: -"),
+        ("so [music] ~far [applause] it", "so [music] [applause] it"),
+        ("so ~far [applause]", "so [applause]"),
         ("~far so", "so"),
         ("~far ~away", ""),
     ],

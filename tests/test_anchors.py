@@ -120,6 +120,24 @@ def test_a_part_of_which_something_else_is_said_is_absent() -> None:
     assert kept == pytest.approx([start for start, _ in truth[:5] + truth[10:]], abs=0.011)
 
 
+def test_a_part_in_silence_is_absent_and_stays_at_its_time() -> None:
+    posteriors, truth = spoken(" ".join(LINES), PAUSES | {5: 12.0}, clearness=6.0)
+    middle = (truth[4][1] + truth[5][0]) / 2
+    lines = [
+        (truth[0][0], truth[4][1], LINES[0]),
+        (middle - 1, middle + 1, "my ears are very cold"),
+        (truth[5][0], truth[9][1], LINES[1]),
+        (truth[10][0], truth[14][1], LINES[2]),
+    ]
+    text = transcript(*lines)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = find_words(posteriors, text, normalise(text.text), CONFIG)
+    assert [word.absent for word in found] == [False] * 5 + [True] * 5 + [False] * 10
+    assert found[5].heard_start == pytest.approx(middle - 1, abs=0.002)
+    assert found[9].heard_end == pytest.approx(middle + 1, abs=0.002)
+
+
 def test_one_part_with_wrong_times_is_enough_to_drop_them() -> None:
     lines = (LINES[0], "set red by nine again", LINES[2])
     heard, truth = spoken(" ".join(lines), PAUSES, clearness=6.0)

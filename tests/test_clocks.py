@@ -35,6 +35,12 @@ def test_a_timeline_reaches_over_all_its_words() -> None:
     assert (line.start, line.end) == (-0.2, 6.0)
 
 
+def test_a_timeline_without_any_word_that_is_said() -> None:
+    gone = replace(word("far", 1.0, 2.0, status="not_spoken"), absent=True)
+    line = on_clock(replace(made(gone), span=(0.5, 3.0)), "sound")
+    assert (line.words, line.start, line.end) == ((), 0.0, 3.0)
+
+
 def test_an_offset_that_changes_is_followed() -> None:
     moved = replace(made(word("so", 7.0, 7.5), word("late", 9.0, 9.5), end=12.0), offset=measured(changing()))
     seen = on_clock(moved, "picture")

@@ -13,7 +13,7 @@ from avsync.errors import ConfigError, TextError
 from avsync.posteriors import Posteriors
 from avsync.pronunciations import as_lexicon
 from avsync.text import normalise
-from avsync.words import align_posteriors, find_gaps
+from avsync.words import align_posteriors, find_gaps, span
 
 TEXT = "place blue at F two now"
 PAUSES = {0: 0.5, 2: 0.25, 6: 0.4}
@@ -150,6 +150,8 @@ def test_what_comes_late_with_the_scores_is_taken_off_and_stays_in_the_sound() -
     expected = [word.start + 0.02 * pause for word, pause in zip(plain, behind_pauses, strict=True)]
     assert [word.start for word in first] == pytest.approx(expected)
     assert [word.end for word in first] == pytest.approx([word.end for word in plain])
+    early = align_posteriors(replace(scores, late_s=(9.0, 0.0, 0.0)), TEXT)
+    assert early[0].heard_start == pytest.approx(span(scores)[0])
     far = align_posteriors(replace(scores, late_s=(0.0, 0.0, -9.0)), TEXT)
     assert far[-1].end == pytest.approx(len(scores.times) / 100)
     assert all(here.end <= there.start for here, there in pairwise(far))
