@@ -31,7 +31,7 @@ from avsync.posteriors import Posteriors
 from avsync.pronunciations import as_lexicon
 from avsync.retime import Retiming
 from avsync.text import Token
-from avsync.timebase import frames_between
+from avsync.timebase import frames_between, on_ms
 from avsync.transcripts import Transcript, as_transcript
 from avsync.verdicts import LEAST_CLEAR, agreement_of, clearness
 from avsync.words import align_posteriors, find_gaps, fits, is_speech, span
@@ -81,7 +81,7 @@ def align(
     scores, heard = _scores(clip, sound, track, modality, clocks, tokens, settings)
     words = find_words(scores, text, tokens, settings)
     if heard and not fits(scores, words, settings):  # lips alone tell too little to refuse
-        raise _foreign(clip.source, words)
+        raise _refusal(clip.source, words)
     if scores.seen and clip.has_audio and modality == "auto":
         warnings.warn(
             f"{clip.source}: nobody is heard to speak: the words are read from the lips alone, which tell "
@@ -117,7 +117,7 @@ def _named(passage: list[Word]) -> str:
     return f"the {len(passage)} words from {first!r} to {last!r}" if len(passage) > 1 else repr(first)
 
 
-def _foreign(source: str, words: list[Word]) -> UndeterminedError:
+def _refusal(source: str, words: list[Word]) -> UndeterminedError:
     """What to raise where the transcript is that of something else."""
     spoken = [word for word in words if word.status != "interpolated"]
     found = sum(word.status == "aligned" for word in spoken)
@@ -204,7 +204,7 @@ def _scores(
     if not known and need < 1.0:  # less clear speech tells too little to refuse
         if modality == "auto":
             return sound, True
-        raise _foreign(clip.source, by_ear)
+        raise _refusal(clip.source, by_ear)
     seen = _seen(track)
     read = _legible(on_sound(seen, clocks), tokens, config)
     # Lips that fit in part help a text that is heard; to overrule what is heard they have to fit wholly.
@@ -268,10 +268,10 @@ def _on_picture(words: list[Word], clocks: Retiming, frame_times: "np.ndarray") 
     """
     moved, reached = [], -math.inf
     for word in words:
-        heard_start, heard_end = _whole_ms(word.heard_start), _whole_ms(word.heard_end)
-        start, end = (_whole_ms(float(time)) for time in clocks.seen_at([heard_start, heard_end]))
+        heard_start, heard_end = on_ms(word.heard_start), on_ms(word.heard_end)
+        start, end = (on_ms(float(time)) for time in clocks.seen_at([heard_start, heard_end]))
         start = max(start, reached)
-        end = max(end, _whole_ms(start + 0.001))
+        end = max(end, on_ms(start + 0.001))
         reached = start if word.absent else end  # these may share their time
         first, last = frames_between(frame_times, start, end) or (None, None)
         moved.append(
@@ -289,11 +289,6 @@ def _on_picture(words: list[Word], clocks: Retiming, frame_times: "np.ndarray") 
 
 
 def _gap_on_picture(gap: Gap, clocks: Retiming) -> Gap:
-    heard_start, heard_end = _whole_ms(gap.heard_start), _whole_ms(gap.heard_end)
-    start, end = (_whole_ms(float(time)) for time in clocks.seen_at([heard_start, heard_end]))
+    heard_start, heard_end = on_ms(gap.heard_start), on_ms(gap.heard_end)
+    start, end = (on_ms(float(time)) for time in clocks.seen_at([heard_start, heard_end]))
     return Gap(start, end, gap.status, heard_start, heard_end)
-
-
-def _whole_ms(seconds: float) -> float:
-    """A time to the millisecond: files hold no more, and their frame numbers must follow from their times."""
-    return round(seconds, 3)

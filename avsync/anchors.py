@@ -55,19 +55,29 @@ def find_words(
     """
     begin, end = span(posteriors) if len(posteriors.times) else (0.0, 0.0)
     blocks = plan(transcript, tokens, begin, end)
+    if transcript.anchors and not blocks:
+        _warn(transcript, f"do not cover its text, or lie outside the sound ({begin:.1f} to {end:.1f} s)")
     if not blocks or (len(blocks) == 1 and blocks[0].end - blocks[0].start > LONE_SHARE * (end - begin)):
         words = align_posteriors(posteriors, tokens, config)
-        if transcript.anchors and not blocks:
-            _warn(transcript, f"do not cover its text, or lie outside the sound ({begin:.1f} to {end:.1f} s)")
-        return with_unspoken(words, tokens, begin, end)
+    else:
+        words, right = _by_times(posteriors, tokens, blocks, config)
+        if not right:
+            _warn(transcript, "do not fit the sound")
+    return with_unspoken(words, tokens, begin, end)
+
+
+def _by_times(
+    posteriors: Posteriors, tokens: Sequence[Token], blocks: Sequence[Block], config: AlignConfig
+) -> tuple[list[Word], bool]:
+    """The words, each block of them in its time where these are right, else all in the whole sound; and
+    whether they are.
+    """
     parts = _search(posteriors, tokens, blocks, config)
-    if parts is not None and min(map(_mean_confidence, parts)) >= SURE:
-        return with_unspoken([word for part in parts for word in part], tokens, begin, end)
-    whole = align_posteriors(posteriors, tokens, config)
-    if parts is not None and not _elsewhere(parts, whole):
-        return with_unspoken([word for part in parts for word in part], tokens, begin, end)
-    _warn(transcript, "do not fit the sound")
-    return with_unspoken(whole, tokens, begin, end)
+    if parts is None or min(map(_mean_confidence, parts)) < SURE:
+        whole = align_posteriors(posteriors, tokens, config)
+        if parts is None or _elsewhere(parts, whole):
+            return whole, False
+    return [word for part in parts for word in part], True
 
 
 def _elsewhere(parts: Sequence[Sequence[Word]], whole: Sequence[Word]) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from avsync.alignment import Gap, Phone, Word, present
 from avsync.errors import AVSyncError, ConfigError
 from avsync.retime import Piece, Retiming, retiming
-from avsync.timebase import ms_to_seconds
+from avsync.timebase import ms_to_seconds, nearest_ms
 
 if TYPE_CHECKING:
     from avsync.alignment import Alignment
@@ -138,4 +138,4 @@ def _said(word: Word, picture: bool) -> Said:
 
 def whole_ms(seconds: float) -> int:
     """The millisecond nearest to a time; nothing stands before 0 in formats that count from there."""
-    return max(0, round(seconds * 1000))
+    return max(0, nearest_ms(seconds))

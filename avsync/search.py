@@ -190,7 +190,7 @@ def _without_passages(found: Search, tokens: Sequence[Token], sound: _Sound) -> 
         found = _again(found, first, last, tokens, sound)
     here = found.here.copy()
     here[sorted(found.absent)] = DOUBT
-    for first, last in _foreign(here):
+    for first, last in _unsaid_runs(here):
         begin, end = _around(found, first, last, len(sound.scores))
         if sound.between(begin, end).tells:
             found = _spliced(found, None, [], set(range(first, last)), begin)
@@ -280,7 +280,7 @@ def _missing(tokens: Sequence[Token], bad: np.ndarray, sound: _Sound) -> set[int
     return {n for run in consecutive(left_out) if bad[run].sum() >= PASSAGE_WORDS for n in run}
 
 
-def _foreign(here: np.ndarray) -> Iterator[tuple[int, int]]:
+def _unsaid_runs(here: np.ndarray) -> Iterator[tuple[int, int]]:
     """Passages, first word and behind the last, whose words all in all are not where they stand."""
     total = most = 0.0
     first = last = 0

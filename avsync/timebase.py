@@ -48,6 +48,18 @@ def seconds_to_ms(seconds: float) -> float:
     return seconds * 1000.0
 
 
+def nearest_ms(seconds: float) -> int:
+    """The whole millisecond nearest to a time."""
+    return round(seconds * 1000)
+
+
+def on_ms(seconds: float) -> float:
+    """A time, seconds, to the millisecond: files hold no more, and what follows from it must follow from what
+    they hold.
+    """
+    return round(seconds, 3)
+
+
 def shift_to_fraction(shift_ms: float) -> Fraction:
     """A shift in milliseconds as exact seconds, on a grid of a microsecond (finer is no real difference)."""
     return Fraction(round(shift_ms * 1000), 1_000_000)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from avsync.alignment import Phone, Word
 from avsync.places import LONGEST_UNSAID_S
 from avsync.text import Token
+from avsync.timebase import nearest_ms
 
 
 def with_unspoken(words: Sequence[Word], tokens: Sequence[Token], begin: float, end: float) -> list[Word]:
@@ -48,12 +49,12 @@ def _between(
     before: Word | None, waiting: list[Word], after: Word | None, begin: float, end: float
 ) -> list[Word]:
     """The neighbours, and the words that wait for times between them."""
-    first = _ms(min(begin, after.heard_start) if before is None and after is not None else begin)
-    last = _ms(end)
+    first = nearest_ms(min(begin, after.heard_start) if before is None and after is not None else begin)
+    last = nearest_ms(end)
     if before is not None:
-        first, last = _ms(before.heard_end), max(last, _ms(before.heard_end))
+        first, last = nearest_ms(before.heard_end), max(last, nearest_ms(before.heard_end))
     if after is not None:
-        last = _ms(after.heard_start)
+        last = nearest_ms(after.heard_start)
     first, last = _expected(waiting, first, last)
     missing = len(waiting) - (last - first)
     if missing > 0 and before is not None:
@@ -65,7 +66,7 @@ def _between(
         after = _squeezed(after, last / 1000, after.heard_end)
     count = min(len(waiting), last - first)
     if any(word.absent for word in waiting):
-        last = min(last, first + count * _ms(LONGEST_UNSAID_S))
+        last = min(last, first + count * nearest_ms(LONGEST_UNSAID_S))
     else:  # a hundred dashes in a row
         rest = " ".join(word.text for word in waiting[count - 1 :])
         waiting = [*waiting[: count - 1], dataclasses.replace(waiting[count - 1], text=rest)]
@@ -86,8 +87,8 @@ def _expected(waiting: list[Word], first: int, last: int) -> tuple[int, int]:
     ]
     if not times:
         return first, last
-    begin = max(first, _ms(min(start for start, _ in times)))
-    end = min(last, _ms(max(end for _, end in times)))
+    begin = max(first, nearest_ms(min(start for start, _ in times)))
+    end = min(last, nearest_ms(max(end for _, end in times)))
     return (begin, end) if end - begin >= len(waiting) else (first, last)
 
 
@@ -106,7 +107,7 @@ def _placed(word: Word, start_ms: int, end_ms: int) -> Word:
 
 def _half_ms(word: Word) -> int:
     """Half of it, whole milliseconds."""
-    return _ms(word.heard_end - word.heard_start) // 2
+    return nearest_ms(word.heard_end - word.heard_start) // 2
 
 
 def _squeezed(word: Word, start: float, end: float) -> Word:
@@ -126,7 +127,3 @@ def refitted(phones: tuple[Phone, ...], start: float, end: float) -> tuple[Phone
         dataclasses.replace(phone, start=a, end=b)
         for phone, a, b in zip(phones, edges, edges[1:], strict=False)
     )
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)

@@ -187,8 +187,8 @@ def facts(
     places: Sequence[Place], scores: lattices.Floats, here: np.ndarray, clear: float, step: float
 ) -> np.ndarray:
     """(words, F) what speaks for and against each word: 1; that it was said and begins here (log-odds),
-    against all that may be there instead; how far its frames stay behind the best units; how unusual the length of
-    its phones is; how clear the speech of the whole is, alone and where the word begins here.
+    against all that may be there instead; how far its frames stay behind the best units; how unusual the
+    length of its phones is; how clear the speech of the whole is, alone and where the word begins here.
     """
     rows = []
     for place, odds in zip(places, here, strict=True):

@@ -106,14 +106,14 @@ def test_stretches_of_badly_found_words_keep_well_found_ones_on_either_side() ->
 
 def test_passages_that_are_not_where_they_stand_by_hand() -> None:
     here = np.full(30, 7.0)
-    assert list(searching._foreign(here)) == []
+    assert list(searching._unsaid_runs(here)) == []
     here[10:14] = -3.0  # 4 * 4 is less than 18
-    assert list(searching._foreign(here)) == []
+    assert list(searching._unsaid_runs(here)) == []
     here[10:20] = -3.0
     here[14] = 4.0
-    assert list(searching._foreign(here)) == [(10, 20)]
+    assert list(searching._unsaid_runs(here)) == [(10, 20)]
     here[22:] = -100.0  # one word counts as 8 at most, and two good ones part nothing
-    assert list(searching._foreign(here)) == [(10, 30)]
+    assert list(searching._unsaid_runs(here)) == [(10, 30)]
     here[20:24] = 7.0
     here[26:] = 7.0
-    assert list(searching._foreign(here)) == [(10, 20), (24, 26)]
+    assert list(searching._unsaid_runs(here)) == [(10, 20), (24, 26)]
