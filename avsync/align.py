@@ -20,7 +20,7 @@ from avsync.alignconfig import AlignConfig
 from avsync.alignment import Alignment, Gap, Word
 from avsync.anchors import find_words
 from avsync.clocks import between, doubts
-from avsync.errors import AVSyncError, FaceError, MediaError, TextError, UndeterminedError
+from avsync.errors import AVSyncError, FaceError, LongTextError, MediaError, TextError, UndeterminedError
 from avsync.excerpts import SHORT_SECONDS
 from avsync.fusion import READS, fuse, need_of_lips, on_sound, weigh
 from avsync.lips import LipTrack
@@ -38,6 +38,9 @@ from avsync.words import align_posteriors, find_gaps, fits, is_speech, span
 
 MODALITIES = ("auto", "audio", "video", "both")
 """What `align` can be told to use; the first is its default."""
+
+OTHER = "other_transcript"
+"""Reason of the error where a transcript is that of something else."""
 
 
 def align(
@@ -62,9 +65,9 @@ def align(
     by the index that `avsync info` prints.
     Every token of the transcript comes back, in order and as it was written.
 
-    Errors: TextError when the text is empty, has letters that are neither Latin nor in the lexicon, or is too
-    long for the clip; MediaError and FaceError when what the modality needs is not there; UndeterminedError
-    when nobody can be heard or seen speaking, or the transcript is that of another sound.
+    Errors: TextError when the text is empty, or has letters that are neither Latin nor in the lexicon;
+    MediaError and FaceError when what the modality needs is not there; UndeterminedError when nobody can be
+    heard or seen speaking, or the transcript is that of another sound or too long for this one.
     """
     if modality not in MODALITIES:
         raise AVSyncError(f"modality is {modality!r}: it must be one of {', '.join(MODALITIES)}.")
@@ -78,8 +81,11 @@ def align(
     by_ear = modality != "both" and _has_speech(sound, settings)
     measured, track = _look(source, clip, tracks, by_ear=by_ear, audio_stream=audio_stream)
     clocks = between(measured)
-    scores, heard = _scores(clip, sound, track, modality, clocks, tokens, settings)
-    words = find_words(scores, text, tokens, settings)
+    try:
+        scores, heard = _scores(clip, sound, track, modality, clocks, tokens, settings)
+        words = find_words(scores, text, tokens, settings)
+    except LongTextError as error:
+        raise UndeterminedError(f"{clip.source}: {error}", OTHER) from error
     if heard and not fits(scores, words, settings):  # lips alone tell too little to refuse
         raise _refusal(clip.source, words)
     if scores.seen and clip.has_audio and modality == "auto":
@@ -124,7 +130,7 @@ def _refusal(source: str, words: list[Word]) -> UndeterminedError:
     return UndeterminedError(
         f"{source}: the transcript does not fit: {found} of its {len(spoken)} words are found in the clip. "
         "Give the words that are spoken in it.",
-        "other_transcript",
+        OTHER,
     )
 
 

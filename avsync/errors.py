@@ -20,6 +20,10 @@ class TextError(AVSyncError):
     """A transcript is empty or cannot be spoken with the known pronunciations."""
 
 
+class LongTextError(TextError):
+    """A transcript takes longer to say than the sound is long."""
+
+
 class ModelError(AVSyncError):
     """Weights are missing, damaged, or do not fit the code."""
 

@@ -14,7 +14,7 @@ a word that is left out is one frame of filler right before what follows, or not
 Else words that are left out would have more places together, in a long silence, than words that were said.
 
 For the best path alone, `hop_cost` lets whole passages be left out: the fillers of all gaps are joined by
-hops over 1, 4, 16 and 64 words, so that the lattice stays small and a hundred words take no time.
+hops over 1, 4, 16 ... 4,096 words, so that the lattice stays small and a hundred words take no time.
 
 Shapes: T frames, V units, S states, C chains, A arcs (a chain's first state <- the last state of a chain
 before it).
@@ -165,7 +165,7 @@ class _Builder:
 
 START = -1
 """Stands for the state before all others while a lattice grows."""
-LEAPS = (1, 4, 16, 64)
+LEAPS = (1, 4, 16, 64, 256, 1024, 4096)
 """How many tokens a hop from filler to filler leaves out: any number in a few hops, each of a frame."""
 
 
