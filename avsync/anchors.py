@@ -9,10 +9,10 @@ import numpy as np
 
 from avsync.alignconfig import AlignConfig
 from avsync.alignment import Word
+from avsync.allwords import CLEAR
 from avsync.errors import TextError
 from avsync.places import prepared
 from avsync.posteriors import Posteriors
-from avsync.search import CLEAR
 from avsync.text import Token
 from avsync.transcripts import Transcript
 from avsync.unspoken import with_unspoken

@@ -1,44 +1,38 @@
-"""The words of a transcript in phone scores: all of them first; then once more without those that nobody
-says.
+"""The words of a transcript in phone scores: all of them first; then without the passages that nobody says.
 
-A single word that was not said is told by all paths together (`verdicts.said_of`). A passage that was not
-said (what an editor cut, an advertisement, the wrong chapter) is another matter: a path through all words has
-to put it somewhere, and pushes what was said away by seconds. So where words are found badly, the best path
-is asked for that may leave out passages. Where something else is said instead, some words of a passage fit
-to it by chance; then all of them together are against it.
+A passage that was not said (what an editor cut, an advertisement, the wrong chapter) is another matter than a
+word: a path through all words has to put it somewhere, and pushes what was said away by seconds. So where
+words are found badly, the best path is asked for that may leave out passages. Where something else is said
+instead, some words of a passage fit to it by chance; then all of them together are against it. And where most
+of a text is not said, the sound may be that of a part of it: then the best path leaves the text seldom.
 
-Shapes: T frames of the phone scores (10 ms), V units, F facts.
+Shapes: T frames of the phone scores (10 ms), V units.
 """
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from avsync import lattice as lattices
+from avsync.allwords import NEAR_WORDS, Search, Sound, all_words, moved, nothing, spliced, sureness
 from avsync.errors import LongTextError
 from avsync.lattice import FILLER
 from avsync.paths import best_path
-from avsync.places import Place, consecutive, edged, find, find_all, grow
+from avsync.places import consecutive, edged, grow
 from avsync.text import Token
-from avsync.verdicts import SUREST, clearness, facts, log_odds, said_of, silent
+from avsync.verdicts import SUREST, clearness, log_odds
 
 if TYPE_CHECKING:
     from avsync.alignconfig import AlignConfig
 
 SPARE = 2
 """Frames by which the silence around a sound is longer than the shortest: any silence fits in it."""
-NEAR_WORDS = 3
-"""Words that are searched again on either side of one that was not said, or of a passage."""
 PASSAGE_WORDS = 3
 """A passage that the best path leaves out has at least so many words that were found badly. Stretches with
 fewer need not be searched again: words of web clips in noise would be a millisecond better at most."""
-CLEAR = -1.0
-"""In speech that is less clear than this (`verdicts.clearness`) nobody knows which passages are missing.
-Clips of the web and of speechocean762 are at -0.6 to -0.75, with babble or music as loud below -1."""
 LEAST_THERE = 0.5
 """Share of the words of a sound's own transcript that are not in passages which nobody says, at least ..."""
 MANY_WORDS, LEAST_OF_MANY = 20, 0.2
@@ -52,59 +46,13 @@ of speechocean762 in whose text one, two or four in a row are replaced, these wo
 80 % of 39 films of 100 s each, with 0.5 words beside them in the mean. With 2 and 25 it is 43, 80 and 79 %,
 and 0.7 words; with 0 and 18 33, 62 and 73 %, and 0.3."""
 CUT_COST = 500.0
-"""What it costs to leave the text, nats, where the sound is taken for that of a part of it. In 12 sounds of
-26 to 110 s out of scripts of 2,000 to 7,000 words of speechocean762 the words that are kept are then those
-that are said, but for 14 of 605; of as many other sounds none keeps more than 8 % of what fits it best. With
-100, ten more short passages of a text fit better by chance than words that are said with an accent."""
+"""What it costs to leave the text, nats, where the sound is taken for that of a part of it. Of 21 sounds of
+23 to 110 s and scripts of 400 to 7,000 words of speechocean762 of which they are a part, 950 of the 973 words
+that are kept are said; of 21 other sounds none keeps more than a seventh of what fits it best. With 10, short
+passages from all over the text fit better by chance than words that are said with an accent."""
 HOP_FRAMES = 40
 """Frames before and behind a sound for the hops over what is left out, each of which takes one: enough for
 ten thousand words."""
-NONE = np.zeros(0, np.int32)
-"""The units of no frames."""
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """The words of a transcript in phone scores, and what is known of each."""
-
-    places: list[Place]
-    """Of a word in a passage that nobody says: where the word before ends, and no frames."""
-    unsaid: frozenset[int]
-    """Numbers of the words that were not said, but for those of passages; they have places, but no phones."""
-    absent: frozenset[int]
-    """Numbers of the words in passages that nobody says."""
-    odds: np.ndarray
-    """Log-odds that each word was said."""
-    here: np.ndarray
-    """Log-odds that it was said and begins within `verdicts.HERE_S` of its place."""
-    half_ms: np.ndarray
-    """Half the central interval of each word's start, as wide as the scores say."""
-    facts: np.ndarray
-    """(words, F) see `verdicts.facts`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Sound:
-    """What words are looked for in, and how."""
-
-    scores: lattices.Floats
-    """(T, V + 1) of `places.prepared`."""
-    step: float
-    """Seconds a frame."""
-    config: "AlignConfig"
-    clear: float
-    """How clearly somebody speaks in all of it (`verdicts.clearness`)."""
-
-    def between(self, begin: int, end: int) -> "_Sound":
-        """Some of its frames; how clear the whole is stays."""
-        return replace(self, scores=self.scores[begin:end])
-
-    @property
-    def tells(self) -> bool:
-        """Whether it is clear enough as a whole to say which passages are missing, and so it is here, or
-        nobody speaks.
-        """
-        return self.clear >= CLEAR and (silent(self.scores) or clearness(self.scores) >= CLEAR)
 
 
 def search(
@@ -134,21 +82,18 @@ def search(
             )
         return part
     edge = max(1, round(config.minimum_silence_s / step)) + SPARE
-    scores = edged(scores, edge)
-    sound = _Sound(scores, step, config, clearness(scores))
-    found = _all_words(graph, tokens, sound, partial=partial)
-    if partial:
-        fewer = _without_passages(found, tokens, sound)
-        there = len(tokens) - len(fewer.absent)
-        least = LEAST_OF_MANY if there >= MANY_WORDS else LEAST_THERE
-        if whole and there < least * len(tokens):
-            part = _part_of(tokens, scores[edge:-edge], step, config)
-            if part is not None:
-                return part
-        else:
-            found = fewer
-    inner = [replace(place, begin=place.begin - edge, end=place.end - edge) for place in found.places]
-    return replace(found, places=inner)
+    around = edged(scores, edge)
+    sound = Sound(around, step, config, clearness(around))
+    found = all_words(graph, tokens, sound, partial=partial)
+    if not partial:
+        return moved(found, -edge)
+    fewer = _without_passages(found, tokens, sound)
+    there = len(tokens) - len(fewer.absent)
+    least = LEAST_OF_MANY if there >= MANY_WORDS else LEAST_THERE
+    part = _part_of(tokens, scores, step, config) if whole and there < LEAST_THERE * len(tokens) else None
+    if part and (there < least * len(tokens) or _sure_of(part) > _sure_of(fewer)):
+        return part
+    return moved(found if whole and there < least * len(tokens) else fewer, -edge)
 
 
 def _part_of(
@@ -170,68 +115,10 @@ def _part_of(
     if len(kept) - len(part.absent) < max(MANY_WORDS, LEAST_THERE * len(kept)):
         return None
     absent = set(range(len(tokens))) - set(kept) | {kept[n] for n in part.absent}
-    return _spliced(_nothing(len(tokens), part, config), part, kept, absent, 0)
+    return spliced(nothing(len(tokens), part, config), part, kept, absent, 0)
 
 
-def _nothing(count: int, like: Search, config: "AlignConfig") -> Search:
-    """What is known of so many words before they are searched."""
-    return Search(
-        [Place(0, 0, NONE, NONE)] * count, frozenset(), frozenset(), np.full(count, log_odds(config.least_said)),
-        np.full(count, -SUREST), np.zeros(count), np.zeros((count, like.facts.shape[1])),
-    )  # fmt: skip
-
-
-def _all_words(graph: lattices.Lattice, tokens: Sequence[Token], sound: _Sound, *, partial: bool) -> Search:
-    """The words of a lattice without passages that nobody says."""
-    scores, step, config = sound.scores, sound.step, sound.config
-    if partial:
-        places, priced = find_all(graph, scores, len(tokens), step, config)
-    else:
-        places, priced = find(graph, scores, len(tokens), step, config), scores
-    said = said_of(tokens, places, scores, step, config)
-    known = facts(places, scores, said.here, sound.clear, step)
-    unsaid = frozenset(np.flatnonzero(said.odds < log_odds(config.least_said)).tolist())
-    if unsaid:
-        places, again = without(unsaid, tokens, places, priced, step, config)
-        kept = sorted(again - unsaid)
-        known[kept] = facts([places[n] for n in kept], scores, said.here[kept], sound.clear, step)
-    return Search(places, unsaid, frozenset(), said.odds, said.here, said.half_ms, known)
-
-
-def without(
-    unsaid: frozenset[int],
-    tokens: Sequence[Token],
-    places: Sequence[Place],
-    scores: lattices.Floats,
-    step: float,
-    config: "AlignConfig",
-) -> tuple[list[Place], frozenset[int]]:
-    """The places when the words `unsaid` take no time from the others, and which words were searched again:
-    those and `NEAR_WORDS` on either side, between the words beyond.
-    """
-    fresh = list(places)
-    again: set[int] = set()
-    near = sorted({
-        number + by
-        for number in unsaid
-        for by in range(-NEAR_WORDS, NEAR_WORDS + 1)
-        if 0 <= number + by < len(tokens)
-    })  # fmt: skip
-    cuts = [0, *(n for n in range(1, len(near)) if near[n] > near[n - 1] + 1), len(near)]
-    for first, last in ((near[a], near[b - 1] + 1) for a, b in pairwise(cuts)):
-        begin = places[first - 1].end if first else 0
-        end = places[last].begin if last < len(tokens) else len(scores)
-        inner = frozenset(number - first for number in unsaid if first <= number < last)
-        graph = grow(tokens[first:last], step, config, unsaid=inner)
-        found = find(graph, scores[begin:end], last - first, step, config, inner)
-        fresh[first:last] = [
-            replace(place, begin=place.begin + begin, end=place.end + begin) for place in found
-        ]
-        again.update(range(first, last))
-    return fresh, frozenset(again)
-
-
-def _without_passages(found: Search, tokens: Sequence[Token], sound: _Sound) -> Search:
+def _without_passages(found: Search, tokens: Sequence[Token], sound: Sound) -> Search:
     """The words when passages that nobody says take no time from the others."""
     for first, last in list(_doubtful(found.here)):
         found = _again(found, first, last, tokens, sound)
@@ -240,14 +127,14 @@ def _without_passages(found: Search, tokens: Sequence[Token], sound: _Sound) -> 
     for first, last in _unsaid_runs(here):
         begin, end = _around(found, first, last, len(sound.scores))
         if sound.between(begin, end).tells:
-            found = _spliced(found, None, [], set(range(first, last)), begin)
+            found = spliced(found, None, [], set(range(first, last)), begin)
     odds = found.odds.copy()
     gone = sorted(found.absent)
     odds[gone] = np.minimum(odds[gone], log_odds(sound.config.least_said))
     return replace(found, odds=odds)
 
 
-def _again(found: Search, first: int, last: int, tokens: Sequence[Token], sound: _Sound) -> Search:
+def _again(found: Search, first: int, last: int, tokens: Sequence[Token], sound: Sound) -> Search:
     """The words when those from `first` to before `last` are searched once more: without passages that are
     missing in clear speech, and with pauses in what is said instead; as they are where they are surer.
     """
@@ -260,19 +147,19 @@ def _again(found: Search, first: int, last: int, tokens: Sequence[Token], sound:
         missing = {first + n for n in _missing(tokens[first:last], found.here[first:last] < 0, part)}
     kept = [n for n in range(first, last) if n not in missing]
     if not kept:
-        return _spliced(found, None, [], missing, begin)
+        return spliced(found, None, [], missing, begin)
     said = [tokens[n] for n in kept]
     graph = grow(said, sound.step, sound.config)
     if len(scores) < graph.shortest:
         return found
     options = [
-        _all_words(graph, said, part, partial=partial)
+        all_words(graph, said, part, partial=partial)
         for partial in ((True, False) if missing else (False,))  # as parts they were searched before
     ]
-    best = max(options, key=lambda option: _sureness(option.here))
-    if not missing and _sureness(best.here) <= _sureness(found.here[first:last]):
+    best = max(options, key=lambda option: sureness(option.here))
+    if not missing and sureness(best.here) <= sureness(found.here[first:last]):
         return found
-    return _spliced(found, best, kept, missing, begin)
+    return spliced(found, best, kept, missing, begin)
 
 
 def _around(found: Search, first: int, last: int, frames: int) -> tuple[int, int]:
@@ -281,28 +168,9 @@ def _around(found: Search, first: int, last: int, frames: int) -> tuple[int, int
     return begin, found.places[last].begin if last < len(found.places) else frames
 
 
-def _sureness(here: np.ndarray) -> float:
-    """How sure all in all words are to be where they stand."""
-    return float(np.clip(here, -SUREST, SUREST).sum())
-
-
-def _spliced(found: Search, part: Search | None, kept: list[int], missing: set[int], begin: int) -> Search:
-    """The words with those of `part`, which begins at a frame, in the place of the numbers `kept`, and those
-    `missing` absent.
-    """
-    places, unsaid = list(found.places), set(found.unsaid) - missing - set(kept)
-    columns = [values.copy() for values in (found.odds, found.here, found.half_ms, found.facts)]
-    if part:
-        for column, values in zip(columns, (part.odds, part.here, part.half_ms, part.facts), strict=True):
-            column[kept] = values
-        unsaid |= {kept[n] for n in part.unsaid}
-        for number, place in zip(kept, part.places, strict=True):
-            places[number] = replace(place, begin=place.begin + begin, end=place.end + begin)
-    for number in sorted(missing):
-        reached = places[number - 1].end if number else 0
-        places[number] = Place(reached, reached, NONE, NONE)
-    odds, here, half_ms, known = columns
-    return Search(places, frozenset(unsaid), found.absent | missing, odds, here, half_ms, known)
+def _sure_of(found: Search) -> float:
+    """How sure the words are that are said."""
+    return sureness(np.delete(found.here, list(found.absent)))
 
 
 def _doubtful(here: np.ndarray) -> Iterator[tuple[int, int]]:
@@ -315,7 +183,7 @@ def _doubtful(here: np.ndarray) -> Iterator[tuple[int, int]]:
             yield max(int(group[0]) - NEAR_WORDS, 0), min(int(group[-1]) + 1 + NEAR_WORDS, len(here))
 
 
-def _missing(tokens: Sequence[Token], bad: np.ndarray, sound: _Sound) -> set[int]:
+def _missing(tokens: Sequence[Token], bad: np.ndarray, sound: Sound) -> set[int]:
     """Numbers of the tokens that are in passages which the best path leaves out; `bad`: which were found
     badly.
     """

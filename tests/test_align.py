@@ -354,6 +354,14 @@ def test_the_transcript_of_another_clip_is_refused_as_a_whole(clip: Clip) -> Non
     assert len(align(talk, "my ears are very cold this winter", modality="video").words) == 7
 
 
+def test_a_text_that_takes_longer_than_the_clip_is_refused_as_foreign(clip: Clip) -> None:
+    with pytest.raises(
+        UndeterminedError, match=r"talk\.mp4: The transcript has 60 words, which take"
+    ) as caught:
+        align(clip(), " ".join([TEXT] * 10))
+    assert caught.value.reason == "other_transcript"
+
+
 def test_beside_lips_only_speech_that_is_nearly_clear_refuses_a_text(clip: Clip) -> None:
     foreign = "my ears are very cold this winter"
     with pytest.raises(UndeterminedError, match="the transcript does not fit"):

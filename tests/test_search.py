@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from speech_scores import spoken
 
+from avsync import allwords
 from avsync import search as searching
 from avsync.alignconfig import AlignConfig
+from avsync.errors import LongTextError
 from avsync.places import prepared
 from avsync.posteriors import Posteriors
 from avsync.search import search
 from avsync.text import normalise
 from avsync.unspoken import with_unspoken
-from avsync.words import align_posteriors
+from avsync.words import align_posteriors, fits
 
 SAID = (
     "place blue at F two now. Set white with G nine soon. Lay green in K six again. Bin red by Z four please."
@@ -78,7 +80,7 @@ def test_unclear_speech_and_most_of_a_text_make_no_passage(monkeypatch: pytest.M
     assert sum(word.absent for word in align_posteriors(posteriors, text)) == 5
     mostly = " ".join([*words[:3], STRANGE])
     assert not any(word.absent for word in align_posteriors(posteriors, mostly))
-    monkeypatch.setattr(searching, "CLEAR", 1.0)
+    monkeypatch.setattr(allwords, "CLEAR", 1.0)
     assert not any(word.absent for word in align_posteriors(posteriors, text))
 
 
@@ -117,3 +119,34 @@ def test_passages_that_are_not_where_they_stand_by_hand() -> None:
     here[20:24] = 7.0
     here[26:] = 7.0
     assert list(searching._unsaid_runs(here)) == [(10, 20), (24, 26)]
+
+
+def script(count: int) -> list[str]:
+    """Words of a small vocabulary, six a sentence."""
+    words = sorted(set(SAID.replace(".", "").split()) | set(STRANGE.split()))
+    return np.random.default_rng(count).choice(words, count).tolist()
+
+
+@pytest.mark.parametrize("before", [0, 60, 5000])
+@pytest.mark.parametrize("behind", [120, 7000])
+def test_the_part_of_a_script_that_is_said_is_found(before: int, behind: int) -> None:
+    words = script(before + 42 + behind)
+    said = words[before : before + 42]
+    posteriors, truth = spoken(" ".join(said), dict.fromkeys(range(0, 43, 6), 0.3), clearness=6.0)
+    text = " ".join(word + "." * (n % 6 == 5) for n, word in enumerate(words))
+    found = align_posteriors(posteriors, text)
+    assert [n for n, word in enumerate(found) if not word.absent] == list(range(before, before + 42))
+    kept = [word.start for word in found if not word.absent]
+    assert kept == pytest.approx([start for start, _ in truth], abs=0.06)
+
+
+def test_no_part_of_a_script_that_takes_longer_than_the_sound_is_found_in_another() -> None:
+    posteriors, _ = heard()
+    with pytest.raises(LongTextError, match="3000 words, which take"):
+        align_posteriors(posteriors, ". ".join([STRANGE] * 176) + " so so so so so so so so.")
+
+
+def test_no_part_of_a_long_text_is_found_in_another_sound() -> None:
+    posteriors, _ = heard()
+    found = align_posteriors(posteriors, ". ".join([STRANGE] * 4) + ".")
+    assert not fits(posteriors, found)

@@ -234,6 +234,9 @@ def test_passages_take_the_place_of_spoken_words(benchmark_script):
     assert text.words == ("a", "x", "y", "d")
     assert text.source == (0, None, None, 3)
     assert passages.passage(("a", "b"), (), 2, 0) == passages.Text(("a", "b"), (0, 1))
+    assert passages.part(("a", "b"), ("x", "y", "z"), 1) == passages.Text(
+        tuple("xabyz"), (None, 0, 1, None, None)
+    )
 
 
 def test_words_around_passages_are_held_against_the_truth(benchmark_script, monkeypatch):
@@ -260,13 +263,15 @@ def test_words_around_passages_are_held_against_the_truth(benchmark_script, monk
     monkeypatch.setattr(passages, "ask", ask)
     monkeypatch.setattr(passages, "KINDS", ((6, 0), (6, 6)))
     monkeypatch.setattr(passages, "DRAWS", 2)
+    monkeypatch.setattr(passages, "SCRIPT_WORDS", 18)
     clips = [corpus.Spoken("a", Path("a"), tuple(spoken[:6]), np.zeros((6, 2)))]
-    others = [corpus.Spoken("b", Path("b"), tuple(f"x{n}" for n in range(6)), np.zeros((6, 2)))]
+    others = [corpus.Spoken("b", Path("b"), tuple(f"x{n}" for n in range(6)), np.zeros((6, 2)))] * 3
     rows = passages.measure(clips, others, "test")
-    assert [len(words) for words in asked] == [66, 66, 60, 60]
+    assert [len(words) for words in asked] == [66, 66, 60, 60, 78, 78]
     assert [(row.value, row.n) for row in rows[:4]] == [(0.5, 120), (2 / 12, 12), (1 / 120, 120), (0.5, 2)]
-    near, told, lost, refused = rows[4:]
+    near, told, lost, refused = rows[4:8]
     assert (near.value, near.n) == (1.0, 108)
     assert (told.value, told.n) == (4 / 12, 12)
     assert lost.value <= 2 / 108
     assert refused.value == 0
+    assert [(row.value, row.n) for row in rows[8:10]] == [(1.0, 120), (12 / 36, 36)]

@@ -1,0 +1,163 @@
+"""The words of a text all of which are said, but for single ones, in phone scores.
+
+A word that was not said is told by all paths together (`verdicts.said_of`); then the others are searched once
+more without it. `search` leaves out whole passages.
+
+Shapes: T frames of the phone scores (10 ms), V units, F facts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from avsync import lattice as lattices
+from avsync.places import Place, find, find_all, grow
+from avsync.text import Token
+from avsync.verdicts import SUREST, clearness, facts, log_odds, said_of, silent
+
+if TYPE_CHECKING:
+    from avsync.alignconfig import AlignConfig
+
+NEAR_WORDS = 3
+"""Words that are searched again on either side of one that was not said."""
+CLEAR = -1.0
+"""In speech that is less clear than this (`verdicts.clearness`) nobody knows which passages are missing.
+Clips of the web and of speechocean762 are at -0.6 to -0.75, with babble or music as loud below -1."""
+NONE = np.zeros(0, np.int32)
+"""The units of no frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The words of a transcript in phone scores, and what is known of each."""
+
+    places: list[Place]
+    """Of a word in a passage that nobody says: where the word before ends, and no frames."""
+    unsaid: frozenset[int]
+    """Numbers of the words that were not said, but for those of passages; they have places, but no phones."""
+    absent: frozenset[int]
+    """Numbers of the words in passages that nobody says."""
+    odds: np.ndarray
+    """Log-odds that each word was said."""
+    here: np.ndarray
+    """Log-odds that it was said and begins within `verdicts.HERE_S` of its place."""
+    half_ms: np.ndarray
+    """Half the central interval of each word's start, as wide as the scores say."""
+    facts: np.ndarray
+    """(words, F) see `verdicts.facts`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What words are looked for in, and how."""
+
+    scores: lattices.Floats
+    """(T, V + 1) of `places.prepared`."""
+    step: float
+    """Seconds a frame."""
+    config: "AlignConfig"
+    clear: float
+    """How clearly somebody speaks in all of it (`verdicts.clearness`)."""
+
+    def between(self, begin: int, end: int) -> "Sound":
+        """Some of its frames; how clear the whole is stays."""
+        return replace(self, scores=self.scores[begin:end])
+
+    @property
+    def tells(self) -> bool:
+        """Whether it is clear enough as a whole to say which passages are missing, and so it is here, or
+        nobody speaks.
+        """
+        return self.clear >= CLEAR and (silent(self.scores) or clearness(self.scores) >= CLEAR)
+
+
+def all_words(graph: lattices.Lattice, tokens: Sequence[Token], sound: Sound, *, partial: bool) -> Search:
+    """The words of a lattice. `partial`: they may be those of a part of the sound (`places.find_all`)."""
+    scores, step, config = sound.scores, sound.step, sound.config
+    if partial:
+        places, priced = find_all(graph, scores, len(tokens), step, config)
+    else:
+        places, priced = find(graph, scores, len(tokens), step, config), scores
+    said = said_of(tokens, places, scores, step, config)
+    known = facts(places, scores, said.here, sound.clear, step)
+    unsaid = frozenset(np.flatnonzero(said.odds < log_odds(config.least_said)).tolist())
+    if unsaid:
+        places, again = without(unsaid, tokens, places, priced, step, config)
+        kept = sorted(again - unsaid)
+        known[kept] = facts([places[n] for n in kept], scores, said.here[kept], sound.clear, step)
+    return Search(places, unsaid, frozenset(), said.odds, said.here, said.half_ms, known)
+
+
+def without(
+    unsaid: frozenset[int],
+    tokens: Sequence[Token],
+    places: Sequence[Place],
+    scores: lattices.Floats,
+    step: float,
+    config: "AlignConfig",
+) -> tuple[list[Place], frozenset[int]]:
+    """The places when the words `unsaid` take no time from the others, and which words were searched again:
+    those and `NEAR_WORDS` on either side, between the words beyond.
+    """
+    fresh = list(places)
+    again: set[int] = set()
+    near = sorted({
+        number + by
+        for number in unsaid
+        for by in range(-NEAR_WORDS, NEAR_WORDS + 1)
+        if 0 <= number + by < len(tokens)
+    })  # fmt: skip
+    cuts = [0, *(n for n in range(1, len(near)) if near[n] > near[n - 1] + 1), len(near)]
+    for first, last in ((near[a], near[b - 1] + 1) for a, b in pairwise(cuts)):
+        begin = places[first - 1].end if first else 0
+        end = places[last].begin if last < len(tokens) else len(scores)
+        inner = frozenset(number - first for number in unsaid if first <= number < last)
+        graph = grow(tokens[first:last], step, config, unsaid=inner)
+        found = find(graph, scores[begin:end], last - first, step, config, inner)
+        fresh[first:last] = [
+            replace(place, begin=place.begin + begin, end=place.end + begin) for place in found
+        ]
+        again.update(range(first, last))
+    return fresh, frozenset(again)
+
+
+def moved(found: Search, frames: int) -> Search:
+    """What was found, as many frames later."""
+    places = [replace(place, begin=place.begin + frames, end=place.end + frames) for place in found.places]
+    return replace(found, places=places)
+
+
+def nothing(count: int, like: Search, config: "AlignConfig") -> Search:
+    """What is known of so many words before they are searched."""
+    return Search(
+        [Place(0, 0, NONE, NONE)] * count, frozenset(), frozenset(),
+        np.full(count, log_odds(config.least_said)), np.full(count, -SUREST), np.zeros(count),
+        np.zeros((count, like.facts.shape[1])),
+    )  # fmt: skip
+
+
+def spliced(found: Search, part: Search | None, kept: list[int], missing: set[int], begin: int) -> Search:
+    """The words with those of `part`, which begins at a frame, in the place of the numbers `kept`, and those
+    `missing` absent.
+    """
+    places, unsaid = list(found.places), set(found.unsaid) - missing - set(kept)
+    columns = [values.copy() for values in (found.odds, found.here, found.half_ms, found.facts)]
+    if part:
+        for column, values in zip(columns, (part.odds, part.here, part.half_ms, part.facts), strict=True):
+            column[kept] = values
+        unsaid |= {kept[n] for n in part.unsaid}
+        for number, place in zip(kept, part.places, strict=True):
+            places[number] = replace(place, begin=place.begin + begin, end=place.end + begin)
+    for number in sorted(missing):
+        reached = places[number - 1].end if number else 0
+        places[number] = Place(reached, reached, NONE, NONE)
+    odds, here, half_ms, known = columns
+    return Search(places, frozenset(unsaid), found.absent | missing, odds, here, half_ms, known)
+
+
+def sureness(here: np.ndarray) -> float:
+    """How sure all in all words are to be where they stand."""
+    return float(np.clip(here, -SUREST, SUREST).sum())
