@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NEAR_WORDS = 3
 """Words that are searched again on either side of one that was not said."""
-CLEAR = -1.0
+TELLING = -1.0
 """In speech that is less clear than this (`verdicts.clearness`) nobody knows which passages are missing.
 Clips of the web and of speechocean762 are at -0.6 to -0.75, with babble or music as loud below -1."""
 NONE = np.zeros(0, np.int32)
@@ -71,7 +71,7 @@ class Sound:
         """Whether it is clear enough as a whole to say which passages are missing, and so it is here, or
         nobody speaks.
         """
-        return self.clear >= CLEAR and (silent(self.scores) or clearness(self.scores) >= CLEAR)
+        return self.clear >= TELLING and (silent(self.scores) or clearness(self.scores) >= TELLING)
 
 
 def all_words(graph: lattices.Lattice, tokens: Sequence[Token], sound: Sound, *, partial: bool) -> Search:

@@ -9,7 +9,7 @@ import numpy as np
 
 from avsync.alignconfig import AlignConfig
 from avsync.alignment import Word
-from avsync.allwords import CLEAR
+from avsync.allwords import TELLING
 from avsync.errors import TextError
 from avsync.places import prepared
 from avsync.posteriors import Posteriors
@@ -139,7 +139,7 @@ def _search(
             words = align_posteriors(part, tokens[block.first : block.last], config, whole=lone)
         except TextError:
             return None
-        unsaid = not lone and clear >= CLEAR and _unsaid(part, words, config)
+        unsaid = not lone and clear >= TELLING and _unsaid(part, words, config)
         parts.append(_nobody_says(words, block, config) if unsaid else words)
     return parts
 
@@ -148,7 +148,7 @@ def _unsaid(part: Posteriors, words: Sequence[Word], config: AlignConfig) -> boo
     """Whether something else than these words is clearly said, or nothing."""
     scores = prepared(part.log_probs, config)
     there = [word for word in words if not word.absent]
-    return not part.seen and (silent(scores) or clearness(scores) >= CLEAR) and not fits(part, there, config)
+    return not part.seen and (silent(scores) or clearness(scores) >= TELLING) and not fits(part, there, config)
 
 
 def _nobody_says(words: Sequence[Word], block: Block, config: AlignConfig) -> list[Word]:

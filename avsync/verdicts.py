@@ -74,7 +74,7 @@ HERE_S = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Odds:
     """Of each word: was it said, and how sure is its start?"""
 
     odds: np.ndarray
@@ -91,7 +91,7 @@ def said_of(
     scores: lattices.Floats,
     step: float,
     config: "AlignConfig",
-) -> Said:
+) -> Odds:
     """What all paths together say of each word; `places` are those of the best one."""
     cheaper = config.evidence_scale * (config.filler_penalty - config.rival_penalty)
     near = round(HERE_S / step)
@@ -107,7 +107,7 @@ def said_of(
             at = places[number].begin - piece.begin
             here = float(row[max(at - near, 0) : at + near + 1].sum())
             rows.append((log_odds(float(row.sum())), log_odds(here), _half_width(row, step, config)))
-    return Said(*(np.array(column) for column in zip(*rows, strict=True)))
+    return Odds(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

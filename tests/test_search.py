@@ -80,7 +80,7 @@ def test_unclear_speech_and_most_of_a_text_make_no_passage(monkeypatch: pytest.M
     assert sum(word.absent for word in align_posteriors(posteriors, text)) == 5
     mostly = " ".join([*words[:3], STRANGE])
     assert not any(word.absent for word in align_posteriors(posteriors, mostly))
-    monkeypatch.setattr(allwords, "CLEAR", 1.0)
+    monkeypatch.setattr(allwords, "TELLING", 1.0)
     assert not any(word.absent for word in align_posteriors(posteriors, text))
 
 
