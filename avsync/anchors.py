@@ -148,7 +148,8 @@ def _unsaid(part: Posteriors, words: Sequence[Word], config: AlignConfig) -> boo
     """Whether something else than these words is clearly said, or nothing."""
     scores = prepared(part.log_probs, config)
     there = [word for word in words if not word.absent]
-    return not part.seen and (silent(scores) or clearness(scores) >= TELLING) and not fits(part, there, config)
+    telling = silent(scores) or clearness(scores) >= TELLING
+    return telling and not part.seen and not fits(part, there, config)
 
 
 def _nobody_says(words: Sequence[Word], block: Block, config: AlignConfig) -> list[Word]:
