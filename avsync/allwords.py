@@ -8,7 +8,6 @@ Shapes: T frames of the phone scores (10 ms), V units, F facts.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,36 +81,54 @@ def all_words(graph: lattices.Lattice, tokens: Sequence[Token], sound: Sound, *,
     else:
         places, priced = find(graph, scores, len(tokens), step, config), scores
     said = said_of(tokens, places, scores, step, config)
-    known = facts(places, scores, said.here, sound.clear, step)
+    here = said.here(places)
+    known = facts(places, scores, here, sound.clear, step)
     unsaid = frozenset(np.flatnonzero(said.odds < log_odds(config.least_said)).tolist())
     if unsaid:
-        places, again = without(unsaid, tokens, places, priced, step, config)
-        kept = sorted(again - unsaid)
-        known[kept] = facts([places[n] for n in kept], scores, said.here[kept], sound.clear, step)
-    return Search(places, unsaid, frozenset(), said.odds, said.here, said.half_ms, known)
+        near = _near(unsaid, here)
+        places = without(unsaid, near, tokens, places, priced, step, config)
+        kept = [number for first, last in near for number in range(first, last) if number not in unsaid]
+        here[kept] = said.here(places)[kept]
+        known[kept] = facts([places[n] for n in kept], scores, here[kept], sound.clear, step)
+    return Search(places, unsaid, frozenset(), said.odds, here, said.half_ms, known)
+
+
+def _near(unsaid: frozenset[int], here: np.ndarray) -> list[tuple[int, int]]:
+    """Stretches of words, first and behind the last, around those `unsaid`: with them what is badly found
+    beside them, which they may have pushed away, and `NEAR_WORDS` on either side.
+    """
+    return [
+        (max(group[0] - NEAR_WORDS, 0), min(group[-1] + 1 + NEAR_WORDS, len(here)))
+        for group in clusters(sorted(unsaid | set(np.flatnonzero(here < 0).tolist())))
+        if unsaid.intersection(group)
+    ]
+
+
+def clusters(numbers: Sequence[int]) -> list[list[int]]:
+    """Rising numbers of words, together where stretches with `NEAR_WORDS` on either side would meet."""
+    groups: list[list[int]] = []
+    for number in numbers:
+        if groups and number - groups[-1][-1] <= 2 * NEAR_WORDS:
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    return groups
 
 
 def without(
     unsaid: frozenset[int],
+    near: Sequence[tuple[int, int]],
     tokens: Sequence[Token],
     places: Sequence[Place],
     scores: lattices.Floats,
     step: float,
     config: "AlignConfig",
-) -> tuple[list[Place], frozenset[int]]:
-    """The places when the words `unsaid` take no time from the others, and which words were searched again:
-    those and `NEAR_WORDS` on either side, between the words beyond.
+) -> list[Place]:
+    """The places when the words `unsaid` take no time from the others: the stretches `near` are searched once
+    more, each between the words beyond.
     """
     fresh = list(places)
-    again: set[int] = set()
-    near = sorted({
-        number + by
-        for number in unsaid
-        for by in range(-NEAR_WORDS, NEAR_WORDS + 1)
-        if 0 <= number + by < len(tokens)
-    })  # fmt: skip
-    cuts = [0, *(n for n in range(1, len(near)) if near[n] > near[n - 1] + 1), len(near)]
-    for first, last in ((near[a], near[b - 1] + 1) for a, b in pairwise(cuts)):
+    for first, last in near:
         begin = places[first - 1].end if first else 0
         end = places[last].begin if last < len(tokens) else len(scores)
         inner = frozenset(number - first for number in unsaid if first <= number < last)
@@ -120,8 +137,7 @@ def without(
         fresh[first:last] = [
             replace(place, begin=place.begin + begin, end=place.end + begin) for place in found
         ]
-        again.update(range(first, last))
-    return fresh, frozenset(again)
+    return fresh
 
 
 def moved(found: Search, frames: int) -> Search:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from avsync import lattice as lattices
-from avsync.allwords import NEAR_WORDS, Search, Sound, all_words, moved, nothing, spliced, sureness
+from avsync.allwords import NEAR_WORDS, Search, Sound, all_words, clusters, moved, nothing, spliced, sureness
 from avsync.errors import LongTextError
 from avsync.lattice import FILLER
 from avsync.paths import best_path
@@ -177,10 +177,9 @@ def _doubtful(here: np.ndarray) -> Iterator[tuple[int, int]]:
     """Stretches of words, first and behind the last, that hold several badly found ones, with `NEAR_WORDS`
     well found ones on either side.
     """
-    bad = np.flatnonzero(here < 0)
-    for group in np.split(bad, 1 + np.flatnonzero(np.diff(bad) > 2 * NEAR_WORDS)):
+    for group in clusters(np.flatnonzero(here < 0).tolist()):
         if len(group) >= PASSAGE_WORDS:
-            yield max(int(group[0]) - NEAR_WORDS, 0), min(int(group[-1]) + 1 + NEAR_WORDS, len(here))
+            yield max(group[0] - NEAR_WORDS, 0), min(group[-1] + 1 + NEAR_WORDS, len(here))
 
 
 def _missing(tokens: Sequence[Token], bad: np.ndarray, sound: Sound) -> set[int]:

@@ -74,15 +74,50 @@ HERE_S = 0.15
 
 
 @dataclass(frozen=True, slots=True)
+class Starts:
+    """Where a word may begin."""
+
+    first: int
+    """Frame."""
+    sums: np.ndarray
+    """Probability that it was said and begins in any of the 0, 1, 2 ... frames from `first` on; outside of
+    them it hardly begins (`NOWHERE`)."""
+
+    @classmethod
+    def of(cls, shares: np.ndarray, first: int) -> "Starts":
+        """By the probability of each frame from `first` on."""
+        some = np.flatnonzero(shares > NOWHERE)
+        low, high = (int(some[0]), int(some[-1]) + 1) if len(some) else (0, 0)
+        return cls(first + low, np.concatenate([[0.0], np.cumsum(shares[low:high])]))
+
+    def between(self, begin: int, end: int) -> float:
+        """Probability that it begins in a frame from `begin` to before `end`."""
+        low, high = np.clip([begin - self.first, end - self.first], 0, len(self.sums) - 1)
+        return float(self.sums[high] - self.sums[low])
+
+
+NOWHERE = 1e-12
+"""Less probable starts are not kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Odds:
     """Of each word: was it said, and how sure is its start?"""
 
     odds: np.ndarray
     """Log-odds that it was said at all."""
-    here: np.ndarray
-    """Log-odds that it was said and begins within `HERE_S` of its place."""
+    starts: tuple[Starts, ...]
     half_ms: np.ndarray
     """Half the central interval of its start."""
+    near: int
+    """Frames that a start may be off and still be here."""
+
+    def here(self, places: Sequence[Place]) -> np.ndarray:
+        """Log-odds that each word was said and begins within `HERE_S` of its place."""
+        return np.array([
+            log_odds(starts.between(place.begin - self.near, place.begin + self.near + 1))
+            for starts, place in zip(self.starts, places, strict=True)
+        ])  # fmt: skip
 
 
 def said_of(
@@ -94,8 +129,8 @@ def said_of(
 ) -> Odds:
     """What all paths together say of each word; `places` are those of the best one."""
     cheaper = config.evidence_scale * (config.filler_penalty - config.rival_penalty)
-    near = round(HERE_S / step)
-    rows: list[tuple[float, float, float]] = []
+    starts: list[Starts] = []
+    rows: list[tuple[float, float]] = []
     for piece in _pieces(tokens, places, len(scores), step, config):
         outer = tokens[piece.outer_first : piece.outer_last]
         part = grow(outer, step, config, skips=True)
@@ -104,10 +139,10 @@ def said_of(
         shares = start_posteriors(part, evidence, len(outer))
         for number in range(piece.first, piece.last):
             row = shares[number - piece.outer_first]
-            at = places[number].begin - piece.begin
-            here = float(row[max(at - near, 0) : at + near + 1].sum())
-            rows.append((log_odds(float(row.sum())), log_odds(here), _half_width(row, step, config)))
-    return Odds(*(np.array(column) for column in zip(*rows, strict=True)))
+            starts.append(Starts.of(row, piece.begin))
+            rows.append((log_odds(float(row.sum())), _half_width(row, step, config)))
+    odds, half_ms = (np.array(column) for column in zip(*rows, strict=True))
+    return Odds(odds, tuple(starts), half_ms, round(HERE_S / step))
 
 
 @dataclass(frozen=True, slots=True)
