@@ -275,3 +275,30 @@ def test_words_around_passages_are_held_against_the_truth(benchmark_script, monk
     assert lost.value <= 2 / 108
     assert refused.value == 0
     assert [(row.value, row.n) for row in rows[8:10]] == [(1.0, 120), (12 / 36, 36)]
+
+
+def test_words_around_a_long_one_are_held_against_those_without(benchmark_script, monkeypatch):
+    long, corpus = benchmark_script("word_long"), benchmark_script("corpus")
+
+    def ask(_, words):
+        if "c" in words:
+            return None
+        late = 0.1 if len(words) == 3 and words[1] == "12/31/2023" else 0.0
+        return SimpleNamespace(words=[
+            SimpleNamespace(
+                heard_start=(word == "b") * 1.0 + late * (word == "b"),
+                status="not_spoken" if len(word) > 1 or (late and word == "b") else "aligned",
+            )
+            for word in words
+        ])  # fmt: skip
+
+    monkeypatch.setattr(long.media, "load", lambda path: None)
+    monkeypatch.setattr(long, "sound_of", lambda clip: clip)
+    monkeypatch.setattr(long, "ask", ask)
+    clips = [corpus.Spoken("a", Path("a"), ("a", "b"), np.zeros((2, 2)))]
+    wild = [corpus.Wild("w", Path("w"), "P", 1.0, False, "b c")]
+    near, lost, told, refused = long.measure(clips, [], "test")
+    count = 2 * len(long.LONG)
+    assert (near.value, near.n) == (pytest.approx(1 - 1 / count), count)
+    assert (lost.value, told.value, refused.value) == (pytest.approx(1 / count), 1.0, 0.0)
+    assert long.measure([], wild, "test") == []

@@ -14,6 +14,7 @@ from pathlib import Path
 import corpus
 import word_frames
 import word_hour
+import word_long
 import word_music
 import word_noise
 import word_passages
@@ -24,7 +25,7 @@ import word_wild
 from options import parser, run
 from table import Row, markdown
 
-PARTS = ("times", "noise", "wild", "music", "transcripts", "passages", "frames", "sync", "hour")
+PARTS = ("times", "noise", "wild", "music", "transcripts", "long", "passages", "frames", "sync", "hour")
 VOICES_STEP = 20
 """Every so many of the training clips are the other voices: about fifty."""
 
@@ -67,6 +68,8 @@ def measure(sources: Sources, parts: Sequence[str] = PARTS) -> tuple[list[Row], 
         found, more = word_transcripts.measure(clips, gold, others, split)
         rows += found
         notes += more
+    if "long" in parts:
+        rows += word_long.measure(clips, corpus.wild(sources.data / "wild"), split)
     if "passages" in parts and clips:
         rows += word_passages.measure(clips, others, split)
     if "frames" in parts:
