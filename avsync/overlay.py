@@ -139,11 +139,15 @@ def _timed(word: Word) -> bool:
 
 
 def _schedule(groups: Sequence[Sequence[Word]]) -> list[Line]:
-    """A line stands until the next one is due, so that two are never on the screen."""
-    starts = [min(w.start for w in group if _timed(w)) - LEAD_IN for group in groups]
-    ends = [max(w.end for w in group if _timed(w)) + LINGER for group in groups]
-    due = [*starts[1:], math.inf]
-    return [Line(tuple(g), s, min(e, d)) for g, s, e, d in zip(groups, starts, ends, due, strict=True)]
+    """A line stands until the next one is due and its own words are over; two are never on the screen."""
+    begins = [min(word.start for word in group if _timed(word)) for group in groups]
+    ends = [max(word.end for word in group if _timed(word)) for group in groups]
+    lines: list[Line] = []
+    for group, begin, end, following in zip(groups, begins, ends, [*begins[1:], math.inf], strict=True):
+        reached = lines[-1].end if lines else -math.inf
+        over = min(end + LINGER, max(following - LEAD_IN, end))
+        lines.append(Line(tuple(group), max(begin - LEAD_IN, reached), over))
+    return lines
 
 
 class Words:

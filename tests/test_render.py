@@ -224,6 +224,16 @@ def test_lines_break_at_pauses_and_where_the_picture_ends():
     assert all(before.end <= after.start for before, after in itertools.pairwise(short))
 
 
+def test_a_word_is_shown_as_long_as_it_is_seen_though_the_next_line_is_due() -> None:
+    many = [word(letter * 9, n * 0.4, (n + 1) * 0.4) for n, letter in enumerate("abcdefgh")]
+    lines = overlay.break_lines(many, lambda text: len(text) <= 20)
+    assert all(line.start <= line.words[0].start and line.end >= line.words[-1].end for line in lines)
+    assert all(here.end <= there.start for here, there in itertools.pairwise(lines))
+    words = overlay.Words(many, 120, 160)
+    for one in many:
+        assert words.current((one.start + one.end) / 2) is one
+
+
 def test_letters_that_the_font_lacks():
     assert overlay.drawable("Don’t naïve Straße Łódź, 5 € — 中") == "Don’t naive Strasse Lodz, 5 ? - ?"
 
