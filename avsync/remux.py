@@ -36,14 +36,14 @@ class Correction:
     before_ms: float
     """The offset that was undone; with drift or steps, the one at the first picture."""
     after_ms: float | None
-    """What is left of it; None = undetermined, or not written."""
+    """What is left of it; None = undetermined, also by the lips that told `before_ms`, or not written."""
     method: str = "container"
     """`container` (time stamps alone), `samples` (padded or trimmed), `resample` (drift) or `pieces`
     (steps)."""
     reencoded: bool = False
     dry_run: bool = False
     measured_by: str | None = None
-    """What `after_ms` was measured by: `lips`, or `decoding` where no lips could be read."""
+    """What `after_ms` was measured by: `lips`, or `decoding` where an offset was given that no lips tell."""
     moved_ms: float | None = None
     """By how much the sound moved against the pictures, found by decoding both files: the median."""
     residual_ms: float | None = None
@@ -99,7 +99,7 @@ def correct(
     done = _correction(source, target, offset_ms, written)
     if place is not None:
         heard["audio_stream"] = _sounds(declared(target))[place]
-    return _measured_again(done, search | heard)
+    return _measured_again(done, search | heard, by_lips=found is not None)
 
 
 def shift_audio(
@@ -176,8 +176,10 @@ def _over_time(
     return float(found.line.offset_at(first_picture)), found.line.slope_ppm, steps
 
 
-def _measured_again(done: Correction, search: dict[str, Any]) -> Correction:
-    """The correction with what the lips say of the written file, where they say anything."""
+def _measured_again(done: Correction, search: dict[str, Any], *, by_lips: bool) -> Correction:
+    """The correction with what the lips say of the written file. Where they say nothing, what decoding says
+    is left stands if the offset was given; if it was measured `by_lips`, nobody knows what is left.
+    """
     from avsync.offset import detect_offset
 
     try:
@@ -193,7 +195,23 @@ def _measured_again(done: Correction, search: dict[str, Any]) -> Correction:
             "avsync offset --plot PNG.",
             stacklevel=3,
         )
-    return done if found.ms is None else replace(done, after_ms=found.ms, measured_by="lips")
+    if found.ms is not None:
+        return replace(done, after_ms=found.ms, measured_by="lips")
+    if by_lips:
+        warnings.warn(
+            f"{done.output} is written, and the lips in it tell no offset ({found.reason}), though they told "
+            f"{done.before_ms:+.0f} ms in {done.source}. Look at it before you use it, or search further: "
+            "--max-offset-ms MS.",
+            stacklevel=3,
+        )
+        return replace(done, after_ms=None, measured_by=None)
+    if found.reason in ("ambiguous", "at_limit"):
+        warnings.warn(
+            f"{done.output} is written, and the lips in it tell no offset ({found.reason}): only the sound "
+            "was found where it was wanted. Is the offset right?",
+            stacklevel=3,
+        )
+    return done
 
 
 def _correction(source: Path, target: Path, before_ms: float, written: Written) -> Correction:

@@ -147,7 +147,7 @@ def correction_text(file: str, target: str, correction: Correction, *, dry_run: 
         )
     if not dry_run:
         remains = "could not be measured" if after is None else f"residual {_signed(after)} ms"
-        by = " (by decoding; no lips can be read)" if correction.measured_by == "decoding" else ""
+        by = " (by decoding; the lips tell nothing)" if correction.measured_by == "decoding" else ""
         rows.append(f"  measured again: {remains}{by}")
     return "\n".join(rows)
 

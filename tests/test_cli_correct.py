@@ -75,7 +75,7 @@ def test_correct_of_drift_and_steps(clip, monkeypatch, capsys):
         "minute, -80.0 ms from 0:12.400 on; wrote out.avi (sound corrected piece by piece and "
         "re-encoded, picture copied)\n"
         "  checked by decoding: the sound moved by -80.0 ms, at most 0.1 ms from what was wanted\n"
-        "  measured again: residual +0.1 ms (by decoding; no lips can be read)\n"
+        "  measured again: residual +0.1 ms (by decoding; the lips tell nothing)\n"
     )
 
 

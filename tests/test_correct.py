@@ -69,6 +69,26 @@ def test_a_failing_second_measurement_keeps_the_file(tmp_path, measured, monkeyp
     assert lag_ms(tmp_path / "fixed.mp4")[0] == pytest.approx(0, abs=1)
 
 
+def test_lips_that_tell_nothing_afterwards_leave_nothing_known(tmp_path, measured, monkeypatch):
+    source = leading_clip(tmp_path / "talk.mp4")
+    answers = iter([120.0, None, None, None])
+
+    def detect_offset(source, **_):
+        ms = next(answers)
+        return types.SimpleNamespace(ms=ms, reason=None if ms else "at_limit", line=None)
+
+    monkeypatch.setattr(sys.modules["avsync.offset"], "detect_offset", detect_offset)
+    with pytest.warns(
+        UserWarning, match=r"lips in it tell no offset \(at_limit\), though they told \+120 ms"
+    ):
+        fix = remux.correct(source, tmp_path / "fixed.mp4")
+    assert (fix.after_ms, fix.measured_by) == (None, None)
+    assert lag_ms(fix.output)[0] == pytest.approx(0, abs=1)
+    with pytest.warns(UserWarning, match=r"tell no offset \(at_limit\): only the sound was found"):
+        fix = remux.correct(source, tmp_path / "given.mp4", offset_ms=500.0)
+    assert (fix.after_ms, fix.measured_by) == (pytest.approx(0, abs=0.1), "decoding")
+
+
 def test_both_measurements_search_as_asked(tmp_path, monkeypatch):
     asked = []
 
