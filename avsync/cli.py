@@ -50,6 +50,9 @@ class Result:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
+    if sys.stdout is None:
+        _complain("error", "the standard output is closed, and results go there. Open it: > FILE")
+        return BAD
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a file name may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
@@ -67,8 +70,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader is gone (`| head`): nothing more to say, not even when Python flushes at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return PIPE_CLOSED
+    except OSError as error:  # those of files are told where they happen
+        _complain("error", f"the results cannot be written ({error.strerror or error}). Is the disk full?")
+        _write_no_more()
+        return BAD
+
+
+def _write_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def offset_command(arguments: Namespace) -> int:

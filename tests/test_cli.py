@@ -190,3 +190,20 @@ def test_run_as_a_module_into_a_closed_pipe(clip):
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_results_that_cannot_be_written_are_an_error_of_one_line(clip):
+    environment = {**os.environ, "PYTHONPATH": str(Path(avsync.__file__).parents[1])}
+    command = [sys.executable, "-m", "avsync", "info", clip]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, check=False)
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("avsync: error: the results cannot be written (No space left")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_closed_standard_output_is_an_error(monkeypatch, capsys, clip):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["info", clip]) == 2
+    assert capsys.readouterr().err.startswith("avsync: error: the standard output is closed")
