@@ -17,6 +17,8 @@ from avsync.timebase import ms_to_seconds
 TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
 HEAD = re.compile(rf"^[ \t]*{TIME}[ \t]*-->[ \t]*{TIME}(?![\d:.,])", re.MULTILINE)
 """The times of a subtitle, in the line before its text."""
+LIKE_HEAD = re.compile(r"[ \t]*\d+:[\d:.,]*[ \t]*-+>")
+EXAMPLE = "00:00:01,000 --> 00:00:02,500"
 ROLLED_SHARE = 0.5
 """Subtitles that begin with what the one before ends with, of all: at least so many in a file whose lines
 roll up, as live captions and those of video platforms do."""
@@ -36,8 +38,8 @@ class Caption:
 def read(text: str, suffix: str) -> list[Caption]:
     """The subtitles in the text of an .srt, .vtt, .ass or .ssa file, in the order of their times.
 
-    What a subtitle repeats of the one before is left out where most do. Errors: ValueError where ASS cannot
-    be understood.
+    What a subtitle repeats of the one before is left out where most do. Errors: ValueError, with the line,
+    where it cannot be understood.
     """
     found = list(_events(text, suffix)) if suffix in (".ass", ".ssa") else list(_timed(text))
     return _unrolled(sorted(found, key=lambda caption: caption.start))
@@ -60,7 +62,12 @@ def _events(text: str, suffix: str) -> Iterator[Caption]:
 def _timed(text: str) -> Iterator[Caption]:
     """Those of SubRip and WebVTT: the lines between one head and the next."""
     lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        if LIKE_HEAD.match(line) and not HEAD.match(line):
+            raise ValueError(f"line {number} should be times such as {EXAMPLE}, and is {line.strip()!r}")
     heads = [(number, found) for number, line in enumerate(lines) if (found := HEAD.match(line))]
+    if not heads and text.strip() and not text.lstrip().startswith("WEBVTT"):
+        raise ValueError(f"it has no line of times such as {EXAMPLE}")
     named = text.lstrip().startswith("WEBVTT")
     numbered = bool(heads) and heads[0][0] > 0 and lines[heads[0][0] - 1].strip().isdecimal()
     ends = [*(number for number, _ in heads[1:]), len(lines)]

@@ -80,6 +80,11 @@ def read_transcript(path: str | os.PathLike[str]) -> Transcript:
 
 
 SUBTITLES = (".srt", ".vtt", ".ass", ".ssa")
+OTHERS = (
+    ".json", ".jsonl", ".ctm", ".eaf", ".csv", ".tsv", ".ttml", ".dfxp", ".xml", ".html", ".htm", ".sbv",
+    ".sub", ".stl", ".scc", ".lrc", ".rtf", ".doc", ".docx", ".odt", ".pdf",
+)  # fmt: skip
+"""Files in which words stand between others: they are not read."""
 
 
 def _read(path: Path) -> str:
@@ -111,6 +116,11 @@ MARKS = (
 def _timed(text: str, path: Path) -> list[Caption] | None:
     """The parts of a file that has times; None of plain text."""
     suffix = path.suffix.lower()
+    if suffix in OTHERS:
+        raise TextError(
+            f"{path} is no transcript that can be read. "
+            f"Give plain text, or {', '.join(SUBTITLES)} or .TextGrid."
+        )
     try:
         if suffix in SUBTITLES or captions.HEAD.search(text):
             return captions.read(text, suffix)

@@ -29,6 +29,10 @@ def test_times_in_all_the_usual_forms() -> None:
     assert read(written, ".srt") == [Caption(1.5, 2.25, "one\n"), Caption(3600.007, 3601.0, "two\n")]
 
 
+def test_an_arrow_in_the_text_is_text() -> None:
+    assert texts(srt("A --> B", "2 -> 3")) == ["A --> B", "2 -> 3"]
+
+
 def test_an_empty_line_inside_belongs_to_a_subtitle_of_srt() -> None:
     assert texts(srt("Hello\n\nthere", "you")) == ["Hello\n\nthere", "you"]
 

@@ -131,7 +131,24 @@ def test_plain_text_is_taken_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("talk.srt", "no subtitles here", "has no text"),
+        (
+            "talk.srt",
+            "no subtitles here",
+            "cannot be read as .srt: it has no line of times such as 00:00:01,000",
+        ),
+        ("talk.srt", " \n", "has no text"),
+        (
+            "talk.srt",
+            "1\n00:00:01,0 --> 00:00:02,0\nso\n\n2\n00:00:02:900 --> 00:00:03:0\nit\n",
+            "cannot be read as .srt: line 6 should be times such as .*, and is '00:00:02:900 --> 00:00:03:0'",
+        ),
+        ("talk.vtt", "WEBVTT\n\n1:110 --> 2:100\nso\n", "line 3 should be times"),
+        ("talk.vtt", "WEBVTT\n\n00:02,900 -->\nso\n", "line 3 should be times"),
+        (
+            "talk.json",
+            '{"words": []}',
+            r"is no transcript that can be read. Give plain text, or \.srt, \.vtt",
+        ),
         ("talk.vtt", "WEBVTT\n", "has no text"),
         ("talk.txt", " \n", "has no text"),
         ("talk.TextGrid", "not a grid", "cannot be read as .TextGrid: it ends too early"),
