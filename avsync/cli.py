@@ -22,7 +22,7 @@ from avsync import export, report, wording
 from avsync.align import align
 from avsync.arguments import UsageError, parse
 from avsync.choice import other_sounds
-from avsync.errors import AVSyncError, UndeterminedError
+from avsync.errors import AVSyncError, MediaError, UndeterminedError
 from avsync.excerpts import load_short, opening
 from avsync.glance import glance
 from avsync.media import probe
@@ -237,6 +237,8 @@ def _attempt(arguments: Namespace, file: str, work: Callable[[Namespace, str], R
     as_json = getattr(arguments, "json", False)
     told: list[str] = []
     try:
+        if not file.strip():
+            raise MediaError(f"{file!r} names no file. Give the name of a file.")
         with _warnings_into(told):
             result = work(arguments, file)
     except UndeterminedError as error:

@@ -12,6 +12,7 @@ picture. `clock` says otherwise. All files are UTF-8 with plain line feeds.
 """
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,9 @@ FORMATS: dict[str, Format] = {
 }
 """Suffix, in lower case -> format."""
 
+SUBTITLES = (".srt", ".vtt", ".ass")
+LATE_S = 0.5
+"""Files whose clock begins later than this, seconds, are told when subtitles are written."""
 SUFFIXES = ", ".join(form.suffix for form in FORMATS.values())
 
 
@@ -94,6 +98,14 @@ def render(alignment: Alignment, path: str | Path, clock: str | None = None) -> 
     for another clock.
     """
     form = FORMATS[check_suffix(path)]
+    if form.suffix in SUBTITLES:
+        begin = min([alignment.span[0], *alignment.frame_times[:1]])
+        if begin >= LATE_S:
+            warnings.warn(
+                f"{alignment.source} begins at {begin:.1f} s on its clock, which {path} follows: players "
+                f"that count from the first picture show it {begin:.1f} s late. Shift it there by as much.",
+                stacklevel=2,
+            )
     text = form.write(on_clock(alignment, clock or form.clock), alignment)
     # Bytes of a file name or a --text that are no UTF-8 are lone surrogates in Python: as \udce9, which is
     # JSON's escape too, they can be written.

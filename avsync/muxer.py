@@ -3,6 +3,7 @@ moved.
 """
 
 import contextlib
+import errno
 import warnings
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -19,6 +20,7 @@ from av.stream import Stream
 from avsync.codings import add_stream, codings
 from avsync.damage import Packet
 from avsync.errors import MediaError
+from avsync.outputs import other_endings
 from avsync.packets import complete_times, display_order, keep_rising, move, readable
 from avsync.resound import Remake, Resounder
 from avsync.streams import open_media
@@ -92,9 +94,10 @@ def _copy(
                 return
             except (av.FFmpegError, ValueError) as error:
                 if not extras:
+                    full = getattr(error, "errno", None) == errno.ENOSPC
                     raise MediaError(
                         f"{target} cannot be written: {getattr(error, 'strerror', None) or error}. "
-                        "Choose another container for the output, such as .mkv or .mp4."
+                        + ("Is the disk full?" if full else f"Give it the ending {other_endings(target)}.")
                     ) from error
         refused.add(extras[0])
 

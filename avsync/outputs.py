@@ -65,6 +65,11 @@ def trial_path(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[P
         temporary.unlink(missing_ok=True)
 
 
+def other_endings(target: Path) -> str:
+    """Endings to advise where the container of `target` does not do."""
+    return " or ".join([ending for ending in (".mkv", ".mp4", ".mov") if ending != target.suffix.lower()][:2])
+
+
 def same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
     """Whether two names, however they are spelled, stand for one file."""
     one, other = Path(one), Path(other)

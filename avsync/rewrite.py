@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from avsync.errors import MediaError
+from avsync.errors import ConfigError, MediaError
 from avsync.muxer import copy_remade, copy_shifted, writable_suffixes
+from avsync.outputs import other_endings
 from avsync.packets import packet_times
 from avsync.resound import Remake, in_quiet_places
 from avsync.retime import Retiming
@@ -60,9 +61,15 @@ class Written:
 def rewrite(source: Path, temporary: Path, target: Path, wanted: Retiming) -> Written:
     """Write what shall become `target` to `temporary`, and see by decoding that the sound moved as wanted.
 
-    Raises `MediaError` when it did not.
+    Raises `MediaError` when it did not, `ConfigError` for a step behind the last picture.
     """
     tracks = map_sound(source)
+    last = _last_picture(source) if len(wanted.pieces) > 1 else math.inf
+    if wanted.pieces[-1].start >= last:
+        raise ConfigError(
+            f"the step at {wanted.pieces[-1].start:g} s lies behind the last picture of {source}, which ends "
+            f"at {last:.2f} s. Give a time before that."
+        )
     shift = wanted.constant
     if shift is not None:
         try:
@@ -149,7 +156,7 @@ def _refuse_unless_held(check: Check, target: Path, wanted: Retiming) -> None:
     worst = max((float(d[np.abs(d).argmax()]) for d in check.deviation if len(d)), key=abs)
     raise NotHeldError(
         f"{target.suffix} cannot hold the sound where it is wanted: in the written file it is up to "
-        f"{seconds_to_ms(worst):+.1f} ms off. Give the output the ending .mkv or .mp4."
+        f"{seconds_to_ms(worst):+.1f} ms off. Give the output the ending {other_endings(target)}."
     )
 
 

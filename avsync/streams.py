@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -150,19 +151,22 @@ def open_readable(source: Source, options: dict[str, str] | None = None) -> Inpu
         if source.is_dir():
             raise MediaError(f"{name} is a folder. Give a media file.")
         if not source.exists():
+            if re.match(r"[a-z]\w+:/", name):
+                raise MediaError(f"{name} is an address, and only files are read. Download it first.")
             raise MediaError(f"{name} does not exist. Check the name.")
         if not (source.is_file() or source.is_block_device()):
-            raise MediaError(
-                f"{name} is a pipe or device, which cannot be read twice. Give a file, or its bytes."
-            )
+            raise MediaError(f"{name} is a pipe or device, which cannot be read twice. Give a file.")
     if source.stat().st_size == 0 if isinstance(source, Path) and source.is_file() else source == b"":
         raise MediaError(f"{name} is empty (0 bytes). Get a complete copy.")
     try:
         container = open_container(source, options)
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, PermissionError):
+            raise MediaError(f"{name} may not be read ({reason}). Change its permissions.") from error
         raise MediaError(
-            f"{name} cannot be read as media ({reason}). It is damaged, truncated, or no audio or video file."
+            f"{name} cannot be read as media ({reason}). It is damaged, truncated, or no audio or video "
+            "file. Give a complete copy."
         ) from error
     if container.format.name == "tty":  # FFmpeg draws text files as pictures
         container.close()

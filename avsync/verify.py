@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avsync.errors import MediaError
+from avsync.outputs import other_endings
 from avsync.packets import packet_times
 from avsync.retime import Retiming
 from avsync.runs import Run
@@ -85,7 +86,7 @@ def picture_lift(source: Path, written: Path, target: Path) -> tuple[float, int]
     for kind in before:
         if not len(after[kind][0]):
             raise MediaError(
-                f"{target} lost its {kind} when it was written. Use .mkv or .mp4 for the output."
+                f"{target} lost its {kind} when it was written. Use {other_endings(target)} for the output."
             )
     (old, hidden), (new, still_hidden) = before["video"], after["video"]
     # Some demuxers cut the same bytes into other packets: then only the first and the last compare.
@@ -96,7 +97,7 @@ def picture_lift(source: Path, written: Path, target: Path) -> tuple[float, int]
     if uneven > 2 * TOLERANCE_SECONDS:
         raise NotHeldError(
             f"{target.suffix} cannot hold the times of the pictures of {source}: they would be uneven by "
-            f"{seconds_to_ms(uneven):.1f} ms. Give the output the ending .mkv or .mp4."
+            f"{seconds_to_ms(uneven):.1f} ms. Give the output the ending {other_endings(target)}."
         )
     return lift, max(hidden - still_hidden, 0)
 
@@ -133,7 +134,7 @@ def compare(
         if other is None or lost > LOST_SHARE * len(stretches):
             raise NotHeldError(
                 f"the sound of stream {track.index} is not found within {SEARCH_SECONDS:g} s of where it "
-                f"was written in {written.suffix}. Give the output the ending .mkv or .mp4."
+                f"was written in {written.suffix}. Give the output the ending {other_endings(written)}."
             )
         if not offs:
             offs.extend(_by_edges(track, other, retiming, lift, begin))

@@ -230,6 +230,13 @@ def test_drift_is_undone_everywhere(tmp_path, measured, suffix, video, audio, pp
     np.testing.assert_allclose(moved, np.median(moved), atol=1e-3)
 
 
+def test_a_step_behind_the_last_picture_is_refused(tmp_path, measured):
+    source = render(tmp_path / "x.mp4", seconds=1.2).path
+    with pytest.raises(ConfigError, match=r"the step at 300 s lies behind the last picture of .*at 1\.\d+ s"):
+        remux.correct(source, tmp_path / "out.mp4", steps=[(0.5, 80.0), (300.0, 160.0)])
+    assert not (tmp_path / "out.mp4").exists()
+
+
 @pytest.mark.parametrize(("suffix", "video", "audio"), [("mp4", "libx264", "aac"), ("avi", "mpeg4", "mp2")])
 @pytest.mark.parametrize("steps", [[(8.0, 160.0)], [(8.0, -160.0)], [(6.3, 120.0), (13.1, -90.0)]])
 def test_steps_are_undone(tmp_path, measured, suffix, video, audio, steps):

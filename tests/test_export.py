@@ -2,13 +2,17 @@
 
 import errno
 import json
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alignments import TWO, made, word
 
 from avsync import export
 from avsync.errors import AVSyncError, MediaError
+from avsync.outputs import other_endings
 
 JSON = """{
   "file": "talk.mp4",
@@ -135,3 +139,22 @@ def test_files_are_not_overwritten_unasked(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
     export.write(TWO, path, overwrite=True)
     assert path.read_bytes() == export.render(TWO, path)
+
+
+def test_subtitles_of_a_file_whose_clock_begins_late_are_told() -> None:
+    late = replace(TWO, span=(10.0, 12.0), frame_times=np.array([10.04, 10.08]))
+    with pytest.warns(
+        UserWarning, match=r"talk\.mp4 begins at 10\.0 s on its clock, which talk\.srt follows"
+    ):
+        export.render(late, "talk.srt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        export.render(late, "talk.TextGrid")
+        export.render(TWO, "talk.srt")
+
+
+@pytest.mark.parametrize(
+    ("name", "endings"), [("a.avi", ".mkv or .mp4"), ("a.MKV", ".mp4 or .mov"), ("a.mp4", ".mkv or .mov")]
+)
+def test_another_ending_is_advised(name: str, endings: str) -> None:
+    assert other_endings(Path(name)) == endings

@@ -257,6 +257,11 @@ def bad_files(folder, good):
     }
 
 
+def test_addresses_are_not_files():
+    with pytest.raises(MediaError, match=r"http:/+example.com/x.mp4 is an address.*Download it first"):
+        media.load("http://example.com/x.mp4")
+
+
 def test_bad_files_are_media_errors_of_one_line(tmp_path, flash_and_beep):
     for name, reason in bad_files(tmp_path, flash_and_beep("mp4").path).items():
         for read in (media.load, media.probe):
