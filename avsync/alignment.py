@@ -91,20 +91,39 @@ def is_label(word: Word) -> bool:
 
 
 def present(words: Sequence[Word]) -> list[Word]:
-    """The words without passages that nobody says, what stands inside of them, labels before and dashes
-    behind them.
+    """The words without passages that nobody says, labels and dashes before them, and what stands inside;
+    behind them, without dashes that do not belong to a label.
     """
     kept: list[Word] = []
-    waiting: list[Word] = []  # labels and notes behind a passage, or inside of it
+    waiting: list[Word] = []  # what is not spoken behind a passage, or inside of it
     inside = False
     for word in words:
         if word.absent:
-            while kept and not inside and is_label(kept[-1]):
+            while kept and not inside and kept[-1].status == "interpolated" and _belongs(kept[-1]):
                 kept.pop()
             inside, waiting = True, []
         elif inside and word.status == "interpolated":
-            waiting += [word] if any(map(str.isalpha, word.text)) else []
+            waiting.append(word)
         else:
-            kept += [*waiting, word]
+            kept += [*_lasting(waiting), word]
             inside, waiting = False, []
-    return kept + waiting
+    return kept + _lasting(waiting)
+
+
+def _belongs(word: Word) -> bool:
+    """Whether what is not spoken belongs to the word behind it: a label or a dash, no note on a sound."""
+    return is_label(word) or not any(map(str.isalpha, word.text))
+
+
+def _lasting(waiting: Sequence[Word]) -> list[Word]:
+    """Labels with the dashes before them, and notes."""
+    labels = [*map(is_label, waiting[1:]), False]
+    return [
+        word
+        for word, before_label in zip(waiting, labels, strict=False)
+        if any(map(str.isalpha, word.text)) or (before_label and word.text in DASHES)
+    ]
+
+
+DASHES = ("-", "–", "—")
+"""What may stand before the label of a speaker."""

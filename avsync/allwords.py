@@ -15,18 +15,13 @@ import numpy as np
 from avsync import lattice as lattices
 from avsync.places import Place, find, find_all, grow
 from avsync.text import Token
-from avsync.verdicts import SUREST, clearness, facts, log_odds, said_of, silent
+from avsync.verdicts import facts, log_odds, said_of, tells
 
 if TYPE_CHECKING:
     from avsync.alignconfig import AlignConfig
 
 NEAR_WORDS = 3
 """Words that are searched again on either side of one that was not said."""
-TELLING = -1.0
-"""In speech that is less clear than this (`verdicts.clearness`) nobody knows which passages are missing.
-Clips of the web and of speechocean762 are at -0.6 to -0.75, with babble or music as loud below -1."""
-NONE = np.zeros(0, np.int32)
-"""The units of no frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,7 @@ class Sound:
         """Whether it is clear enough as a whole to say which passages are missing, and so it is here, or
         nobody speaks.
         """
-        return self.clear >= TELLING and (silent(self.scores) or clearness(self.scores) >= TELLING)
+        return tells(self.scores, self.clear)
 
 
 def all_words(graph: lattices.Lattice, tokens: Sequence[Token], sound: Sound, *, partial: bool) -> Search:
@@ -80,17 +75,17 @@ def all_words(graph: lattices.Lattice, tokens: Sequence[Token], sound: Sound, *,
         places, priced = find_all(graph, scores, len(tokens), step, config)
     else:
         places, priced = find(graph, scores, len(tokens), step, config), scores
-    said = said_of(tokens, places, scores, step, config)
-    here = said.here(places)
+    odds = said_of(tokens, places, scores, step, config)
+    here = odds.here(places)
     known = facts(places, scores, here, sound.clear, step)
-    unsaid = frozenset(np.flatnonzero(said.odds < log_odds(config.least_said)).tolist())
+    unsaid = frozenset(np.flatnonzero(odds.said < log_odds(config.least_said)).tolist())
     if unsaid:
         near = _near(unsaid, here)
         places = without(unsaid, near, tokens, places, priced, step, config)
         kept = [number for first, last in near for number in range(first, last) if number not in unsaid]
-        here[kept] = said.here(places)[kept]
+        here[kept] = odds.here(places)[kept]
         known[kept] = facts([places[n] for n in kept], scores, here[kept], sound.clear, step)
-    return Search(places, unsaid, frozenset(), said.odds, here, said.half_ms, known)
+    return Search(places, unsaid, frozenset(), odds.said, here, odds.half_ms, known)
 
 
 def _near(unsaid: frozenset[int], here: np.ndarray) -> list[tuple[int, int]]:
@@ -144,36 +139,3 @@ def moved(found: Search, frames: int) -> Search:
     """What was found, as many frames later."""
     places = [replace(place, begin=place.begin + frames, end=place.end + frames) for place in found.places]
     return replace(found, places=places)
-
-
-def nothing(count: int, like: Search, config: "AlignConfig") -> Search:
-    """What is known of so many words before they are searched."""
-    return Search(
-        [Place(0, 0, NONE, NONE)] * count, frozenset(), frozenset(),
-        np.full(count, log_odds(config.least_said)), np.full(count, -SUREST), np.zeros(count),
-        np.zeros((count, like.facts.shape[1])),
-    )  # fmt: skip
-
-
-def spliced(found: Search, part: Search | None, kept: list[int], missing: set[int], begin: int) -> Search:
-    """The words with those of `part`, which begins at a frame, in the place of the numbers `kept`, and those
-    `missing` absent.
-    """
-    places, unsaid = list(found.places), set(found.unsaid) - missing - set(kept)
-    columns = [values.copy() for values in (found.odds, found.here, found.half_ms, found.facts)]
-    if part:
-        for column, values in zip(columns, (part.odds, part.here, part.half_ms, part.facts), strict=True):
-            column[kept] = values
-        unsaid |= {kept[n] for n in part.unsaid}
-        for number, place in zip(kept, part.places, strict=True):
-            places[number] = replace(place, begin=place.begin + begin, end=place.end + begin)
-    for number in sorted(missing):
-        reached = places[number - 1].end if number else 0
-        places[number] = Place(reached, reached, NONE, NONE)
-    odds, here, half_ms, known = columns
-    return Search(places, frozenset(unsaid), found.absent | missing, odds, here, half_ms, known)
-
-
-def sureness(here: np.ndarray) -> float:
-    """How sure all in all words are to be where they stand."""
-    return float(np.clip(here, -SUREST, SUREST).sum())

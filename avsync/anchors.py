@@ -9,14 +9,13 @@ import numpy as np
 
 from avsync.alignconfig import AlignConfig
 from avsync.alignment import Word
-from avsync.allwords import TELLING
 from avsync.errors import TextError
 from avsync.places import prepared
 from avsync.posteriors import Posteriors
 from avsync.text import Token
 from avsync.transcripts import Transcript
 from avsync.unspoken import with_unspoken
-from avsync.verdicts import clearness, silent
+from avsync.verdicts import clearness, tells
 from avsync.words import align_posteriors, fits, span, unheard
 
 MARGIN_S = 1.5
@@ -40,6 +39,8 @@ class Block:
     start: float
     """Seconds on the sound's clock."""
     end: float
+    asked: tuple[float, float]
+    """From when to when its subtitles stand."""
 
 
 def find_words(
@@ -111,10 +112,13 @@ def plan(
         if not any(token.readings for token in tokens[first:index]):
             continue
         first = blocks[-1].last if blocks else 0  # with what is not spoken before it
-        block = Block(first, index, max(begin, anchor.start - margin), min(end, anchor.end + margin))
+        asked = anchor.start, anchor.end
+        block = Block(first, index, max(begin, asked[0] - margin), min(end, asked[1] + margin), asked)
         while blocks and block.start < blocks[-1].end:
             last = blocks.pop()
-            block = Block(last.first, block.last, min(last.start, block.start), max(last.end, block.end))
+            asked = min(last.asked[0], block.asked[0]), max(last.asked[1], block.asked[1])
+            bounds = min(last.start, block.start), max(last.end, block.end)
+            block = Block(last.first, block.last, *bounds, asked)
         blocks.append(block)
     if any(token.readings for token in tokens[index:]) or any(block.end <= block.start for block in blocks):
         return []
@@ -139,23 +143,23 @@ def _search(
             words = align_posteriors(part, tokens[block.first : block.last], config, whole=lone)
         except TextError:
             return None
-        unsaid = not lone and clear >= TELLING and _unsaid(part, words, config)
+        unsaid = not lone and _unsaid(part, clear, words, config)
         parts.append(_nobody_says(words, block, config) if unsaid else words)
     return parts
 
 
-def _unsaid(part: Posteriors, words: Sequence[Word], config: AlignConfig) -> bool:
-    """Whether something else than these words is clearly said, or nothing."""
-    scores = prepared(part.log_probs, config)
+def _unsaid(part: Posteriors, clear: float, words: Sequence[Word], config: AlignConfig) -> bool:
+    """Whether something else than these words is clearly said, or nothing, in a part of a sound that is so
+    `clear`.
+    """
     there = [word for word in words if not word.absent]
-    telling = silent(scores) or clearness(scores) >= TELLING
-    return telling and not part.seen and not fits(part, there, config)
+    telling = not part.seen and tells(prepared(part.log_probs, config), clear)
+    return telling and not fits(part, there, config)
 
 
 def _nobody_says(words: Sequence[Word], block: Block, config: AlignConfig) -> list[Word]:
     """The words as those of a passage that nobody says, in the time of their subtitles."""
-    margin = min(MARGIN_S, (block.end - block.start) / 2)
-    start, end = block.start + margin, block.end - margin
+    start, end = block.asked
     return [
         dataclasses.replace(unheard(word, config), start=start, end=end, heard_start=start, heard_end=end)
         for word in words

@@ -14,14 +14,17 @@ import pysubs2
 
 from avsync.timebase import ms_to_seconds
 
-TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
+TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,6}))?"
 HEAD = re.compile(rf"^[ \t]*{TIME}[ \t]*-->[ \t]*{TIME}(?![\d:.,])", re.MULTILINE)
 """The times of a subtitle, in the line before its text."""
-LIKE_HEAD = re.compile(r"[ \t]*\d+:[\d:.,]*[ \t]*-+>")
+LIKE_HEAD = re.compile(r"[ \t]*-?\d+:[\d:., ]*-->|[ \t]*\d+:\d+:[\d:., ]*-+>")
+"""What is meant as such a line."""
 EXAMPLE = "00:00:01,000 --> 00:00:02,500"
-ROLLED_SHARE = 0.5
-"""Subtitles that begin with what the one before ends with, of all: at least so many in a file whose lines
-roll up, as live captions and those of video platforms do."""
+ROLLED_SHARE, FEWEST_ROLLED = 0.5, 3
+"""Subtitles that begin with what the one right before ends with, of all: at least so many in a file whose
+lines roll up, as live captions and those of video platforms do."""
+TOUCHING_S = 0.1
+"""Subtitles that are further apart, seconds, repeat nothing: it is said again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +72,22 @@ def _timed(text: str) -> Iterator[Caption]:
     if not heads and text.strip() and not text.lstrip().startswith("WEBVTT"):
         raise ValueError(f"it has no line of times such as {EXAMPLE}")
     named = text.lstrip().startswith("WEBVTT")
-    numbered = bool(heads) and heads[0][0] > 0 and lines[heads[0][0] - 1].strip().isdecimal()
+    numbered = bool(heads) and _ends_with_number(lines[: heads[0][0]])
     ends = [*(number for number, _ in heads[1:]), len(lines)]
     for (number, head), following in zip(heads, ends, strict=False):
         body = lines[number + 1 : following]
-        if numbered and following < len(lines) and body and body[-1].strip().isdecimal():
-            body.pop()  # the number of the next
+        if numbered and following < len(lines) and _ends_with_number(body[-1:] if named else body):
+            while not body.pop().strip():  # up to the number of the next
+                pass
         if named and "" in body:  # what follows is the name of the next, or a note
             body = body[: body.index("")]
         times = head.groups()
         yield Caption(_seconds(*times[:4]), _seconds(*times[4:]), _plain("\n".join(body)))
+
+
+def _ends_with_number(lines: Sequence[str]) -> bool:
+    """Whether the last line that is not empty is the number of a subtitle."""
+    return next((line.strip().isdecimal() for line in reversed(lines) if line.strip()), False)
 
 
 def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str | None) -> float:
@@ -87,7 +96,7 @@ def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str | None
 
 
 TAG = re.compile(
-    r"</?(?:[bisu]|c|v|lang|font|span|ruby|rt)(?:[.\s][^<>]*)?>|<(?:\d+:)?\d\d:\d\d\.\d{3}>|\{\\[^}]*\}",
+    r"</?(?:[bisupcv]|em|strong|lang|font|span|ruby|rt)(?:[.\s][^<>]*)?>|<(?:\d+:)?\d\d:\d\d\.\d{3}>|\{\\[^}]*\}",
     re.IGNORECASE,
 )
 """What SubRip and WebVTT do not show: tags, times of words, and what players obey in braces. All else in
@@ -103,8 +112,10 @@ def _plain(text: str) -> str:
 def _unrolled(captions: Sequence[Caption]) -> list[Caption]:
     """The subtitles without what each repeats of the one before, where most do."""
     words = [caption.text.split() for caption in captions]
-    repeated = [0, *(_overlap(before, here) for before, here in pairwise(words))]
-    if sum(map(bool, repeated)) < max(ROLLED_SHARE * (len(captions) - 1), 2):
+    touching = [here.start - before.end < TOUCHING_S for before, here in pairwise(captions)]
+    overlaps = [_overlap(before, here) for before, here in pairwise(words)]
+    repeated = [0, *(count * near for count, near in zip(overlaps, touching, strict=True))]
+    if sum(map(bool, repeated)) < max(ROLLED_SHARE * (len(captions) - 1), FEWEST_ROLLED):
         return list(captions)
     return [
         replace(caption, text=_behind(caption.text, count))

@@ -73,7 +73,7 @@ FORMATS: dict[str, Format] = {
 }
 """Suffix, in lower case -> format."""
 
-SUBTITLES = (".srt", ".vtt", ".ass")
+TIMED_BY_PLAYERS = (".srt", ".vtt", ".ass")
 LATE_S = 0.5
 """Files whose clock begins later than this, seconds, are told when subtitles are written."""
 SUFFIXES = ", ".join(form.suffix for form in FORMATS.values())
@@ -98,7 +98,7 @@ def render(alignment: Alignment, path: str | Path, clock: str | None = None) -> 
     for another clock.
     """
     form = FORMATS[check_suffix(path)]
-    if form.suffix in SUBTITLES:
+    if form.suffix in TIMED_BY_PLAYERS:
         begin = min([alignment.span[0], *alignment.frame_times[:1]])
         if begin >= LATE_S:
             warnings.warn(

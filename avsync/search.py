@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from avsync import lattice as lattices
-from avsync.allwords import NEAR_WORDS, Search, Sound, all_words, clusters, moved, nothing, spliced, sureness
+from avsync.allwords import NEAR_WORDS, Search, Sound, all_words, clusters, moved
 from avsync.errors import LongTextError
 from avsync.lattice import FILLER
 from avsync.paths import best_path
-from avsync.places import consecutive, edged, grow
+from avsync.places import Place, consecutive, edged, grow
 from avsync.text import Token
 from avsync.verdicts import SUREST, clearness, log_odds
 
@@ -52,7 +52,9 @@ that are kept are said; of 21 other sounds none keeps more than a seventh of wha
 passages from all over the text fit better by chance than words that are said with an accent."""
 HOP_FRAMES = 40
 """Frames before and behind a sound for the hops over what is left out, each of which takes one: enough for
-ten thousand words."""
+ninety thousand words on either side."""
+NONE = np.zeros(0, np.int32)
+"""The units of no frames."""
 
 
 def search(
@@ -115,7 +117,7 @@ def _part_of(
     if len(kept) - len(part.absent) < max(MANY_WORDS, LEAST_THERE * len(kept)):
         return None
     absent = set(range(len(tokens))) - set(kept) | {kept[n] for n in part.absent}
-    return spliced(nothing(len(tokens), part, config), part, kept, absent, 0)
+    return _spliced(_nothing(len(tokens), part, config), part, kept, absent, 0)
 
 
 def _without_passages(found: Search, tokens: Sequence[Token], sound: Sound) -> Search:
@@ -127,7 +129,7 @@ def _without_passages(found: Search, tokens: Sequence[Token], sound: Sound) -> S
     for first, last in _unsaid_runs(here):
         begin, end = _around(found, first, last, len(sound.scores))
         if sound.between(begin, end).tells:
-            found = spliced(found, None, [], set(range(first, last)), begin)
+            found = _spliced(found, None, [], set(range(first, last)), begin)
     odds = found.odds.copy()
     gone = sorted(found.absent)
     odds[gone] = np.minimum(odds[gone], log_odds(sound.config.least_said))
@@ -147,7 +149,7 @@ def _again(found: Search, first: int, last: int, tokens: Sequence[Token], sound:
         missing = {first + n for n in _missing(tokens[first:last], found.here[first:last] < 0, part)}
     kept = [n for n in range(first, last) if n not in missing]
     if not kept:
-        return spliced(found, None, [], missing, begin)
+        return _spliced(found, None, [], missing, begin)
     said = [tokens[n] for n in kept]
     graph = grow(said, sound.step, sound.config)
     if len(scores) < graph.shortest:
@@ -156,10 +158,10 @@ def _again(found: Search, first: int, last: int, tokens: Sequence[Token], sound:
         all_words(graph, said, part, partial=partial)
         for partial in ((True, False) if missing else (False,))  # as parts they were searched before
     ]
-    best = max(options, key=lambda option: sureness(option.here))
-    if not missing and sureness(best.here) <= sureness(found.here[first:last]):
+    best = max(options, key=lambda option: _sureness(option.here))
+    if not missing and _sureness(best.here) <= _sureness(found.here[first:last]):
         return found
-    return spliced(found, best, kept, missing, begin)
+    return _spliced(found, best, kept, missing, begin)
 
 
 def _around(found: Search, first: int, last: int, frames: int) -> tuple[int, int]:
@@ -168,9 +170,42 @@ def _around(found: Search, first: int, last: int, frames: int) -> tuple[int, int
     return begin, found.places[last].begin if last < len(found.places) else frames
 
 
+def _sureness(here: np.ndarray) -> float:
+    """How sure all in all words are to be where they stand."""
+    return float(np.clip(here, -SUREST, SUREST).sum())
+
+
 def _sure_of(found: Search) -> float:
     """How sure the words are that are said."""
-    return sureness(np.delete(found.here, list(found.absent)))
+    return _sureness(np.delete(found.here, list(found.absent)))
+
+
+def _spliced(found: Search, part: Search | None, kept: list[int], missing: set[int], begin: int) -> Search:
+    """The words with those of `part`, which begins at a frame, in the place of the numbers `kept`, and those
+    `missing` absent.
+    """
+    places, unsaid = list(found.places), set(found.unsaid) - missing - set(kept)
+    columns = [values.copy() for values in (found.odds, found.here, found.half_ms, found.facts)]
+    if part:
+        for column, values in zip(columns, (part.odds, part.here, part.half_ms, part.facts), strict=True):
+            column[kept] = values
+        unsaid |= {kept[n] for n in part.unsaid}
+        for number, place in zip(kept, part.places, strict=True):
+            places[number] = replace(place, begin=place.begin + begin, end=place.end + begin)
+    for number in sorted(missing):
+        reached = places[number - 1].end if number else 0
+        places[number] = Place(reached, reached, NONE, NONE)
+    odds, here, half_ms, known = columns
+    return Search(places, frozenset(unsaid), found.absent | missing, odds, here, half_ms, known)
+
+
+def _nothing(count: int, like: Search, config: "AlignConfig") -> Search:
+    """What is known of so many words before they are searched."""
+    return Search(
+        [Place(0, 0, NONE, NONE)] * count, frozenset(), frozenset(),
+        np.full(count, log_odds(config.least_said)), np.full(count, -SUREST), np.zeros(count),
+        np.zeros((count, like.facts.shape[1])),
+    )  # fmt: skip
 
 
 def _doubtful(here: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -151,7 +151,7 @@ def open_readable(source: Source, options: dict[str, str] | None = None) -> Inpu
         if source.is_dir():
             raise MediaError(f"{name} is a folder. Give a media file.")
         if not source.exists():
-            if re.match(r"[a-z]\w+:/", name):
+            if re.match(r"(?!file:)[a-z]\w+:/", name, re.IGNORECASE):
                 raise MediaError(f"{name} is an address, and only files are read. Download it first.")
             raise MediaError(f"{name} does not exist. Check the name.")
         if not (source.is_file() or source.is_block_device()):

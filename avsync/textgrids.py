@@ -6,14 +6,16 @@ from avsync.captions import Caption
 
 SILENCES = frozenset(("", "sil", "sp", "spn", "<eps>", "<sil>", "!sil", "<unk>", "<p>", "<p:>", "#", "_"))
 """What aligners write into intervals in which nobody speaks, or no word is known."""
-WORDS = re.compile(r"\bwords?$", re.IGNORECASE)
-SMALLER = re.compile(r"\b(?:phon|phs?$|syll|segment)", re.IGNORECASE)
+WORDS = re.compile(r"(?<![a-z])words?(?![a-z])|^ort(?![a-z])", re.IGNORECASE)
+SMALLER = re.compile(
+    r"(?<![a-z])(?:phon|phs?(?![a-z])|syll|segment|mau(?![a-z])|kan(?![a-z]))", re.IGNORECASE
+)
 """Names of tiers with words, and of tiers with smaller parts of them."""
 
 
 def read(text: str) -> list[Caption]:
-    """The intervals with text of all tiers named `word(s)`, in the order of their times; where these have
-    none, those of the first tier that has text and holds nothing smaller.
+    """The intervals with text of all tiers named after words (by MFA or WebMAUS), in the order of their
+    times; where these have none, those of the first tier that has text and holds nothing smaller.
 
     Long and short form alike. Errors: ValueError where it is no TextGrid.
     """
@@ -41,7 +43,10 @@ def _tiers(text: str) -> list[tuple[str, list[Caption]]]:
         return float(digits)
 
     def string() -> str:
-        return str(next(values)[0])
+        written, digits = next(values)
+        if digits:
+            raise ValueError(f"{digits} stands where a name or a text belongs")
+        return str(written)
 
     tiers = []
     try:

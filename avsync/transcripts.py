@@ -58,7 +58,8 @@ def read_transcript(path: str | os.PathLike[str]) -> Transcript:
     """The transcript in a file: .srt, .vtt, .ass, .ssa and .TextGrid with their times, others as plain text.
 
     A file of another name with times like those of SubRip counts as such. The text is UTF-8, or UTF-16 or 32
-    with a byte order mark. Errors: TextError with the file where it cannot be read or has no text.
+    with a byte order mark. Errors: TextError with the file where it cannot be read, has no text, or has a
+    format in which words stand between others (`REFUSED`).
     """
     text = _read(Path(path))
     found = _timed(text, Path(path))
@@ -80,7 +81,7 @@ def read_transcript(path: str | os.PathLike[str]) -> Transcript:
 
 
 SUBTITLES = (".srt", ".vtt", ".ass", ".ssa")
-OTHERS = (
+REFUSED = (
     ".json", ".jsonl", ".ctm", ".eaf", ".csv", ".tsv", ".ttml", ".dfxp", ".xml", ".html", ".htm", ".sbv",
     ".sub", ".stl", ".scc", ".lrc", ".rtf", ".doc", ".docx", ".odt", ".pdf",
 )  # fmt: skip
@@ -116,7 +117,7 @@ MARKS = (
 def _timed(text: str, path: Path) -> list[Caption] | None:
     """The parts of a file that has times; None of plain text."""
     suffix = path.suffix.lower()
-    if suffix in OTHERS:
+    if suffix in REFUSED and not captions.HEAD.search(text):
         raise TextError(
             f"{path} is no transcript that can be read. "
             f"Give plain text, or {', '.join(SUBTITLES)} or .TextGrid."

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from avsync.alignment import Phone, Word
 from avsync.places import LONGEST_UNSAID_S
 from avsync.text import Token
-from avsync.timebase import nearest_ms
+from avsync.timebase import ms_to_seconds, nearest_ms
 
 
 def with_unspoken(words: Sequence[Word], tokens: Sequence[Token], begin: float, end: float) -> list[Word]:
@@ -21,14 +21,19 @@ def with_unspoken(words: Sequence[Word], tokens: Sequence[Token], begin: float, 
     return filled(found, begin, end)
 
 
+LENT_MS = 10
+"""Milliseconds that words give to absent ones between them, of which a script has thousands, at most."""
+
+
 def filled(words: Sequence[Word], begin: float, end: float) -> list[Word]:
     """The words with times for those that are interpolated or absent: the time between their neighbours,
     divided evenly in whole milliseconds, and up to `LONGEST_UNSAID_S` each where some are absent, from where
     these are expected if they have times of their own.
 
     `begin` and `end` (seconds) stand for the neighbours of the first and the last. Where there is no time
-    between two words, they give a millisecond for each: the first up to half of itself, then the second. If
-    that is not enough, words share a millisecond, and what is interpolated alone is told together.
+    between two words, they give a millisecond for each, but `LENT_MS` at most where some are absent: the
+    first up to half of itself, then the second. If that is not enough, words share a millisecond, and what
+    is interpolated alone is told together.
     """
     found: list[Word] = []
     waiting: list[Word] = []
@@ -56,16 +61,17 @@ def _between(
     if after is not None:
         last = nearest_ms(after.heard_start)
     first, last = _expected(waiting, first, last)
-    missing = len(waiting) - (last - first)
+    absent = any(word.absent for word in waiting)  # these can share their time
+    missing = (min(len(waiting), LENT_MS) if absent else len(waiting)) - (last - first)
     if missing > 0 and before is not None:
         given = min(missing, _half_ms(before))
         first, missing = first - given, missing - given
-        before = _squeezed(before, before.heard_start, first / 1000)
+        before = _squeezed(before, before.heard_start, ms_to_seconds(first))
     if missing > 0 and after is not None:
         last += min(missing, _half_ms(after))
-        after = _squeezed(after, last / 1000, after.heard_end)
+        after = _squeezed(after, ms_to_seconds(last), after.heard_end)
     count = min(len(waiting), last - first)
-    if any(word.absent for word in waiting):
+    if absent:
         last = min(last, first + count * nearest_ms(LONGEST_UNSAID_S))
     else:  # a hundred dashes in a row
         rest = " ".join(word.text for word in waiting[count - 1 :])
@@ -98,7 +104,7 @@ def _interpolated(text: str) -> Word:
 
 
 def _placed(word: Word, start_ms: int, end_ms: int) -> Word:
-    start, end = start_ms / 1000, end_ms / 1000
+    start, end = ms_to_seconds(start_ms), ms_to_seconds(end_ms)
     half = max(word.plus_minus_ms, (end_ms - start_ms) / 2)
     return dataclasses.replace(
         word, start=start, end=end, heard_start=start, heard_end=end, plus_minus_ms=half

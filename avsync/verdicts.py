@@ -35,6 +35,9 @@ WRONG_SHARE = 0.25
 
 SILENT_SHARE = 0.05
 """Of the frames in which nobody speaks, fewer than this share sound like speech."""
+TELLING = -1.0
+"""In speech that is less clear than this (`clearness`) nobody knows which passages are missing.
+Clips of the web and of speechocean762 are at -0.6 to -0.75, with babble or music as loud below -1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ NOWHERE = 1e-12
 class Odds:
     """Of each word: was it said, and how sure is its start?"""
 
-    odds: np.ndarray
+    said: np.ndarray
     """Log-odds that it was said at all."""
     starts: tuple[Starts, ...]
     half_ms: np.ndarray
@@ -218,6 +221,13 @@ def silent(scores: lattices.Floats) -> bool:
     return float((scores[:, 1:FILLER].max(axis=1, initial=-np.inf) > scores[:, 0]).mean()) < SILENT_SHARE
 
 
+def tells(scores: lattices.Floats, whole: float) -> bool:
+    """Whether a part of a sound, of which the `whole` is so clear, is clear enough to say which passages are
+    missing; so it is where nobody speaks.
+    """
+    return whole >= TELLING and (silent(scores) or clearness(scores) >= TELLING)
+
+
 def facts(
     places: Sequence[Place], scores: lattices.Floats, here: np.ndarray, clear: float, step: float
 ) -> np.ndarray:
@@ -226,12 +236,12 @@ def facts(
     length of its phones is; how clear the speech of the whole is, alone and where the word begins here.
     """
     rows = []
-    for place, odds in zip(places, here, strict=True):
+    for place, sure in zip(places, here, strict=True):
         phones = 1 + int(np.count_nonzero(np.diff(place.slots)))
         own = scores[np.arange(place.begin, place.end), place.units]
         behind = own - scores[place.begin : place.end, :FILLER].max(axis=1)
         length = abs(math.log(len(place.units) * step / phones / USUAL_PHONE_S))
-        held = min(max(odds, -SUREST), SUREST) / 4
+        held = min(max(sure, -SUREST), SUREST) / 4
         rows.append([1.0, held, float(behind.mean()), length, clear, held * clear])
     return np.array(rows).reshape(len(rows), 6)
 

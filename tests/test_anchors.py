@@ -29,7 +29,11 @@ def transcript(*parts: tuple[float, float, str]) -> Transcript:
 def test_parts_that_are_far_apart_are_searched_apart() -> None:
     text = transcript((1, 2, "one two"), (3, 4, "three"), (9, 10, "[music] four five"), (30, 31, "six"))
     blocks = plan(text, normalise(text.text), 0.0, 30.5, margin=1.0)
-    assert blocks == [Block(0, 3, 0.0, 5.0), Block(3, 6, 8.0, 11.0), Block(6, 7, 29.0, 30.5)]
+    assert blocks == [
+        Block(0, 3, 0.0, 5.0, (1, 4)),
+        Block(3, 6, 8.0, 11.0, (9, 10)),
+        Block(6, 7, 29.0, 30.5, (30, 31)),
+    ]
 
 
 def test_blocks_hold_every_token_and_never_overlap() -> None:
@@ -38,7 +42,7 @@ def test_blocks_hold_every_token_and_never_overlap() -> None:
     )
     tokens = normalise(text.text)
     blocks = plan(text, tokens, 0.0, 100.0)
-    assert blocks[0] == Block(0, 2, 0.5, 7.5)
+    assert blocks[0] == Block(0, 2, 0.5, 7.5, (2, 6))
     assert [block.first for block in blocks[1:]] == [block.last for block in blocks[:-1]]
     assert blocks[-1].last == len(tokens)
     assert all(here.end <= there.start for here, there in pairwise(blocks))

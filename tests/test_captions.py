@@ -1,8 +1,10 @@
 """What subtitle files say, as their writers meant it."""
 
+import re
+
 import pytest
 
-from avsync.captions import Caption, read
+from avsync.captions import EXAMPLE, Caption, read
 
 
 def texts(written: str, suffix: str = ".srt") -> list[str]:
@@ -114,8 +116,8 @@ def test_lines_that_roll_up_are_said_once() -> None:
     assert [caption.start for caption in found] == [0.08, 2.01, 4.01]
     live = srt("one two", "one two\nthree", "one two\nthree\nfour five", "three\nfour five\nsix")
     assert [text.split() for text in texts(live)] == [["one", "two"], ["three"], ["four", "five"], ["six"]]
-    growing = srt("so", "so we", "so we go", "home")
-    assert texts(growing) == ["so", "we", "go", "home"]
+    growing = srt("so", "so we", "so we go", "so we go far", "home")
+    assert texts(growing) == ["so", "we", "go", "far", "home"]
 
 
 def test_what_is_said_twice_stays() -> None:
@@ -123,6 +125,54 @@ def test_what_is_said_twice_stays() -> None:
     assert texts(srt(*said[1:])) == said[1:]
     assert texts(srt("No.", "No.")) == ["No.", "No."]
     assert texts(srt("go on", "go on", "and then", "we went")) == ["go on", "go on", "and then", "we went"]
+
+
+def test_a_refrain_and_words_far_apart_are_said_again() -> None:
+    refrain = ["la la", "la la la", "la la home", "yes"]
+    apart = [
+        f"00:00:{10 * n:02},000 --> 00:00:{10 * n + 2:02},000\n{text}\n" for n, text in enumerate(refrain)
+    ]
+    assert texts("\n".join(apart)) == refrain
+    assert (
+        texts("\n".join(part.replace(text, "No.") for part, text in zip(apart, refrain, strict=True)))
+        == ["No."] * 4
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "00:00:03, 000 --> 00:00:04, 000",
+        "-00:00:01,000 --> 00:00:02,000",
+        "00:00:02:900 --> 00:00:03:0",
+        "1:110 --> 2:100",
+        "00:00:02,900 -->",
+        "00:00:01,000 -> 00:00:02,000",
+    ],
+)
+def test_lines_that_are_meant_as_times_and_are_none_are_told(line: str) -> None:
+    with pytest.raises(
+        ValueError, match=re.escape(f"line 5 should be times such as {EXAMPLE}, and is '{line}'")
+    ):
+        read(f"1\n00:00:00,0 --> 00:00:01,0\nso\n\n{line}\nit is\n", ".srt")
+
+
+def test_times_in_the_text_are_text() -> None:
+    said = ["10:30 -> 11:00 daily", "at 10:30 we go"]
+    assert texts(srt(*said)) == said
+
+
+@pytest.mark.parametrize("blank", ["\n", "\n\n\n"])
+def test_lines_with_empty_ones_between_lose_no_text_and_gain_no_numbers(blank: str) -> None:
+    doubled = srt("hi there", "we go in\n1984", "so").replace("\n", blank)
+    assert [" ".join(text.split()) for text in texts(doubled)] == ["hi there", "we go in 1984", "so"]
+
+
+def test_a_number_before_a_cue_without_a_name_stays() -> None:
+    assert texts("WEBVTT\n\n1\n00:01.0 --> 00:02.0\nIn\n1984\n\n00:03.0 --> 00:04.0\nso\n", ".vtt") == [
+        "In\n1984",
+        "so",
+    ]
 
 
 def test_subtitles_come_in_the_order_of_their_times() -> None:

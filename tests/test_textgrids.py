@@ -26,6 +26,15 @@ def test_the_words_of_all_speakers_in_the_order_of_time() -> None:
     assert [part.text for part in found] == ["so", "yes", "we", "go"]
 
 
+@pytest.mark.parametrize("name", ["{} - words", "{}_words", "words_{}", "Word {}"])
+def test_names_of_tiers_with_words(name: str) -> None:
+    text = grid(anna=[(0, 1, "so")], phones=[(0, 1, "S")], bob=[(1, 2, "yes")])
+    for speaker in ("anna", "bob"):
+        text = text.replace(f'"{speaker}"', f'"{name.format(speaker)}"')
+    text = text.replace('"phones"', '"anna_phones"')
+    assert [part.text for part in read(text)] == ["so", "yes"]
+
+
 def test_what_no_word_is_known_for_is_no_word() -> None:
     marks = ["", "sil", "<unk>", "spn", "<p:>", "!SIL", "so"]
     assert [part.text for part in read(grid(words=[(n, n + 1, mark) for n, mark in enumerate(marks)]))] == [
@@ -36,6 +45,8 @@ def test_what_no_word_is_known_for_is_no_word() -> None:
 def test_phones_are_never_taken_for_words() -> None:
     found = read(grid(words=[(0, 1, "")], phones=[(0, 1, "HH")], sentences=[(0, 1, "so it is")]))
     assert [part.text for part in found] == ["so it is"]
+    found = read(grid(MAU=[(0, 1, "HH")], ORT=[(0, 1, "so")], KAN=[(0, 1, "so")]))
+    assert [part.text for part in found] == ["so"]
     assert read(grid(phons=[(0, 1, "HH")], syllables=[(0, 1, "so")])) == []
 
 
@@ -44,6 +55,7 @@ def test_phones_are_never_taken_for_words() -> None:
     [
         ('"ooTextFile" "Table" 0 1', "it is a Table"),
         ('"ooTextFile" "TextGrid" 0 9 <exists> 1 "IntervalTier" "words" 0 9 2 0 1 "so"', "ends too early"),
+        ('"Praat chronological TextGrid text file" 0 9 2', "0 stands where a name"),
         ('"ooTextFile" "TextGrid" 0 9 <exists> 1 "IntervalTier" "words" 0 "a"', "'a' stands where a number"),
     ],
 )
