@@ -34,7 +34,7 @@ from avsync.text import Token
 from avsync.timebase import frames_between, on_ms
 from avsync.transcripts import Transcript, as_transcript
 from avsync.verdicts import LEAST_CLEAR, agreement_of, clearness
-from avsync.words import align_posteriors, find_gaps, fits, is_speech, span
+from avsync.words import align_posteriors, find_gaps, fits, is_speech, span, speech_seconds
 
 MODALITIES = ("auto", "audio", "video", "both")
 """What `align` can be told to use; the first is its default."""
@@ -260,10 +260,14 @@ def _seen(track: LipTrack) -> Posteriors:
 
 
 def _has_speech(sound: Posteriors | None, config: AlignConfig) -> bool:
+    """Whether somebody is heard to speak: in some of the sound, or for some time in a long one."""
     return (
         sound is not None
         and len(sound.log_probs) > 0
-        and float(is_speech(sound).mean()) >= config.speech_share
+        and (
+            float(is_speech(sound).mean()) >= config.speech_share
+            or speech_seconds(sound, config) >= config.speech_s
+        )
     )
 
 

@@ -87,7 +87,9 @@ class AlignConfig:
     lips alone 55; sound 1, lips up to 0.5 by clearness: 36 / 49 / 82 and 34 / 37; both by clearness: 36 / 39
     / 41 and 34 / 36; as here: 35 / 40 / 40 and 33 / 37, and much the same with twenty other rules."""
     speech_share: float = 0.05
-    """Share of the sound's frames that must look like speech for `auto` to use the sound."""
+    """Share of the sound's frames that must look like speech for `auto` to use the sound ..."""
+    speech_s: float = 0.5
+    """... or seconds in which somebody clearly speaks, in a long sound of which that is little."""
 
     def __post_init__(self) -> None:
         for name in ("minimum_phone_s", "minimum_silence_s", "longest_word_s", "evidence_scale"):
@@ -111,6 +113,7 @@ class AlignConfig:
             "sound_weight",
             "noisy_sound_weight",
             "unmatched_s",
+            "speech_s",
             "smallest_plus_minus_ms",
         ):
             if not getattr(self, name) >= 0:

@@ -146,6 +146,17 @@ def is_speech(posteriors: Posteriors) -> np.ndarray:
     return np.asarray(log_probs[:, 1:].max(axis=1, initial=-np.inf) > log_probs[:, 0])
 
 
+def speech_seconds(posteriors: Posteriors, config: AlignConfig | None = None) -> float:
+    """How long somebody clearly speaks: where a phone is `SPEECH_ODDS` more likely than silence, in the mean
+    over `AlignConfig.unmatched_s`.
+    """
+    window = max(1, round((config or AlignConfig()).unmatched_s / posteriors.step))
+    odds = _speech_odds(posteriors)
+    if len(odds) < window:
+        return 0.0
+    return float((_running_mean(odds, window) >= SPEECH_ODDS).sum()) * posteriors.step
+
+
 def span(posteriors: Posteriors) -> tuple[float, float]:
     """Start of the first and end of the last frame, seconds."""
     half = posteriors.step / 2

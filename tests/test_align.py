@@ -234,6 +234,13 @@ def test_a_passage_of_one_word_is_told_as_a_word() -> None:
     ]
 
 
+def test_a_little_speech_in_a_long_sound_is_speech() -> None:
+    posteriors, _ = spoken(TEXT, {0: 60.0}, clearness=8.0)
+    assert align_module.is_speech(posteriors).mean() < AlignConfig().speech_share
+    assert align_module._has_speech(posteriors, AlignConfig())
+    assert not align_module._has_speech(posteriors, AlignConfig(speech_s=10.0))
+
+
 def test_sound_alone_and_picture_alone(clip: Clip) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -114,6 +114,19 @@ def test_normalise_takes_the_level_from_valid_frames_only():
     torch.testing.assert_close(speech.normalise(log_mel, valid), expected)
 
 
+def test_the_level_is_that_of_speech_however_little_there_is():
+    rng = np.random.default_rng(0)
+    speaking = torch.from_numpy(rng.normal(-4, 1, (1, 150)).astype(np.float32))
+    around = torch.full((1, 12_000), -18.0)
+    click = torch.full((1, 5), 3.0)
+    alone = speech.level(speaking, torch.ones_like(speaking, dtype=torch.bool))
+    for before in (around, torch.cat((around, click, around), 1)):
+        long = torch.cat((before, speaking), 1)
+        found = speech.level(long, torch.ones_like(long, dtype=torch.bool))
+        assert abs(float(found - alone)) < 1.2
+    assert float(alone) == pytest.approx(float(torch.quantile(speaking, 0.95)))
+
+
 def test_normalise_without_any_valid_frame_is_zero():
     log_mel = torch.full((1, 5, 80), -3.0)
     torch.testing.assert_close(

@@ -13,7 +13,7 @@ from avsync.errors import ConfigError, TextError
 from avsync.posteriors import Posteriors
 from avsync.pronunciations import as_lexicon
 from avsync.text import normalise
-from avsync.words import align_posteriors, find_gaps, span
+from avsync.words import align_posteriors, find_gaps, span, speech_seconds
 
 TEXT = "place blue at F two now"
 PAUSES = {0: 0.5, 2: 0.25, 6: 0.4}
@@ -176,3 +176,13 @@ def test_blanks_inside_a_word_do_not_end_it() -> None:
 def test_configuration_is_checked(field: str) -> None:
     with pytest.raises(ConfigError, match=field):
         AlignConfig(**{field: -1.0})
+
+
+def test_how_long_somebody_speaks() -> None:
+    posteriors, truth = spoken(TEXT, PAUSES, clearness=8.0)
+    said = sum(end - start for start, end in truth)
+    assert speech_seconds(posteriors) == pytest.approx(said, abs=0.3)
+    quiet, _ = spoken("now", {0: 5.0}, clearness=8.0)
+    few = Posteriors(quiet.log_probs[:300], quiet.times[:300], 0.01)
+    assert speech_seconds(few) == 0.0
+    assert speech_seconds(Posteriors(few.log_probs[:3], few.times[:3], 0.01)) == 0.0
