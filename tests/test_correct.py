@@ -395,7 +395,7 @@ def test_real_avi_files(tmp_path, measured, monkeypatch, real_media, name, how):
     monkeypatch.setattr(
         sys.modules["avsync.offset"],
         "detect_offset",
-        lambda *_, **__: types.SimpleNamespace(ms=None, line=None),
+        lambda *_, **__: types.SimpleNamespace(ms=None, reason="no_face", line=None),
     )
     source = real_media / "wild" / name
     fix = remux.correct(source, tmp_path / "out.avi", **how)
