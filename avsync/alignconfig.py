@@ -89,7 +89,8 @@ class AlignConfig:
     speech_share: float = 0.05
     """Share of the sound's frames that must look like speech for `auto` to use the sound ..."""
     speech_s: float = 0.5
-    """... or seconds in which somebody clearly speaks, in a long sound of which that is little."""
+    """... or seconds in which somebody clearly speaks, in a long sound of which that is little. A minute of
+    noise or of made music has none, nor has a tennis match."""
 
     def __post_init__(self) -> None:
         for name in ("minimum_phone_s", "minimum_silence_s", "longest_word_s", "evidence_scale"):

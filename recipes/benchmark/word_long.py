@@ -9,7 +9,7 @@ import numpy as np
 from corpus import Spoken, Wild
 from table import Row
 from tqdm import tqdm
-from word_trials import ask, drawn, row, sound_of
+from word_trials import ask, drawn, row, sound_of, texts_of
 
 from avsync import media, metrics
 
@@ -22,10 +22,7 @@ NEAR_MS = 50
 
 def measure(clips: Sequence[Spoken], wild: Sequence[Wild], split: str) -> list[Row]:
     """All rows of this part."""
-    written = [one for one in wild if one.transcript and not one.edge]
-    return _rows([(one.path, one.words) for one in clips], f"GRID {split}") + _rows(
-        [(one.path, one.transcript.split()) for one in written], "wild"
-    )
+    return [one for where, texts in texts_of(clips, wild, split) for one in _rows(texts, where)]
 
 
 def _rows(texts: Sequence[tuple[Path, Sequence[str]]], where: str) -> list[Row]:

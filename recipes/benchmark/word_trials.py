@@ -6,11 +6,11 @@ Shapes: W words.
 import dataclasses
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from corpus import Spoken
+from corpus import Spoken, Wild
 from table import Row
 
 from avsync import Alignment, align, metrics
@@ -38,6 +38,14 @@ def ask(
             return align(source, " ".join(words), modality=modality, tracks=tracks)
         except UndeterminedError:
             return None
+
+
+def texts_of(
+    clips: Sequence[Spoken], wild: Sequence[Wild], split: str
+) -> Iterator[tuple[str, list[tuple[Path, Sequence[str]]]]]:
+    """Files with their words, of GRID and of the wild, each with what rows call them."""
+    yield f"GRID {split}", [(one.path, one.words) for one in clips]
+    yield "wild", [(one.path, one.transcript.split()) for one in wild if one.transcript and not one.edge]
 
 
 def sound_of(clip: Clip, waveform: np.ndarray | None = None, start: float | None = None) -> Clip:
