@@ -90,38 +90,42 @@ def is_label(word: Word) -> bool:
     return word.status == "interpolated" and word.text.endswith(":")
 
 
-def present(words: Sequence[Word]) -> list[Word]:
-    """The words without passages that nobody says, labels and dashes before them, and what stands inside;
-    behind them, without dashes that do not belong to a label.
+def present(words: Sequence[Word]) -> list[int]:
+    """The places of the words that are no part of passages which nobody says, of labels and dashes before
+    these, and of what stands inside; nor dashes behind them that do not belong to a label.
     """
-    kept: list[Word] = []
-    waiting: list[Word] = []  # what is not spoken behind a passage, or inside of it
+    kept: list[int] = []
+    waiting: list[int] = []  # what is not spoken behind a passage, or inside of it
     inside = False
-    for word in words:
+    for number, word in enumerate(words):
         if word.absent:
-            while kept and not inside and kept[-1].status == "interpolated" and _belongs(kept[-1]):
+            while kept and not inside and _belongs(words[kept[-1]]):
                 kept.pop()
             inside, waiting = True, []
         elif inside and word.status == "interpolated":
-            waiting.append(word)
+            waiting.append(number)
         else:
-            kept += [*_lasting(waiting), word]
+            kept += [*_lasting(words, waiting), number]
             inside, waiting = False, []
-    return kept + _lasting(waiting)
+    return kept + _lasting(words, waiting)
 
 
 def _belongs(word: Word) -> bool:
-    """Whether what is not spoken belongs to the word behind it: a label or a dash, no note on a sound."""
-    return is_label(word) or not any(map(str.isalpha, word.text))
+    """Whether it is not spoken and belongs to the word behind it: a label or a dash, no note on a sound."""
+    return word.status == "interpolated" and (is_label(word) or not _tells(word))
 
 
-def _lasting(waiting: Sequence[Word]) -> list[Word]:
+def _tells(word: Word) -> bool:
+    return any(map(str.isalpha, word.text))
+
+
+def _lasting(words: Sequence[Word], waiting: Sequence[int]) -> list[int]:
     """Labels with the dashes before them, and notes."""
-    labels = [*map(is_label, waiting[1:]), False]
+    labels = [*(is_label(words[number]) for number in waiting[1:]), False]
     return [
-        word
-        for word, before_label in zip(waiting, labels, strict=False)
-        if any(map(str.isalpha, word.text)) or (before_label and word.text in DASHES)
+        number
+        for number, before_label in zip(waiting, labels, strict=False)
+        if _tells(words[number]) or (before_label and words[number].text in DASHES)
     ]
 
 

@@ -136,7 +136,8 @@ COLUMNS = ("frame", "time", "word", "text", "phone", "confidence", "status")
 
 
 def to_csv(line: Clocked, frame_times: Times, source: str) -> str:
-    """A row for each decoded frame: its number and time (seconds), and the word and phone at that time.
+    """A row for each decoded frame: its number and time (seconds), and the word (its place in the words of
+    the JSON, and its text) and phone at that time.
 
     A word holds the frames with `start <= time < end`. Between words, `status` is that of the gap.
     Errors: MediaError without frames.
@@ -148,16 +149,17 @@ def to_csv(line: Clocked, frame_times: Times, source: str) -> str:
     words, phones, status = ([""] * len(frame_times) for _ in range(3))
     for gap in line.gaps:
         _mark(status, frame_times, gap.start, gap.end, gap.status)
-    for index, said in enumerate(line.words):
-        _mark(words, frame_times, said.start, said.end, str(index))
+    for said in line.words:
+        _mark(words, frame_times, said.start, said.end, str(said.number))
         _mark(status, frame_times, said.start, said.end, said.word.status)
         for phone in said.phones:
             _mark(phones, frame_times, phone.start, phone.end, phone.unit)
     table = io.StringIO(newline="")
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(COLUMNS)
+    by_number = {str(said.number): said for said in line.words}
     for frame, (time, word) in enumerate(zip(frame_times, words, strict=True)):
-        said_there = line.words[int(word)] if word else None
+        said_there = by_number.get(word)
         text = "" if said_there is None else said_there.text
         sure = "" if said_there is None else f"{said_there.word.confidence:.3f}"
         phone_there = phones[frame] if word else ""

@@ -14,6 +14,7 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from avsync.encoders import LIP_RATE, SPEECH_RATE
+from avsync.errors import ConfigError
 from avsync.speech import HOP, SAMPLE_RATE
 from avsync.utterances import Utterance
 
@@ -281,7 +282,7 @@ def _speech_window(utterance: Utterance, config: WindowConfig, rng: np.random.Ge
     """A part of a sound-only utterance at most `speech_seconds` long, or all of it when it has no times."""
     speed = float(rng.uniform(*config.speed)) if rng.random() < 0.7 else 1.0
     if utterance.phones is None:
-        raise ValueError(f"{utterance.name} has no phone times: give it first ones with `targets.rough`")
+        raise ConfigError(f"{utterance.name} has no phone times: give it first ones with `targets.rough`")
     total = len(utterance.waveform) / SAMPLE_RATE
     # Without times it is not known which phones a part holds, so such an utterance is taken whole.
     length = min(total, config.speech_seconds * speed) if utterance.timed else total

@@ -5,6 +5,7 @@ at the end of a subtitle for that of the next one, and the name of a WebVTT subt
 """
 
 import html
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ EXAMPLE = "00:00:01,000 --> 00:00:02,500"
 ROLLED_SHARE, FEWEST_ROLLED = 0.5, 3
 """Subtitles that begin with what the one right before ends with, of all: at least so many in a file whose
 lines roll up, as live captions and those of video platforms do."""
+ADDING_SHARE = 0.25
+"""Share of these that say more than what they repeat, at least; in files of video platforms half do."""
 TOUCHING_S = 0.1
 """Subtitles that are further apart, seconds, repeat nothing: it is said again."""
 
@@ -91,8 +94,15 @@ def _ends_with_number(lines: Sequence[str]) -> bool:
 
 
 def _seconds(hours: str | None, minutes: str, seconds: str, fraction: str | None) -> float:
-    whole = int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds)
-    return whole + (float(f"0.{fraction}") if fraction else 0.0)
+    whole = float(hours or 0) * 3600 + int(minutes) * 60 + int(seconds)
+    return finite(whole + (float(f"0.{fraction}") if fraction else 0.0), f"{hours}:{minutes}:{seconds}")
+
+
+def finite(number: float, written: str) -> float:
+    """A number of a file, unless it is too large to be one. Errors: ValueError."""
+    if not math.isfinite(number):
+        raise ValueError(f"{written[:20]} is no time or count")
+    return number
 
 
 TAG = re.compile(
@@ -110,12 +120,18 @@ def _plain(text: str) -> str:
 
 
 def _unrolled(captions: Sequence[Caption]) -> list[Caption]:
-    """The subtitles without what each repeats of the one before, where most do."""
+    """The subtitles without what each repeats of the one before, where most do and add to it: seven times
+    the same is a chorus.
+    """
+    if not captions:
+        return []
     words = [caption.text.split() for caption in captions]
     touching = [here.start - before.end < TOUCHING_S for before, here in pairwise(captions)]
     overlaps = [_overlap(before, here) for before, here in pairwise(words)]
     repeated = [0, *(count * near for count, near in zip(overlaps, touching, strict=True))]
-    if sum(map(bool, repeated)) < max(ROLLED_SHARE * (len(captions) - 1), FEWEST_ROLLED):
+    rolled = sum(map(bool, repeated))
+    adding = sum(0 < count < len(here) for count, here in zip(repeated, words, strict=True))
+    if rolled < max(ROLLED_SHARE * (len(captions) - 1), FEWEST_ROLLED) or adding < ADDING_SHARE * rolled:
         return list(captions)
     return [
         replace(caption, text=_behind(caption.text, count))

@@ -194,8 +194,7 @@ def _align(arguments: Namespace, file: str) -> Result:
         audio_stream=arguments.audio_stream,
     )
     files = {target: export.render(found, target, arguments.clock) for target in arguments.output}
-    for target, data in files.items():  # all can be made before the first is written
-        export.store(data, target, overwrite=arguments.overwrite)
+    export.store(files, overwrite=arguments.overwrite)
     written = "".join(f"\nwrote {target}" for target in arguments.output)
     return Result({**export.to_json_dict(found), "file": file}, wording.alignment_text(found) + written)
 
@@ -314,7 +313,9 @@ def _warnings_into(told: list[str]) -> Iterator[None]:
 
 
 def _complain(kind: str, message: str) -> None:
-    print(f"avsync: {kind}: {message}", file=sys.stderr, flush=True)
+    """One line on stderr; where that is closed nobody is told, and stdout stays for results."""
+    if sys.stderr is not None:
+        print(f"avsync: {kind}: {_one_line(message)}", file=sys.stderr, flush=True)
 
 
 def _one_line(text: str) -> str:

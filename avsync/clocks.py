@@ -21,6 +21,8 @@ CLOCKS = ("sound", "picture")
 class Said:
     """A word on the clock of its timeline, seconds."""
 
+    number: int
+    """Its place in `Alignment.words`."""
     start: float
     end: float
     phones: tuple[Phone, ...]
@@ -103,7 +105,7 @@ def on_clock(alignment: "Alignment", clock: str) -> Clocked:
     if clock not in CLOCKS:
         raise AVSyncError(f"clock is {clock!r}: it must be one of {', '.join(CLOCKS)}.")
     picture = clock == "picture"
-    words = tuple(_said(word, picture) for word in present(alignment.words))
+    words = tuple(_said(number, alignment.words[number], picture) for number in present(alignment.words))
     begin, end = alignment.span  # on the sound's
     if picture:
         begin, end = (float(time) for time in between(alignment.offset).seen_at([begin, end]))
@@ -120,9 +122,9 @@ def on_clock(alignment: "Alignment", clock: str) -> Clocked:
     )
 
 
-def _said(word: Word, picture: bool) -> Said:
+def _said(number: int, word: Word, picture: bool) -> Said:
     if not picture:
-        return Said(word.heard_start, word.heard_end, word.phones, word)
+        return Said(number, word.heard_start, word.heard_end, word.phones, word)
     # Where the offset changes inside of the word, its phones share what is left or added.
     pace = (word.end - word.start) / (word.heard_end - word.heard_start)
     phones = tuple(
@@ -133,7 +135,7 @@ def _said(word: Word, picture: bool) -> Said:
         )
         for phone in word.phones
     )
-    return Said(word.start, word.end, phones, word)
+    return Said(number, word.start, word.end, phones, word)
 
 
 def whole_ms(seconds: float) -> int:

@@ -9,7 +9,6 @@ gap before the next one. Subtitles never overlap.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from avsync.alignment import is_label
 from avsync.clocks import Clocked, Said, whole_ms
@@ -204,8 +203,8 @@ def _imbalance(pair: tuple[Sequence[Said], Sequence[Said]]) -> float:
 def _timed(parts: Sequence[list[Said]], end_s: float, config: SubtitleConfig) -> list[Cue]:
     spans = [_span(part) for part in parts]
     starts = [whole_ms(start) for start, _ in spans]
-    for index, (here, there) in enumerate(pairwise(starts)):  # what begins before 0 stands at 0, one by one
-        starts[index + 1] = max(there, here + 1)
+    for index in range(1, len(starts)):  # what begins before 0 stands at 0, one by one
+        starts[index] = max(starts[index], starts[index - 1] + 1)
     made = []
     for index, (part, (start_s, stop_s)) in enumerate(zip(parts, spans, strict=True)):
         start, end = starts[index], whole_ms(stop_s)

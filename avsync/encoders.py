@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from avsync.errors import ConfigError
+
 LIP_RATE = 25
 """Lip vectors a second: tracks of any frame rate are resampled on their times to this grid."""
 SPEECH_RATE = 100
@@ -40,7 +42,7 @@ class LipEncoderConfig:
 
     def __post_init__(self) -> None:
         if len(self.channels) != 5:
-            raise ValueError(f"LipEncoderConfig.channels needs 5 numbers, got {self.channels}")
+            raise ConfigError(f"LipEncoderConfig.channels needs 5 numbers, got {self.channels}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,9 +33,9 @@ class ConfigError(AVSyncError, ValueError):
 
 
 class UndeterminedError(AVSyncError):
-    """The offset could not be determined and the caller cannot go on without it.
+    """The offset or the words could not be determined, and the caller cannot go on without them.
 
-    `reason` is one of the reason codes of `Offset.reason`.
+    `reason` is one of the reason codes of `Offset.reason`, or `other_transcript`: that of something else.
     """
 
     def __init__(self, message: str, reason: str) -> None:

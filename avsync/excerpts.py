@@ -26,7 +26,7 @@ Window = tuple[float, float]
 """Start and end in seconds."""
 
 SHORT_SECONDS = 60.0
-"""A file that is no longer is read as a whole."""
+"""A file that is no longer is read, and looked at, as a whole."""
 MARGIN = 0.5
 """Seconds around an excerpt that are read as well: its ends are seen with what is around them."""
 PATIENCE = 3.0
@@ -97,7 +97,7 @@ class Excerpts:
     def __post_init__(self) -> None:
         with media.open(self.path) as reader:
             self.span = span(reader, self.path)
-            self._height = HIGHEST if _rows(reader) > HIGHEST else None
+            self._height = HIGHEST if _rows(reader, self.span[0]) > HIGHEST else None
 
     def listen(self, place: float, seconds: float, length: float) -> Window | None:
         """Of `seconds` of sound from `place` on, the `length` with most speech; None with too little."""
@@ -163,9 +163,9 @@ def _chunks(reader: Reader, start: float, end: float, size: int) -> Iterator[tup
         yield np.array(times), np.stack(pictures)
 
 
-def _rows(reader: Reader) -> int:
-    """Rows of the picture as it is shown."""
+def _rows(reader: Reader, start: float) -> int:
+    """Rows of the pictures as they are shown: of the first, for only that says whether they are turned."""
     if reader.video is None:
         return 0
-    stream = reader.info.streams[reader.video]
-    return int(stream.width if stream.rotation in (90, -90) else stream.height)
+    with closing(reader.pictures(start)) as coming:
+        return next((len(picture) for _, picture in coming), 0)

@@ -13,7 +13,8 @@ picture. `clock` says otherwise. All files are UTF-8 with plain line feeds.
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,14 +121,16 @@ def write(
     Errors: those of `render`, and MediaError when the file exists and `overwrite` is not given, the folder
     is missing, or the disk is full.
     """
-    store(render(alignment, path, clock), path, overwrite=overwrite)
+    store({path: render(alignment, path, clock)}, overwrite=overwrite)
 
 
-def store(data: bytes, path: str | Path, *, overwrite: bool = False) -> None:
-    """Put the bytes of `render` into their file, whole or not at all; errors as in `write`."""
+def store(files: Mapping[str | Path, bytes], *, overwrite: bool = False) -> None:
+    """Put the bytes of `render` into their files, all whole or none at all; errors as in `write`."""
+    path: str | Path = ""
     try:
-        with atomic_path(Path(path), overwrite=overwrite) as temporary:
-            temporary.write_bytes(data)
+        with ExitStack() as written:
+            for path, data in files.items():
+                written.enter_context(atomic_path(Path(path), overwrite=overwrite)).write_bytes(data)
     except OSError as error:
         raise MediaError(f"{path} cannot be written ({error.strerror}). Is the disk full?") from error
 

@@ -54,15 +54,15 @@ def follow_face(clip: Clip, track: LipTrack) -> FaceGrid:
     seen = np.flatnonzero(track.found)
     if not len(seen):
         raise FaceError(f"{clip.source}: face {track.face} is seen in no frame. Choose another face.")
-    breaks = np.flatnonzero(np.diff(clip.frame_times[seen]) > LONGEST_GAP) + 1
-    stretch = max(
-        np.split(seen, breaks), key=lambda part: clip.frame_times[part[-1]] - clip.frame_times[part[0]]
-    )
-    times, frames = _steps(clip, int(stretch[0]), int(stretch[-1]))
+    breaks = np.flatnonzero(np.diff(track.times[seen]) > LONGEST_GAP) + 1
+    stretch = max(np.split(seen, breaks), key=lambda part: track.times[part[-1]] - track.times[part[0]])
+    shown = track.times[stretch]
+    first, last = np.searchsorted(clip.frame_times, shown[[0, -1]])
+    times, frames = _steps(clip, int(first), int(last))
     low, high = track.landmarks[stretch].min(1), track.landmarks[stretch].max(1)
     half = (high - low).max(1) / 2
     boxes = np.column_stack([(low + high) / 2, half]).astype(np.float64)
-    x, y, half = (_median(np.interp(times, clip.frame_times[stretch], column)) for column in boxes.T)
+    x, y, half = (_median(np.interp(times, shown, column)) for column in boxes.T)
     wide, below = half * (1 + MARGIN), half * (1 + 2 * MARGIN)
     squares = np.floor(np.column_stack([x - wide, y - half, x + wide, y + below])).astype(np.int64)
     return FaceGrid(times, frames, squares)

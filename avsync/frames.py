@@ -23,7 +23,7 @@ from avsync.decode import (
     source_name,
     use_threads,
 )
-from avsync.errors import MediaError
+from avsync.errors import ConfigError, MediaError
 from avsync.fileindex import read_alone
 from avsync.forks import watch
 from avsync.pictures import Converter, Image
@@ -85,7 +85,7 @@ class Frames(Sequence[Image]):
     def batches(self, size: int) -> Iterator[NDArray[np.uint8]]:
         """Consecutive pictures as (n, H, W, 3) uint8, n = `size` but for the last batch."""
         if size < 1:
-            raise ValueError(f"batch size must be at least 1, not {size}")
+            raise ConfigError(f"batch size must be at least 1, not {size}")
         for start in range(0, len(self), size):
             yield np.stack([self._picture(i) for i in range(start, min(start + size, len(self)))])
 

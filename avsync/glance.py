@@ -4,11 +4,9 @@ from dataclasses import replace
 
 from avsync import media
 from avsync.clip import Clip
+from avsync.excerpts import SHORT_SECONDS
 from avsync.lips import LipTrack, track
 from avsync.streams import MediaInfo, StreamInfo
-
-WHOLE_SECONDS = 60.0
-"""A file that is no longer is looked at as a whole."""
 
 WINDOWS, WINDOW_SECONDS = 6, 5.0
 """Of a longer one, so many windows of this length."""
@@ -41,7 +39,7 @@ def glance(file: str, info: MediaInfo) -> tuple[list[Clip], list[LipTrack], bool
 def face_windows(info: MediaInfo) -> list[tuple[float, float]] | None:
     """A few evenly spread intervals (seconds) of the picture, or the sound; None for a short file."""
     used = next((info.streams[i] for i in (info.video, info.audio) if i is not None), None)
-    if used is None or used.found_start is None or (used.found_duration or 0.0) <= WHOLE_SECONDS:
+    if used is None or used.found_start is None or (used.found_duration or 0.0) <= SHORT_SECONDS:
         return None
     room = (used.found_duration or 0.0) - WINDOW_SECONDS
     starts = [used.found_start + room * (n + 0.5) / WINDOWS for n in range(WINDOWS)]

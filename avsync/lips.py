@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from avsync import devices
+from avsync.errors import ConfigError
 from avsync.face.follow import Follower, Sighting
 from avsync.face.mesh import window
 from avsync.media import Clip, Frames
@@ -81,18 +82,18 @@ class TrackConfig:
     def __post_init__(self) -> None:
         for name in ("crop_size", "detect_every", "chunk", "max_faces"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}. Give at least 1.")
+                raise ConfigError(f"{name} is {getattr(self, name)}. Give at least 1.")
         for name in ("crop_span", "pose_sigma", "centre_sigma"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}. Give more than 0.")
+                raise ConfigError(f"{name} is {getattr(self, name)}. Give more than 0.")
 
 
 @dataclass(frozen=True, slots=True)
 class LipTrack:
-    """The mouth of one face over all T frames of a clip."""
+    """The mouth of one face over T frames of a clip: from the first that shows it to the last."""
 
     times: np.ndarray
-    """(T,) float64 seconds: the clip's frame times."""
+    """(T,) float64 seconds: the clip's frame times, without those before and behind."""
     mouths: np.ndarray
     """(T, 96, 96) uint8 grey, stabilised; zeros where the face is not found."""
     landmarks: np.ndarray
@@ -122,7 +123,8 @@ def follow(
     *,
     patience: float = np.inf,
 ) -> tuple[LipTrack, ...]:
-    """As `track`, of pictures that come in chunks: their times (n,) in seconds, and (n, H, W, 3) RGB.
+    """As `track`, of pictures that come in chunks: their times (n,) in seconds, and (n, H, W, 3) RGB or
+    (n, H, W) grey.
 
     A chunk is not kept. Ends early, with no face, when none is seen in the first `patience` seconds.
     """
@@ -131,6 +133,8 @@ def follow(
     cutters: dict[int, _Cutter] = {}
     times: list[float] = []
     for at, pictures in chunks:
+        if pictures.ndim == 3:
+            pictures = np.repeat(pictures[..., None], 3, axis=3)
         start = len(times)
         times.extend(float(time) for time in at)
         for sighting in follower.step(pictures, start):
@@ -236,16 +240,18 @@ class _Cutter:
         return float(len(self._boxes) * np.median(np.diff(self.times)))
 
     def track(self, face: int) -> LipTrack:
-        """What was collected, for all pictures."""
-        count, size = len(self.times), self.config.crop_size
+        """What was collected, from the first picture that shows the face to the last."""
+        first, last = min(self._mouths), max(self._mouths)
+        count, size = last + 1 - first, self.config.crop_size
         mouths = np.zeros((count, size, size), np.uint8)
         landmarks = np.full((count, 468, 2), np.nan, np.float32)
         boxes = np.full((count, 4), np.nan, np.float32)
         found = np.zeros(count, bool)
         for index in list(self._mouths):  # each is given up as it is copied
-            mouths[index], landmarks[index] = self._mouths.pop(index), self._landmarks.pop(index)
-            boxes[index], found[index] = self._boxes.pop(index), True
-        return LipTrack(np.array(self.times), mouths, landmarks, boxes, found, face)
+            at = index - first
+            mouths[at], landmarks[at] = self._mouths.pop(index), self._landmarks.pop(index)
+            boxes[at], found[at] = self._boxes.pop(index), True
+        return LipTrack(np.array(self.times[first : last + 1]), mouths, landmarks, boxes, found, face)
 
     def add(self, sighting: Sighting, pictures: np.ndarray, start: int) -> None:
         """Takes the face's landmarks in some frames, and the surroundings of its mouth."""

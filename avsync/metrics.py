@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from avsync.errors import ConfigError
+
 NORMAL_95 = 1.959964
 """Two-sided 95 % point of the normal distribution."""
 RESAMPLES = 1000
@@ -60,7 +62,7 @@ def mean_bias(errors: ArrayLike) -> float:
 def percentile_error(errors: ArrayLike, percent: float = 95.0) -> float:
     """The absolute error that this percentage of the answers does not exceed."""
     if not 0 <= percent <= 100:
-        raise ValueError(f"percent is {percent}: it must lie between 0 and 100.")
+        raise ConfigError(f"percent is {percent}: it must lie between 0 and 100.")
     return _percentile(np.abs(_answered(errors)), percent)
 
 
@@ -81,15 +83,15 @@ def shift_distances(
 
     Where that position lies outside the sound, or an embedding is not finite, the entry is NaN and counts
     for nothing; `outside="zeros"` takes a vector of zeros for the sound there, as SyncNet's own evaluation
-    does, so that the ends of a clip speak against large shifts. Raises ValueError for unequal shapes.
+    does, so that the ends of a clip speak against large shifts. Raises ConfigError for unequal shapes.
     """
     seen, heard = np.asarray(seen_TD, np.float64), np.asarray(heard_TD, np.float64)
     if seen.ndim != 2 or seen.shape != heard.shape:
-        raise ValueError(
+        raise ConfigError(
             f"embeddings of shapes {seen.shape} and {heard.shape}: both must be the same (T, D)."
         )
     if reach < 0 or outside not in ("masked", "zeros"):
-        raise ValueError(f"reach {reach}, outside {outside!r}: give a reach from 0 on, 'masked' or 'zeros'.")
+        raise ConfigError(f"reach {reach}, outside {outside!r}: give a reach from 0 on, 'masked' or 'zeros'.")
     fill = 0.0 if outside == "zeros" else np.nan
     padded = np.pad(heard, ((reach, reach), (0, 0)), constant_values=fill)
     columns = [np.linalg.norm(seen - padded[k : k + len(seen)], axis=1) for k in range(2 * reach + 1)]
@@ -100,7 +102,7 @@ def mean_distances(distances_TK: ArrayLike) -> np.ndarray:
     """(K,) mean distance of each shift over the positions that are known; NaN where none is."""
     distances = np.asarray(distances_TK, np.float64)
     if distances.ndim != 2:
-        raise ValueError(f"distances of shape {distances.shape}: they must be (T, K).")
+        raise ConfigError(f"distances of shape {distances.shape}: they must be (T, K).")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is NaN, as wanted
         means: np.ndarray = np.nanmean(np.where(np.isfinite(distances), distances, np.nan), axis=0)
@@ -148,9 +150,11 @@ def calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = 15) -
 
     `bins` of equal width over 0 to 1, weighted by their counts (Naeini, Cooper and Hauskrecht, 2015).
     """
-    said, true = _pairs(confidence, right)
+    said, true = _answered_pairs(confidence, right)
     if not len(said):
         return float("nan")
+    if said.min() < 0 or said.max() > 1:
+        raise ConfigError(f"confidences from {said.min():g} to {said.max():g}: they must lie from 0 to 1.")
     index = np.minimum((said * bins).astype(int), bins - 1)
     apart = np.bincount(index, weights=said - true, minlength=bins)
     return float(np.abs(apart).sum() / len(said))
@@ -158,13 +162,13 @@ def calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = 15) -
 
 def brier(confidence: ArrayLike, right: ArrayLike) -> float:
     """Mean squared distance of confidence (N,) from what came true, 0 or 1 (Brier, 1950)."""
-    said, true = _pairs(confidence, right)
+    said, true = _answered_pairs(confidence, right)
     return float(np.mean(np.square(said - true))) if len(said) else float("nan")
 
 
 def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
     """Probability that a positive scores above a negative, ties count half; NaN without one of both."""
-    values, is_positive = _pairs(scores, positive)
+    values, is_positive = _answered_pairs(scores, positive)
     ordered = np.sort(values[is_positive == 0])
     above = values[is_positive == 1]
     if not len(ordered) or not len(above):
@@ -174,13 +178,17 @@ def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
 
 
 def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Shares answered (K,) and, of these, shares wrong (K,), while the gate falls over the K confidences."""
-    said, true = _pairs(confidence, right)
+    """Shares answered (K,) and, of these, shares wrong (K,), while the gate falls over the K confidences.
+
+    A trial without an answer (NaN) is never answered.
+    """
+    trials = len(_flat(confidence))
+    said, true = _answered_pairs(confidence, right)
     order = np.argsort(-said, kind="stable")
     answered = np.arange(1, len(order) + 1)
     wrong = np.cumsum(1 - true[order])
     last = np.append(np.diff(said[order]) != 0, True)[: len(order)]
-    return answered[last] / max(len(order), 1), wrong[last] / answered[last]
+    return answered[last] / max(trials, 1), wrong[last] / answered[last]
 
 
 def interval_coverage(errors: ArrayLike, half_widths: ArrayLike) -> float:
@@ -188,9 +196,8 @@ def interval_coverage(errors: ArrayLike, half_widths: ArrayLike) -> float:
 
     One millionth of slack: a time on a grid of milliseconds that is wrong by just the half-width is inside.
     """
-    off, stated = _pairs(errors, half_widths)
-    known = ~np.isnan(off)
-    return float(np.mean(np.abs(off[known]) <= stated[known] + 1e-6)) if known.any() else float("nan")
+    off, stated = _answered_pairs(errors, half_widths)
+    return float(np.mean(np.abs(off) <= stated + 1e-6)) if len(off) else float("nan")
 
 
 def word_error(errors_W2: ArrayLike) -> float:
@@ -202,7 +209,7 @@ def overlap(reference_W2: ArrayLike, found_W2: ArrayLike) -> float:
     """Mean over words of intersection by union of two spans; a word that was not found (NaN) has 0."""
     truth, answer = _two_edges(reference_W2), _two_edges(found_W2)
     if truth.shape != answer.shape:
-        raise ValueError(f"{len(truth)} words and {len(answer)} answers: give one of each a word.")
+        raise ConfigError(f"{len(truth)} words and {len(answer)} answers: give one of each a word.")
     if not len(truth):
         return float("nan")
     common = np.minimum(truth[:, 1], answer[:, 1]) - np.maximum(truth[:, 0], answer[:, 0])
@@ -252,8 +259,10 @@ def _percentile(values: np.ndarray, percent: float) -> float:
     return float(np.percentile(values, percent)) if len(values) else float("nan")
 
 
-def _pairs(values: ArrayLike, flags: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def _answered_pairs(values: ArrayLike, flags: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Values and flags of the trials that have a value."""
     first, second = _flat(values), _flat(flags)
     if len(first) != len(second):
-        raise ValueError(f"{len(first)} values and {len(second)} outcomes: give one of each a trial.")
-    return first, second
+        raise ConfigError(f"{len(first)} values and {len(second)} outcomes: give one of each a trial.")
+    known = ~np.isnan(first)
+    return first[known], second[known]

@@ -149,7 +149,8 @@ def unusable(clip: Clip, config: OffsetConfig) -> str | None:
 
 def measure(clip: Clip, tracks: tuple[lips.LipTrack, ...], config: OffsetConfig) -> Offset:
     """The offset of a clip whose faces were tracked."""
-    seconds = [float(track.found.mean()) * (clip.frame_times[-1] - clip.frame_times[0]) for track in tracks]
+    length = float(clip.frame_times[-1] - clip.frame_times[0])
+    seconds = [length * track.found.sum() / len(clip.frame_times) for track in tracks]
     tracks = tuple(
         track for track, seen in zip(tracks, seconds, strict=True) if seen >= config.min_face_seconds
     )

@@ -29,6 +29,16 @@ def check_output(
         )
 
 
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+UMASK = _umask()
+"""Rights that new files do not get. To ask is to set it, for all threads: so once, at the start."""
+
+
 @contextlib.contextmanager
 def atomic_path(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
     """A temporary path beside `target`, with its suffix, that is moved into place on success and removed on
@@ -38,9 +48,7 @@ def atomic_path(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
     """
     with trial_path(target, overwrite=overwrite) as temporary:
         yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp makes files that only their owner can read
+        temporary.chmod(0o666 & ~UMASK)  # mkstemp makes files that only their owner can read
         os.replace(temporary, target)
 
 

@@ -158,7 +158,7 @@ class Words:
         self._size = text_size(height, width)
         font = font_of(self._size)
         # Without dashes, [music], labels, and passages that nobody says.
-        spoken = [word for word in present(words) if word.status != "interpolated"]
+        spoken = [words[number] for number in present(words) if words[number].status != "interpolated"]
         self._lines = break_lines(spoken, lambda text: font.getlength(drawable(text)) <= 0.9 * width)
         self._shown: tuple[tuple[int, ...], Overlay] | None = None
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from avsync.lagscores import RIVAL_MS
+
 PASSAGE_SECONDS = 3.0
 """About how long a passage is: long enough to lock, short enough that one face speaks."""
 FEWEST_STEPS = 10
@@ -31,8 +33,6 @@ LEAST_NOISE = 0.5
 """The noise of a passage is taken for at least this share of that of the noisiest."""
 SPEAKS = 0.5
 """Prior probability that somebody who is seen speaks."""
-RIVAL_MS = 120.0
-"""Lags further than this from a curve's peak show its noise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -88,15 +88,15 @@ def correct(
     first_picture = _check_shiftable(source, offset_ms or 0.0)
     if found is not None:
         offset_ms, drift_ppm, steps = _over_time(found, first_picture)
-    offset_ms = offset_ms or 0.0
-    wanted = retiming(offset_ms, drift_ppm or 0.0, steps or (), first_picture)
+    wanted = retiming(offset_ms or 0.0, drift_ppm or 0.0, steps or (), first_picture)
     if dry_run:
         with trial_path(target, overwrite=overwrite) as temporary:
             written = rewrite(source, temporary, target, wanted)
-        return replace(_correction(source, target, offset_ms, written), after_ms=None, dry_run=True)
+        done = _correction(source, target, wanted, written, first_picture)
+        return replace(done, after_ms=None, dry_run=True)
     with atomic_path(target, overwrite=overwrite) as temporary:
         written = rewrite(source, temporary, target, wanted)
-    done = _correction(source, target, offset_ms, written)
+    done = _correction(source, target, wanted, written, first_picture)
     if place is not None:
         heard["audio_stream"] = _sounds(declared(target))[place]
     return _measured_again(done, search | heard, by_lips=found is not None)
@@ -214,15 +214,19 @@ def _measured_again(done: Correction, search: dict[str, Any], *, by_lips: bool) 
     return done
 
 
-def _correction(source: Path, target: Path, before_ms: float, written: Written) -> Correction:
+def _correction(
+    source: Path, target: Path, wanted: Retiming, written: Written, first_picture: float
+) -> Correction:
     """What is known by decoding."""
     first, *more = written.retiming.pieces
-    off_ms = written.off_ms
+    before_ms, done_ms = (
+        round(seconds_to_ms(law.shift_at(first_picture)), 6) for law in (wanted, written.retiming)
+    )
     return Correction(
         str(source),
         str(target),
         before_ms,
-        before_ms - (seconds_to_ms(first.shift) + off_ms),
+        before_ms - (done_ms + written.off_ms),
         written.method,
         written.reencoded,
         measured_by="decoding",

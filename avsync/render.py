@@ -126,7 +126,7 @@ def painter(
     def paint(picture: Image, time: float) -> None:
         lips = by_face.get(speaker(said_by, time))
         number = None if lips is None else frame_at(lips.times, time)
-        if lips is not None and number is not None:
+        if lips is not None and number is not None and time <= lips.times[-1]:
             draw_box(picture, lips.boxes[number], BOX if words.current(time) is None else GOOD)
         meter.lay_on(picture)
         line = words.at(time)

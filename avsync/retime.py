@@ -148,6 +148,11 @@ class Retiming:
             seen[reached] = output[reached].clip(span.begin, span.end)
         return seen
 
+    def shift_at(self, time: float) -> float:
+        """Seconds by which the sound of a picture's time is later."""
+        piece = next((one for one in reversed(self.pieces) if one.start <= time), self.pieces[0])
+        return time - piece.source(time)
+
     def output_time(self, time: float) -> float:
         """To which picture time the source's sound of `time` goes; NaN where it is cut."""
         for span in self.spans():

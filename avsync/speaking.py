@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from avsync import pieces
 from avsync.passages import SPEAKS, FaceScores, Passage, divided, evidence, likelihood, standardised
 
 CERTAIN = 0.999
@@ -82,18 +83,11 @@ class Series:
     def straight_scores(self) -> np.ndarray:
         """(T', K) scores of the steady steps, moved along the lags so that the common line is level."""
         scores: np.ndarray = self.scores_TK[self.steady_T]
-        times = self.times_s[self.steady_T]
         if self.slope_ppm == 0:
             return scores
-        shift = self.slope_ppm * (times - self.centre_s) / 1000 / (self.lags_ms[1] - self.lags_ms[0])
-        whole = np.floor(shift).astype(int)
-        share = (shift - whole)[:, None].astype(np.float32)
-        last = len(self.lags_ms) - 1
-        columns = np.arange(last + 1) + whole[:, None]
-        low = np.take_along_axis(scores, columns.clip(0, last), axis=1)
-        high = np.take_along_axis(scores, (columns + 1).clip(0, last), axis=1)
-        straight: np.ndarray = (1 - share) * low + share * high
-        return straight
+        away = self.times_s[self.steady_T] - self.centre_s
+        step_ms = self.lags_ms[1] - self.lags_ms[0]
+        return pieces.straightened(scores, self.slope_ppm * away / 1000 / step_ms)
 
 
 def decide(parts: Sequence[FaceScores], lags_ms: np.ndarray) -> Series:

@@ -47,7 +47,7 @@ class StreamInfo:
     height: int = 0
     """Picture as stored, before rotation."""
     rotation: int = 0
-    """Degrees counter-clockwise that a player turns the picture."""
+    """Degrees counter-clockwise that a player turns the picture, found by `probe`: only decoding tells."""
     frame_rate: float | None = None
     """Declared average rate. What the frames really do is in `frame_statistics`."""
     declared_frames: int = 0

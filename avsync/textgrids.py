@@ -2,7 +2,7 @@
 
 import re
 
-from avsync.captions import Caption
+from avsync.captions import Caption, finite
 
 SILENCES = frozenset(("", "sil", "sp", "spn", "<eps>", "<sil>", "!sil", "<unk>", "<p>", "<p:>", "#", "_"))
 """What aligners write into intervals in which nobody speaks, or no word is known."""
@@ -40,7 +40,7 @@ def _tiers(text: str) -> list[tuple[str, list[Caption]]]:
         written, digits = next(values)
         if not digits:
             raise ValueError(f"{written!r} stands where a number belongs")
-        return float(digits)
+        return finite(float(digits), digits)
 
     def string() -> str:
         written, digits = next(values)

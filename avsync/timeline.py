@@ -19,7 +19,7 @@ from avsync import jumps, pieces
 from avsync.passages import FaceScores
 from avsync.pieces import Bins, Path
 
-JUMP_COST = 8.0
+JUMP_COST = 5.0
 """Log likelihood that a jump must gain; with the logarithm of the number of places where it could be."""
 DRIFT_COST = 8.0
 """Log likelihood that a drift must gain."""
@@ -199,9 +199,7 @@ def straightened(
     if line.constant:
         return scores_TK
     shift = (line.offset_at(times_s) - line.offset_at(line.reference)) / (lags_ms[1] - lags_ms[0])
-    mean = scores_TK.mean(1, keepdims=True)
-    level: np.ndarray = pieces.shifted(scores_TK - mean, shift, 0, len(lags_ms)) + mean
-    return level
+    return pieces.straightened(scores_TK, shift)
 
 
 def _chosen(bins: Bins, sizes: np.ndarray, step_ms: float, steepest_ppm: float) -> tuple[Path, float, Path]:
@@ -249,7 +247,7 @@ def _chosen(bins: Bins, sizes: np.ndarray, step_ms: float, steepest_ppm: float) 
 def _weight(bins: Bins, path: Path, sizes: np.ndarray, step_ms: float) -> float:
     """What turns sums of scores along lags into log likelihoods: the signal over the noise's variance."""
     steps = int(sizes.sum())
-    variance = pieces.noise(bins, path, steps, round(150 / step_ms))
+    variance = pieces.noise(bins, path, sizes, round(150 / step_ms))
     return max(float(path.total / steps / max(variance, 1e-12)), 1e-12)
 
 

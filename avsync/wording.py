@@ -137,7 +137,9 @@ def correction_text(file: str, target: str, correction: Correction, *, dry_run: 
     found += "".join(f", {_signed(ms)} ms from {clock(seconds)} on" for seconds, ms in correction.steps)
     how = METHODS.get(correction.method, correction.method)
     if dry_run:
-        rows = [f"{file}: {found}; would {cure(before)} and write {target} ({how}; dry run, not written)"]
+        changes = correction.drift_ppm or correction.steps
+        cured = "undo that" if changes else cure(before)
+        rows = [f"{file}: {found}; would {cured} and write {target} ({how}; dry run, not written)"]
     else:
         rows = [f"{file}: {found}; wrote {target} ({how})"]
     if correction.residual_ms is not None and correction.moved_ms is not None:

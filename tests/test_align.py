@@ -151,7 +151,9 @@ def test_words_whose_moment_is_cut_out_of_the_picture_stand_at_the_cut(clip: Cli
 @pytest.mark.parametrize("offset_ms", [-200.0, 0.0, 200.0])
 def test_frames_are_those_with_start_up_to_before_end(clip: Clip, rate: Fraction, offset_ms: float) -> None:
     talk = clip(rate=rate, offset_ms=offset_ms)
-    for word in align(talk, TEXT).words:
+    words = align(talk, TEXT).words
+    assert len(words) == len(TEXT.split())
+    for word in words:
         inside = [n for n, time in enumerate(talk.frame_times) if word.start <= time < word.end]
         assert (word.first_frame, word.last_frame) == (inside[0], inside[-1])
 

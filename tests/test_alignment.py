@@ -38,7 +38,8 @@ def made(text: str) -> list[Word]:
     ],
 )
 def test_passages_go_with_what_stands_inside_of_them_and_the_labels_before(text: str, kept: str) -> None:
-    assert " ".join(one.text for one in present(made(text))) == kept
+    words = made(text)
+    assert " ".join(words[number].text for number in present(words)) == kept
 
 
 def test_labels_are_not_spoken_and_end_with_a_colon() -> None:

@@ -97,7 +97,9 @@ def test_what_is_not_a_number_has_no_reading() -> None:
 
 @pytest.mark.parametrize("text", ["$100", "$100-200", "$1,000-$2,000", "$100k", "100kg", "150mph"])
 def test_amounts_are_not_said_digit_by_digit(text: str) -> None:
-    for reading in amounts.readings(text) or ():
+    read = amounts.readings(text)
+    assert read
+    for reading in read:
         assert not {"zero", "oh"}.intersection(reading)
 
 

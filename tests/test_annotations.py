@@ -1,7 +1,9 @@
 """TextGrid, CTM, EAF and frame tables, byte for byte, and read back by other people's readers."""
 
 import csv
+import dataclasses
 import io
+import json
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
 from pathlib import Path
@@ -262,3 +264,13 @@ def test_the_frames_of_a_word_are_those_from_its_start_up_to_before_its_end(cloc
 def test_a_table_of_frames_needs_frames() -> None:
     with pytest.raises(MediaError, match=r"talk\.wav has no pictures.*Use \.json, \.ctm or \.TextGrid"):
         rendered(made(word("so", 0.1, 0.2), source="talk.wav"), ".csv")
+
+
+def test_a_frame_names_its_word_by_its_place_in_the_json() -> None:
+    words = [word("far", 0.0, 0.1, status="not_spoken"), *TWO.words]
+    words[0] = dataclasses.replace(words[0], absent=True)
+    alignment = made(*words, frame_times=[0.7, 1.0])
+    rows = list(csv.DictReader(io.StringIO(rendered(alignment, ".csv"))))
+    assert [row["word"] for row in rows] == ["1", "2"]
+    listed = json.loads(rendered(alignment, ".json"))["words"]
+    assert [listed[int(row["word"])]["text"] for row in rows] == [row["text"] for row in rows]

@@ -127,7 +127,9 @@ def test_the_commands_of_the_readme_print_what_it_shows(tmp_path, monkeypatch, c
     main(["sample", "talk.mp4", "--offset-ms", "120"])
     capsys.readouterr()
     (session,) = re.findall(r"```text\n(\$ avsync .*?)```", README, flags=re.DOTALL)
-    for command, shown in re.findall(r"\$ avsync ([^\n]*)\n((?:[^$][^\n]*\n)+)", session):
+    commands = re.findall(r"\$ avsync ([^\n]*)\n((?:[^$][^\n]*\n)+)", session)
+    assert len(commands) == session.count("$ avsync ") > 1
+    for command, shown in commands:
         assert main(command.split()) == 0
         assert_alike(capsys.readouterr().out, shown)
 

@@ -116,6 +116,8 @@ def test_lines_that_roll_up_are_said_once() -> None:
     assert [caption.start for caption in found] == [0.08, 2.01, 4.01]
     live = srt("one two", "one two\nthree", "one two\nthree\nfour five", "three\nfour five\nsix")
     assert [text.split() for text in texts(live)] == [["one", "two"], ["three"], ["four", "five"], ["six"]]
+    for count in (2, 4, 7):
+        assert texts(srt(*["work work work"] * count)) == ["work work work"] * count
     growing = srt("so", "so we", "so we go", "so we go far", "home")
     assert texts(growing) == ["so", "we", "go", "far", "home"]
 

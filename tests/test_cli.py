@@ -71,6 +71,8 @@ def test_values_that_are_not_finite_become_null():
         ["annotate", "a.mp4", "--text", "a"],
         ["sample", "a.mp4", "--fps", "0"],
         ["info", "a.mp4", "b.mp4"],
+        ["offset", "a.mp4", "--foo\nbar"],
+        ["align", "a.mp4", "--text", "a", "-o", "a\nb.json", "a\nb.json"],
     ],
 )
 def test_usage_errors_are_one_line(words, capsys):
@@ -207,3 +209,10 @@ def test_a_closed_standard_output_is_an_error(monkeypatch, capsys, clip):
     monkeypatch.setattr(sys, "stdout", None)
     assert main(["info", clip]) == 2
     assert capsys.readouterr().err.startswith("avsync: error: the standard output is closed")
+
+
+def test_a_closed_standard_error_leaves_the_output_to_results(monkeypatch, capsys, clip):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["info", "missing.mp4", "--json"]) == 2
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "missing.mp4" in json.loads(line)["error"]

@@ -7,9 +7,10 @@ import pytest
 from command_line import LEADING, run_json
 
 import avsync
-from avsync import cli, lips, render
+from avsync import cli, export, lips, render
 from avsync.alignment import Alignment, Gap, Word
 from avsync.cli import main
+from avsync.errors import MediaError
 from avsync.transcripts import Anchor
 
 WORDS = [
@@ -59,6 +60,21 @@ def test_nothing_is_written_where_one_of_the_files_cannot_be_made(clip, monkeypa
     assert main(["align", clip, "--text", "place blue", "-o", "a.srt", "a.csv"]) == 2
     assert "no frames for a .csv file" in capsys.readouterr().err
     assert not Path("a.srt").exists()
+
+
+def test_nothing_is_written_where_one_of_the_files_cannot_be_written(clip, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "align", lambda file, text, **how: ALIGNED)
+    fresh = export.atomic_path
+
+    def atomic_path(target, **how):
+        if target.suffix == ".vtt":
+            raise MediaError(f"{target} cannot be written (Read-only file system)")
+        return fresh(target, **how)
+
+    monkeypatch.setattr(export, "atomic_path", atomic_path)
+    assert main(["align", clip, "--text", "place blue", "-o", "a.json", "a.vtt", "a.ass"]) == 2
+    assert "a.vtt cannot be written" in capsys.readouterr().err
+    assert [path.name for path in Path().iterdir() if path.name.startswith((".", "a"))] == []
 
 
 def test_a_lexicon_and_a_transcript_with_times(clip, monkeypatch, capsys):

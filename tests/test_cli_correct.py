@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from command_line import run_json
 
 import avsync
@@ -96,3 +97,11 @@ def test_dry_run(clip, monkeypatch, capsys):
     assert "would advance the audio by 200 ms and write out.mp4" in capsys.readouterr().out
     _, (line,) = run_json(capsys, "correct", clip, "out.mp4", "--dry-run", "--json")
     assert (line["before_ms"], line["after_ms"], line["dry_run"]) == (-200.0, None, True)
+
+
+@pytest.mark.parametrize("change", [{"drift_ppm": 500.0}, {"steps": ((3.0, 120.0),)}])
+def test_a_dry_run_of_drift_and_steps_names_no_single_delay(clip, monkeypatch, capsys, change):
+    done = Correction("clip.mp4", "out.mp4", 0.0, None, dry_run=True, **change)
+    monkeypatch.setattr(cli, "correct", lambda *_, **__: done)
+    assert main(["correct", clip, "out.mp4", "--dry-run"]) == 0
+    assert "; would undo that and write out.mp4" in capsys.readouterr().out

@@ -73,7 +73,7 @@ def test_info_says_what_is_out_of_the_ordinary(flash_and_beep, capsys):
 
 
 def test_info_looks_for_faces_in_windows_of_a_long_video(clip, monkeypatch, capsys):
-    monkeypatch.setattr(glance, "WHOLE_SECONDS", 2.0)
+    monkeypatch.setattr(glance, "SHORT_SECONDS", 2.0)
     monkeypatch.setattr(glance, "WINDOWS", 3)
     monkeypatch.setattr(glance, "WINDOW_SECONDS", 0.4)
     seen = []

@@ -237,6 +237,14 @@ def test_a_step_behind_the_last_picture_is_refused(tmp_path, measured):
     assert not (tmp_path / "out.mp4").exists()
 
 
+@pytest.mark.parametrize("steps", [[(0.0, 120.0)], [(-1.0, 300.0), (0.0, 120.0)]])
+def test_a_step_at_the_first_picture_is_the_offset_there(tmp_path, measured, steps):
+    source = render(tmp_path / "silent.mp4").path  # its lips tell nothing
+    fix = remux.correct(source, tmp_path / "silent out.mp4", steps=steps)
+    assert (fix.before_ms, fix.moved_ms) == (120.0, pytest.approx(120, abs=0.1))
+    assert (fix.after_ms, fix.measured_by) == (pytest.approx(0, abs=0.1), "decoding")
+
+
 @pytest.mark.parametrize(("suffix", "video", "audio"), [("mp4", "libx264", "aac"), ("avi", "mpeg4", "mp2")])
 @pytest.mark.parametrize("steps", [[(8.0, 160.0)], [(8.0, -160.0)], [(6.3, 120.0), (13.1, -90.0)]])
 def test_steps_are_undone(tmp_path, measured, suffix, video, audio, steps):

@@ -157,3 +157,10 @@ def test_the_rules_hold_whatever_is_said(seed: int) -> None:
         assert here.end <= there.start
         short = here.end - here.start < CONFIG.shortest_s * 1000
         assert not short or there.start - here.end <= CONFIG.gap_s * 1000 + 1
+
+
+def test_subtitles_that_begin_before_0_stand_one_by_one() -> None:
+    words = [word(text, -4.0 + n, -3.7 + n) for n, text in enumerate(["far", "too", "early", "to", "see"])]
+    found = subtitles(*words, end=2.0)
+    assert [cue.start for cue in found] == [0, 1, 2, 3, 4]
+    assert all(here.start < here.end <= there.start for here, there in pairwise(found))

@@ -107,3 +107,15 @@ def test_excerpts_of_a_file_are_those_of_the_clip(talk):
     (part,) = source.read(0, source.span, LAGS)
     one, two = (peak(decide([scores], LAGS).straight_scores().sum(0), LAGS) for scores in (whole, part))
     assert one == pytest.approx(two, abs=3)
+
+
+def test_high_pictures_are_scaled_down_as_they_are_shown(flash_and_beep, monkeypatch):
+    """Phones hold upright films as wide pictures that are turned."""
+    made = flash_and_beep("mp4", rotation=90)
+    shown = len(media.load(made.path).frames[0])
+    stored = media.probe(made.path).streams[0].height
+    assert shown > stored
+    monkeypatch.setattr(excerpts, "HIGHEST", stored)
+    assert Excerpts(made.path, load_model(), OffsetConfig())._height == stored
+    monkeypatch.setattr(excerpts, "HIGHEST", shown)
+    assert Excerpts(made.path, load_model(), OffsetConfig())._height is None

@@ -211,3 +211,22 @@ def test_bad_configuration_is_refused(change: dict[str, Any]) -> None:
 def test_real_clip(real_media: Path) -> None:
     (one,) = track(load(real_media / "grid" / "s1" / "bbaf2n.mkv"))
     assert one.found.sum() == 75
+
+
+def test_a_track_reaches_from_the_first_picture_of_its_face_to_the_last() -> None:
+    """So what twenty faces take in a long film is what they are seen for, not twenty times the film."""
+    there, gone = scene(30 + 30j), np.full((360, 480, 3), 90, np.uint8)
+    clip = clip_of([gone] * 30 + [there] * 20 + [gone] * 13 + [there] * 20 + [gone] * 40)
+    (one,) = track(clip)
+    np.testing.assert_array_equal(one.times, clip.frame_times[30:83])
+    np.testing.assert_array_equal(one.found, [True] * 20 + [False] * 13 + [True] * 20)
+    for values in (one.mouths, one.landmarks, one.boxes):
+        assert len(values) == len(one.times)
+    assert one.landmarks[0][:, 0].mean() == pytest.approx(one.landmarks[-1][:, 0].mean(), abs=1)
+
+
+def test_grey_pictures_are_tracked_like_those_without_colour() -> None:
+    grey = [np.rint(scene(20 + 20j + k).mean(2)).astype(np.uint8) for k in range(13)]
+    (one,), (other,) = track(clip_of(grey)), track(clip_of([np.repeat(p[..., None], 3, 2) for p in grey]))
+    np.testing.assert_array_equal(one.mouths, other.mouths)
+    np.testing.assert_array_equal(one.landmarks, other.landmarks)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from avsync import metrics
+from avsync.errors import ConfigError
 
 NAN = float("nan")
 ERRORS = np.array([-10.0, 0.0, 40.0, 41.0, -200.0, NAN, NAN, 5.0])
@@ -173,6 +174,22 @@ def test_auroc():
     # Of the four pairs: 0.9 beats both, 0.3 ties with one and loses to none but 0.8.
     assert metrics.auroc([0.9, 0.3, 0.8, 0.3], [1, 1, 0, 0]) == pytest.approx((1 + 1 + 0 + 0.5) / 4)
     assert math.isnan(metrics.auroc([0.1, 0.2], [1, 1]))
+
+
+def test_trials_without_an_answer_do_not_count_for_confidence():
+    nan = math.nan
+    assert metrics.auroc([nan, 0.5, 0.1], [0, 1, 0]) == metrics.auroc([nan, 0.5, 0.1], [1, 1, 0]) == 1.0
+    assert metrics.calibration_error([nan, 0.5], [0, 1]) == 0.5
+    assert metrics.brier([nan, 0.5], [0, 1]) == 0.25
+    coverage, risk = metrics.risk_coverage([nan, 0.5, 0.2, nan], [1, 1, 0, 0])
+    np.testing.assert_allclose(coverage, [1 / 4, 2 / 4])
+    np.testing.assert_allclose(risk, [0, 1 / 2])
+    assert math.isnan(metrics.auroc([nan, nan], [0, 1]))
+
+
+def test_a_confidence_lies_from_0_to_1():
+    with pytest.raises(ConfigError, match=r"confidences from -0.1 to 1.5: they must lie from 0 to 1"):
+        metrics.calibration_error([-0.1, 1.5], [0, 1])
 
 
 def test_risk_and_coverage():

@@ -118,7 +118,24 @@ def test_lags_at_which_nothing_is_heard_do_not_quieten_the_noise():
     bins = steps_at(np.full(200, 20.0))
     path = pieces.constant(bins)
     wide = Bins(bins.times, np.pad(bins.sums, ((0, 0), (0, 400))), bins.first, bins.origin)
-    assert pieces.noise(wide, path, 2000, 15) == pytest.approx(pieces.noise(bins, path, 2000, 15))
+    steps = np.full(200, 10)
+    assert pieces.noise(wide, path, steps, 15) == pytest.approx(pieces.noise(bins, path, steps, 15))
+
+
+def test_bins_in_silence_do_not_quieten_the_noise_nor_lengthen_a_piece():
+    bins = steps_at(np.full(200, 20.0))
+    path, steps = pieces.constant(bins), np.full(200, 10)
+    hushed = bins.sums.copy()
+    hushed[100:] *= 0.01
+    quiet = Bins(bins.times, hushed, bins.first, bins.origin)
+    live = Bins(bins.times[:100], bins.sums[:100], bins.first[:100], bins.origin)
+    wanted = pieces.noise(live, path, steps[:100], 15)
+    assert pieces.noise(quiet, path, steps, 15) == pytest.approx(wanted, rel=0.02)
+    # A piece of 100 bins in silence and 3 that hear something has the length of these.
+    hushed[97:100, 5:] = bins.sums[97:100, :-5]
+    jump = pieces.replaced(quiet, Path(np.array([0, 97]), 0.0, np.zeros(2), 0.0), 0.0)
+    assert pieces.pruned(quiet, jump, 0.0, 0.0, steps, 31).starts.tolist() == [0]
+    assert pieces.pruned(quiet, jump, 0.0, 0.0, steps, 30).starts.tolist() == [0, 97]
 
 
 def test_the_noise_is_that_of_a_lip_step_away_from_the_path():
@@ -128,7 +145,7 @@ def test_the_noise_is_that_of_a_lip_step_away_from_the_path():
     path = Path(np.zeros(1, int), 0.0, np.array([60.0]), 0.0)
     level = 50 * 11 / 121  # what centring takes off away from the peak
     wanted = pieces.CORRELATION * (4 + 10 * level**2)
-    assert pieces.noise(bins, path, 3000, 15) == pytest.approx(wanted, rel=0.05)
+    assert pieces.noise(bins, path, np.full(300, 10), 15) == pytest.approx(wanted, rel=0.05)
 
 
 def test_a_path_is_followed_along_its_pieces():

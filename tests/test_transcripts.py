@@ -158,6 +158,17 @@ def test_plain_text_is_taken_as_it_is(tmp_path: Path) -> None:
             'File type = "ooTextFile"\nObject class = "TextGrid"\n0\n1\n<exists>\n2\n',
             "cannot be read as .TextGrid",
         ),
+        (
+            "talk.TextGrid",
+            '"ooTextFile" "TextGrid" 0 1 <exists> 1e999',
+            "cannot be read as .TextGrid: 1e999 is no time or count",
+        ),
+        (
+            "talk.TextGrid",
+            '"ooTextFile" "TextGrid" 0 1 <exists> 1 "IntervalTier" "words" 0 1e999 1 0 1e999 "so"',
+            "cannot be read as .TextGrid: 1e999 is no time or count",
+        ),
+        ("talk.srt", f"1\n{'9' * 400}:00:01,0 --> 00:00:02,0\nso\n", "999 is no time or count"),
         ("talk.ass", "no ASS", "has no text"),
     ],
 )

@@ -125,13 +125,17 @@ def cut(
         waveform=clip.waveform[first:last],
         audio_start=clip.audio_start + first / rate,
     )
-    faces = tuple(
-        LipTrack(
-            one.times[part], one.mouths[part], one.landmarks[part], one.boxes[part], one.found[part], one.face
-        )
-        for one in tracks
-    )
+    faces = tuple(_between(one, *clip.frame_times[frames[[0, -1]]]) for one in tracks if len(frames))
     return shorter, tuple(one for one in faces if one.found.any())
+
+
+def _between(track: LipTrack, first: float, last: float) -> LipTrack:
+    """The frames of a track from one time (s) to another."""
+    part = (track.times >= first) & (track.times <= last)
+    return LipTrack(
+        track.times[part], track.mouths[part], track.landmarks[part], track.boxes[part], track.found[part],
+        track.face,
+    )  # fmt: skip
 
 
 def _rows(name: str, trials: Sequence[Trial], where: tuple[str, str], *, target: bool = True) -> list[Row]:

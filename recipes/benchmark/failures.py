@@ -113,10 +113,11 @@ def back_of_head(clip: Clip, track: LipTrack) -> tuple[LipTrack, ...]:
     """What is tracked when the face is painted over with the colour of what is above it, plus noise."""
     rng = np.random.default_rng(0)
     pictures = []
-    for index, picture in enumerate(clip.frames):
+    seen = dict(zip(track.times[track.found], track.landmarks[track.found], strict=True))
+    for time, picture in zip(clip.frame_times, clip.frames, strict=True):
         painted = np.array(picture)
-        if track.found[index]:
-            x, y = track.landmarks[index].T
+        if time in seen:
+            x, y = seen[time].T
             height, width = painted.shape[:2]
             centre, radius = (x.mean(), y.mean()), (0.7 * np.ptp(x), 0.75 * np.ptp(y))
             grid_y, grid_x = np.mgrid[:height, :width]

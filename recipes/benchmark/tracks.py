@@ -22,7 +22,7 @@ from avsync.media import Clip, atomic_path
 
 GAP_STEP = 0.01
 """Seconds: gaps between frames count as equal when they round to the same multiple of this."""
-ARRAYS = tuple(field.name for field in fields(LipTrack) if field.name not in ("times", "face"))
+ARRAYS = tuple(field.name for field in fields(LipTrack) if field.name != "face")
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def remembered(folder: Path) -> Iterator[None]:
             return fresh(clip, config)
         path = folder / f"{_pictures(clip, code)}.npz"
         if path.exists():
-            return _read(path, clip)
+            return _read(path)
         tracks = fresh(clip)
         _write(path, tracks)
         return tracks
@@ -69,9 +69,9 @@ def _write(path: Path, tracks: tuple[LipTrack, ...]) -> None:
         np.savez(temporary, faces=len(tracks), **arrays)
 
 
-def _read(path: Path, clip: Clip) -> tuple[LipTrack, ...]:
+def _read(path: Path) -> tuple[LipTrack, ...]:
     with np.load(path) as file:
         return tuple(
-            LipTrack(times=clip.frame_times, face=face, **{name: file[f"{name}{face}"] for name in ARRAYS})
+            LipTrack(face=face, **{name: file[f"{name}{face}"] for name in ARRAYS})
             for face in range(int(file["faces"]))
         )
