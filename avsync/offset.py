@@ -56,7 +56,7 @@ class Offset:
 
     ms: float | None
     """Milliseconds, **positive when the audio leads** (heard before it is seen), None when undetermined.
-    Where the offset changes: that in the middle of the longest stretch without a jump."""
+    Where the offset changes: that in the middle of the stretch without a jump in which most is seen."""
     ci_ms: tuple[float, float] | None
     """95 % interval of `ms`, None when undetermined."""
     confidence: float

@@ -34,6 +34,8 @@ at one end or in the middle 11 were given a step; none is, where they count neit
 the length of a piece."""
 MAX_PPM = 2000.0
 """Steepest slope that is looked for unless more is asked for; film against NTSC's rates is 1000."""
+SLOPE_BINS = 10
+"""Bins in a row, some seconds, without which a slope must be as good as it has to be."""
 SUPPORT_STEPS = 30
 """Lip steps that speak for an offset together, or not."""
 RESAMPLES = 300
@@ -94,6 +96,11 @@ def _live(noise_W: np.ndarray) -> np.ndarray:
     """(W,) bool, the bins that hear more than silence, by the noise of their scores."""
     live: np.ndarray = noise_W >= LIVE * np.quantile(noise_W, 0.9)
     return live
+
+
+def heard_steps(bins: Bins, steps_of: np.ndarray) -> np.ndarray:
+    """(W,) lip steps of the bins that hear more than silence; 0 in the others."""
+    return np.where(_live(np.square(bins.sums).mean(1) / steps_of), steps_of, 0)
 
 
 def along(bins: Bins, path: Path) -> np.ndarray:
@@ -165,7 +172,7 @@ def pruned(bins: Bins, path: Path, cost: float, least: float, steps_of: np.ndarr
     fewer than `shortest` lip steps that hear more than silence, or of a `support` below half of `cost`, as
     much as a piece of mean scores has that gains `cost`.
     """
-    heard = np.where(_live(np.square(bins.sums).mean(1) / steps_of), steps_of, 0)
+    heard = heard_steps(bins, steps_of)
     while len(path.starts) > 1:
         faults = []
         held = support(bins, path, steps_of)
@@ -217,6 +224,23 @@ def sloped(bins: Bins, path: Path, step_ms: float, steepest_ppm: float = MAX_PPM
         slope = _summit(grid, profile)
         reach, spacing = 2 * spacing, spacing / 4
     return _placed(bins, path.starts, slope)
+
+
+def slope_gain(bins: Bins, path: Path) -> float:
+    """By how much the scores along the path exceed those of the same pieces without a slope, but for the
+    `SLOPE_BINS` in a row that exceed them most: foreign sound fits some line by chance, far from the rest.
+    """
+    level = replaced(bins, path, 0.0)
+    above, below = (shifted(bins.sums, along(bins, one), 0, 1)[:, 0] for one in (path, level))
+    apart = np.diff(bins.times)
+    runs = np.flatnonzero(apart > 2 * np.median(apart)) + 1 if len(apart) else []
+    starts = [
+        start
+        for begin, end in pairwise([0, *runs, len(bins.times)])
+        for start in range(begin, end, SLOPE_BINS)
+    ]
+    gains = np.add.reduceat(above - below, starts)
+    return float(gains.sum() - gains.max())
 
 
 def resampled(bins: Bins, path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from avsync import jumps, pieces
 from avsync.passages import FaceScores
 from avsync.pieces import Bins, Path
 
-JUMP_COST = 5.0
+JUMP_COST = 6.0
 """Log likelihood that a jump must gain; with the logarithm of the number of places where it could be."""
 DRIFT_COST = 8.0
 """Log likelihood that a drift must gain."""
@@ -68,6 +68,8 @@ class Piece:
     """In the middle of the stretch, positive when the audio leads."""
     plus_minus_ms: float
     """Half width of the 95 % interval of `offset_ms`, by what scatters within the recording."""
+    seen_s: float
+    """Seconds of lip steps in it that were read and hear more than silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,8 @@ class Timeline:
 
     @property
     def reference(self) -> float:
-        """Seconds: the middle of the longest piece, the time of `Offset.ms`."""
-        longest = max(self.pieces, key=lambda piece: piece.end - piece.start)
+        """Seconds: the middle of the piece that is seen longest, the time of `Offset.ms`."""
+        longest = max(self.pieces, key=lambda piece: piece.seen_s)
         return (longest.start + longest.end) / 2
 
     def offset_at(self, times: np.ndarray | float) -> np.ndarray:
@@ -181,9 +183,10 @@ def over_time(
     edges = [float(times_s[0]), *(jump.time for jump in steps), float(times_s[-1]) + LIP_STEP_S]
     middles = (np.array(edges[:-1]) + edges[1:]) / 2
     levels = lags_ms[0] + step_ms * (path.offsets + path.slope * (middles - bins.origin))
+    seen = np.add.reduceat(pieces.heard_steps(bins, sizes), path.starts) * LIP_STEP_S
     parts = tuple(
-        Piece(start, end, float(level), float(width))
-        for (start, end), level, width in zip(pairwise(edges), levels, spread, strict=True)
+        Piece(start, end, float(level), float(width), float(seconds))
+        for (start, end), level, width, seconds in zip(pairwise(edges), levels, spread, seen, strict=True)
     )
     curve = _curve(times_s, scores_TK, lags_ms, weight, np.array(edges[1:-1]))
     return Timeline(
@@ -235,7 +238,12 @@ def _chosen(bins: Bins, sizes: np.ndarray, step_ms: float, steepest_ppm: float) 
             for _ in range(3):
                 start = sloped(stepped(start.slope))
             candidates.append(start)
-        candidates = [path for path in candidates if not path.slope or abs(path.slope) >= useful]
+        candidates = [
+            path
+            for path in candidates
+            if not path.slope
+            or (abs(path.slope) >= useful and weight * pieces.slope_gain(bins, path) >= DRIFT_COST)
+        ]
         before, best = best, max(candidates, key=worth)
         slanted = best if best.slope else sloped(best)
         if np.array_equal(best.starts, before.starts) and best.slope == before.slope:

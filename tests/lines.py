@@ -10,13 +10,13 @@ CURVE = Curve(np.array([2.0, 4.0, 12.0]), np.array([30.0, 31.0, 400.0]), np.arra
 
 
 def constant(ms: float = 30.0, curve: Curve = CURVE) -> Timeline:
-    return Timeline(curve, (Piece(0.0, 20.0, ms, 4.0),), (), 0.0, 0.0, 20.0)
+    return Timeline(curve, (Piece(0.0, 20.0, ms, 4.0, 20.0),), (), 0.0, 0.0, 20.0)
 
 
 def changing(ppm: float = 500.0) -> Timeline:
     """30 ms at 0 s, drifting, and higher by 160 ms from 8 s on."""
     before, after = 30 + ppm * 0.008, 190 + ppm * 0.008
-    pieces = (Piece(0.0, 8.0, 30 + ppm * 0.004, 3.0), Piece(8.0, 20.0, 190 + ppm * 0.014, 4.0))
+    pieces = (Piece(0.0, 8.0, 30 + ppm * 0.004, 3.0, 8.0), Piece(8.0, 20.0, 190 + ppm * 0.014, 4.0, 12.0))
     return Timeline(CURVE, pieces, (Jump(8.0, 7.9, 8.1, before, after),), ppm, ppm, 25.0)
 
 

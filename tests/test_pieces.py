@@ -148,6 +148,16 @@ def test_the_noise_is_that_of_a_lip_step_away_from_the_path():
     assert pieces.noise(bins, path, np.full(300, 10), 15) == pytest.approx(wanted, rel=0.05)
 
 
+def test_the_gain_of_a_slope_is_counted_without_the_bins_that_gain_most():
+    times = np.arange(-100.0, 100.0)
+    sloping = Bins(times, steps_at(20 + 0.05 * times).sums, np.arange(200) * 10, 0.0)
+    level = steps_at(np.where(times < 92, 20.0, 25.0))
+    assert pieces.slope_gain(sloping, pieces.replaced(sloping, pieces.constant(sloping), 0.05)) > 50
+    alone = Bins(times, level.sums, level.first, 0.0)
+    slanted = pieces.replaced(alone, pieces.constant(alone), 0.02)
+    assert pieces.slope_gain(alone, slanted) < 0
+
+
 def test_a_path_is_followed_along_its_pieces():
     bins = bins_of(np.zeros((6, 5)))
     path = Path(np.array([0, 2]), 0.5, np.array([10.0, 20.0]), 0.0)

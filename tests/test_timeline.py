@@ -4,6 +4,7 @@ Scores are those of `test_speaking`: 2 s of them show their lag.
 """
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -188,6 +189,17 @@ def test_a_drift_is_found_through_gaps():
     assert line.slope_ppm == pytest.approx(300, abs=30)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_drift_does_not_rest_on_one_passage(seed):
+    """Two minutes at one offset, and far behind them some seconds of sound that fits 80 ms beside it."""
+    parts = [face(60.0, 0.0, 120.0, seed=seed), face(140.0, 600.0, 4.0, stretch=1, seed=seed)]
+    inside = np.abs(LAGS) <= 400
+    times = np.concatenate([part.times_s for part in parts])
+    line = over_time(times, np.concatenate([part.scores_TK[:, inside] for part in parts]), LAGS[inside])
+    assert line.slope_ppm == 0
+    assert float(line.offset_at(line.reference)) == pytest.approx(60, abs=6)
+
+
 def test_a_jump_between_what_was_read_has_the_gap_as_its_place():
     line = over_time(*sparse(lambda t: 0.0 if t < 350 else -180.0))
     (jump,) = line.jumps
@@ -228,7 +240,7 @@ def test_a_short_clip_has_an_offset_and_no_drift():
 CURVE = Curve(np.zeros(0), np.zeros(0), np.zeros(0))
 LINE = Timeline(
     CURVE,
-    (Piece(0.0, 100.0, 20.0, 3.0), Piece(100.0, 400.0, -60.0, 4.0)),
+    (Piece(0.0, 100.0, 20.0, 3.0, 100.0), Piece(100.0, 400.0, -60.0, 4.0, 300.0)),
     (Jump(100.0, 99.0, 101.0, 25.0, -75.0),),
     100.0,
     100.0,
@@ -249,12 +261,14 @@ def test_the_offset_is_read_along_pieces_and_drift():
 def test_the_doubt_grows_with_the_distance_where_there_is_a_drift():
     np.testing.assert_allclose(LINE.plus_minus_at(np.array([50.0, 0.0])), [3, np.hypot(3, 1)])
     np.testing.assert_allclose(LINE.plus_minus_at(np.array([250.0, 400.0])), [4, np.hypot(4, 3)])
-    level = Timeline(CURVE, (Piece(0.0, 100.0, 20.0, 3.0),), (), 0.0, 5.0, 20.0)
+    level = Timeline(CURVE, (Piece(0.0, 100.0, 20.0, 3.0, 100.0),), (), 0.0, 5.0, 20.0)
     np.testing.assert_allclose(level.plus_minus_at(np.array([0.0, 50.0])), 3)
 
 
-def test_the_reference_is_the_middle_of_the_longest_piece():
+def test_the_reference_is_the_middle_of_the_piece_that_is_seen_longest():
     assert LINE.reference == 250
+    hardly = replace(LINE, pieces=(LINE.pieces[0], replace(LINE.pieces[1], seen_s=7.0)))
+    assert hardly.reference == 50
     assert not LINE.constant
 
 
