@@ -233,7 +233,7 @@ def slope_gain(bins: Bins, path: Path) -> float:
     level = replaced(bins, path, 0.0)
     above, below = (shifted(bins.sums, along(bins, one), 0, 1)[:, 0] for one in (path, level))
     apart = np.diff(bins.times)
-    runs = np.flatnonzero(apart > 2 * np.median(apart)) + 1 if len(apart) else []
+    runs = np.flatnonzero(apart > 2 * np.median(apart)) + 1 if len(apart) else np.zeros(0, int)
     starts = [
         start
         for begin, end in pairwise([0, *runs, len(bins.times)])

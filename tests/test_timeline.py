@@ -191,8 +191,8 @@ def test_a_drift_is_found_through_gaps():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_drift_does_not_rest_on_one_passage(seed):
-    """Two minutes at one offset, and far behind them some seconds of sound that fits 80 ms beside it."""
-    parts = [face(60.0, 0.0, 120.0, seed=seed), face(140.0, 600.0, 4.0, stretch=1, seed=seed)]
+    """Two minutes at one offset, and far behind them some seconds of sound that fits 38 ms beside it."""
+    parts = [face(60.0, 0.0, 120.0, seed=seed), face(98.0, 600.0, 3.0, stretch=1, seed=seed)]
     inside = np.abs(LAGS) <= 400
     times = np.concatenate([part.times_s for part in parts])
     line = over_time(times, np.concatenate([part.scores_TK[:, inside] for part in parts]), LAGS[inside])
