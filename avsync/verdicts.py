@@ -72,6 +72,12 @@ MARGIN_WORDS = 3
 """... with so many on either side, whose other ends are held where the best path has them."""
 APART_S = 5.0
 """Seconds without words that part such pieces."""
+LONGEST_REPEATED = 6
+"""Words in what a text has twice in a row, at most ..."""
+ONCE = 1.2
+"""... and how many times it is said, on average over all paths, where it is said once. Of words written twice
+that are said once one is `not_spoken` in 90 % (GRID, n 210) and 51 % (speechocean762, accents, n 245), before
+in 0 and 3 %; of words said twice both stay in 99 and 98 % (n 107 and 168)."""
 HERE_S = 0.15
 """A word that begins within this, seconds, of where it stands is where it stands."""
 
@@ -139,13 +145,33 @@ def said_of(
         part = grow(outer, step, config, skips=True)
         evidence = (scores[piece.begin : piece.end] * np.float32(config.evidence_scale)).astype(np.float32)
         evidence[:, FILLER] = np.maximum(evidence[:, FILLER] + np.float32(cheaper), evidence[:, 0])
-        shares = start_posteriors(part, evidence, len(outer))
+        shares = _said_once(outer, start_posteriors(part, evidence, len(outer)))
         for number in range(piece.first, piece.last):
             row = shares[number - piece.outer_first]
             starts.append(Starts.of(row, piece.begin))
             rows.append((log_odds(float(row.sum())), _half_width(row, step, config)))
     odds, half_ms = (np.array(column) for column in zip(*rows, strict=True))
     return Odds(odds, tuple(starts), half_ms, round(HERE_S / step))
+
+
+def _said_once(tokens: Sequence[Token], shares: np.ndarray) -> np.ndarray:
+    """(words, T) probabilities of starts, where what a text has twice in a row and the sound once counts for
+    the first: else each of both would be as probable as not to be said.
+    """
+    shares = shares.copy()
+    for length in range(1, LONGEST_REPEATED + 1):
+        for first in range(len(tokens) - 2 * length, -1, -1):
+            here, there = (slice(at, at + length) for at in (first, first + length))
+            if any(
+                one.readings != other.readings for one, other in zip(tokens[here], tokens[there], strict=True)
+            ):
+                continue
+            both = shares[here] + shares[there]
+            times = both.sum(axis=1, keepdims=True)
+            if times.mean() < ONCE:
+                shares[here] = both / np.maximum(times, 1.0)
+                shares[there] *= 1e-9
+    return shares
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,32 @@ def test_a_word_put_in_costs_its_neighbours_nothing():
     assert all(abs(word.start - start) <= 0.011 for word, (start, _) in zip(kept, truth, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("text", "unsaid"),
+    [
+        ("place blue blue at F two now", [2]),
+        ("place blue blue blue at F two now", [2, 3]),
+        ("place blue at blue at F two now", [3, 4]),
+        ("place blue at F two place blue at F two now", [5, 6, 7, 8, 9]),
+    ],
+)
+def test_what_a_text_has_twice_and_the_sound_once_is_said_once(text, unsaid):
+    posteriors, truth = spoken(TEXT, PAUSES, clearness=6.0)
+    found = align_posteriors(posteriors, text)
+    assert [n for n, word in enumerate(found) if word.status == "not_spoken"] == unsaid
+    kept = [word for word in found if word.status == "aligned"]
+    assert min(word.said for word in kept) > 0.9
+    assert all(abs(word.start - start) <= 0.021 for word, (start, _) in zip(kept, truth, strict=True))
+
+
+def test_what_is_said_twice_is_said_twice():
+    text = "place blue blue at F two F two now"
+    posteriors, truth = spoken(text, {0: 0.5, 9: 0.4}, clearness=6.0)
+    found = align_posteriors(posteriors, text)
+    assert [word.status for word in found] == ["aligned"] * 9
+    assert all(abs(word.start - start) <= 0.021 for word, (start, _) in zip(found, truth, strict=True))
+
+
 def test_a_word_left_out_of_the_text_is_unmatched_speech():
     posteriors, truth = spoken(TEXT, PAUSES, clearness=8.0)
     found = align_posteriors(posteriors, "place blue at two now")
