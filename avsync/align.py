@@ -183,6 +183,26 @@ def _scores(
     `tokens` tell how far the sound is to be trusted beside the lips.
     """
     speech = _has_speech(sound, config)
+    _check_modality(clip, sound, track, modality, config, speech=speech)
+    if sound is not None and (track is None or modality == "audio"):
+        return sound, True
+    assert track is not None
+    if sound is None or modality == "video" or (modality == "auto" and not speech):
+        return on_sound(_seen(track), clocks), False
+    fused = _fused(clip, sound, track, modality, clocks, tokens, config)
+    return (sound, True) if fused is None else (fused, False)
+
+
+def _check_modality(
+    clip: Clip,
+    sound: Posteriors | None,
+    track: LipTrack | None,
+    modality: str,
+    config: AlignConfig,
+    *,
+    speech: bool,
+) -> None:
+    """Raise what is to be said where the clip lacks what the modality asks for."""
     if sound is None and modality in ("audio", "both"):
         raise MediaError(
             f"{clip.source} has no audio stream, which modality={modality!r} needs. {_advice(lips=track)}"
@@ -197,28 +217,35 @@ def _scores(
         raise UndeterminedError(
             f"{clip.source} has no speech to be heard. {_advice(lips=track)}", "no_speech"
         )
-    if sound is not None and (track is None or modality == "audio"):
-        return sound, True
-    assert track is not None
-    if sound is None or modality == "video" or (modality == "auto" and not speech):
-        return on_sound(_seen(track), clocks), False
+
+
+def _fused(
+    clip: Clip,
+    sound: Posteriors,
+    track: LipTrack,
+    modality: str,
+    clocks: Retiming,
+    tokens: "Sequence[Token]",
+    config: AlignConfig,
+) -> Posteriors | None:
+    """The scores of sound and lips together; None where the sound does better alone."""
     need = need_of_lips(sound, config)
     if need == 0.0:
-        return sound, True
+        return None
     by_ear = align_posteriors(sound, tokens, config)
     known = fits(sound, by_ear, config)
     if not known and need < 1.0:  # less clear speech tells too little to refuse
         if modality == "auto":
-            return sound, True
+            return None
         raise _refusal(clip.source, by_ear)
     seen = _seen(track)
     read = _legible(on_sound(seen, clocks), tokens, config)
     # Lips that fit in part help a text that is heard; to overrule what is heard they have to fit wholly.
     vague, legible = READS
     if modality == "auto" and read <= (vague if known else legible):
-        return sound, True
+        return None
     heard = agreement_of([word.said for word in by_ear])
-    return fuse(sound, seen, clocks, weigh(need, heard, read, config)), False
+    return fuse(sound, seen, clocks, weigh(need, heard, read, config))
 
 
 def _legible(lips: Posteriors, tokens: "Sequence[Token]", config: AlignConfig) -> float:

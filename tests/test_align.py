@@ -111,7 +111,7 @@ def test_words_follow_an_offset_that_changes(clip: Clip, modality: str) -> None:
     step = 1.31
     line = replace(
         lines.changing(0.0),
-        pieces=(Stretch(0.0, step, 30.0, 3.0), Stretch(step, 3.0, 190.0, 4.0)),
+        pieces=(Stretch(0.0, step, 30.0, 3.0, step), Stretch(step, 3.0, 190.0, 4.0, 1.6)),
         jumps=(Jump(step, step, step, 30.0, 190.0),),
     )
     talk = clip(offset_ms=30.0, line=line)
@@ -130,7 +130,7 @@ def test_words_whose_moment_is_cut_out_of_the_picture_stand_at_the_cut(clip: Cli
     step = 1.4
     line = replace(
         lines.changing(0.0),
-        pieces=(Stretch(0.0, step, 0.0, 3.0), Stretch(step, 3.0, -900.0, 4.0)),
+        pieces=(Stretch(0.0, step, 0.0, 3.0, step), Stretch(step, 3.0, -900.0, 4.0, 1.6)),
         jumps=(Jump(step, step, step, 0.0, -900.0),),
     )
     talk = clip(offset_ms=0.0)
