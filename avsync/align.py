@@ -19,8 +19,9 @@ from avsync import features, lips, media, model, offset, phones, speech
 from avsync.alignconfig import AlignConfig
 from avsync.alignment import Alignment, Gap, Word
 from avsync.anchors import find_words
+from avsync.clip import check_stream
 from avsync.clocks import between, doubts
-from avsync.errors import AVSyncError, FaceError, LongTextError, MediaError, TextError, UndeterminedError
+from avsync.errors import ConfigError, FaceError, LongTextError, MediaError, TextError, UndeterminedError
 from avsync.excerpts import SHORT_SECONDS
 from avsync.fusion import READS, fuse, need_of_lips, on_sound, weigh
 from avsync.lips import LipTrack
@@ -67,16 +68,19 @@ def align(
 
     Errors: TextError when the text is empty, or has letters that are neither Latin nor in the lexicon;
     MediaError and FaceError when what the modality needs is not there; UndeterminedError when nobody can be
-    heard or seen speaking, or the transcript is that of another sound or too long for this one.
+    heard or seen speaking, or the transcript is that of another sound or too long for this one; ConfigError
+    for another modality, and for a clip that was loaded at another sample rate than 16 kHz or with another
+    sound than `audio_stream`.
     """
     if modality not in MODALITIES:
-        raise AVSyncError(f"modality is {modality!r}: it must be one of {', '.join(MODALITIES)}.")
+        raise ConfigError(f"modality is {modality!r}: it must be one of {', '.join(MODALITIES)}.")
     settings = config or AlignConfig()
     text = as_transcript(transcript)
     tokens = text.tokens(as_lexicon(lexicon))
     clip = (
         media.load(Path(source), audio_stream=audio_stream) if isinstance(source, str | PathLike) else source
     )
+    check_stream(clip, audio_stream)
     sound = _heard(clip) if clip.has_audio and modality != "video" else None
     by_ear = modality != "both" and _has_speech(sound, settings)
     measured, track = _look(source, clip, tracks, by_ear=by_ear, audio_stream=audio_stream)

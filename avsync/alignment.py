@@ -74,8 +74,9 @@ class Alignment:
     """The words of a transcript in a clip."""
 
     words: list[Word]
-    offset: "Offset | None"
-    """The measured offset; None where there is only sound or only a picture."""
+    offset: "Offset | None" = field(compare=False)
+    """The measured offset; None where there is only sound or only a picture. What it does to the words tells
+    alignments apart."""
     gaps: list[Gap]
     transcript: str
     source: str

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from avsync.errors import ConfigError
 from avsync.pictures import Image
 from avsync.placement import Waveform
 from avsync.streams import MediaInfo
@@ -44,6 +45,19 @@ class Clip:
     opposed: bool = False
     """Left and right of the sound were of opposite phase: `waveform` is half their difference (`phase`)."""
 
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for samples that are no (N,) floats; what is no number counts as silence."""
+        samples = np.asarray(self.waveform)
+        if samples.ndim != 1 or (len(samples) and not np.issubdtype(samples.dtype, np.floating)):
+            raise ConfigError(
+                f"{self.source}: the waveform is {samples.dtype} of shape {samples.shape}. "
+                "Give float32 samples of shape (N,), from -1 to 1."
+            )
+        samples = samples.astype(np.float32, copy=False)
+        if not np.isfinite(samples.sum()):  # no number, or so large that the sum is none
+            samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+        object.__setattr__(self, "waveform", samples)
+
     @property
     def has_video(self) -> bool:
         """Whether any picture was decoded."""
@@ -75,6 +89,15 @@ class Clip:
     def variable_frame_rate(self) -> bool:
         """Whether the frames stand off an even grid by more than a container's rounding."""
         return frame_statistics(self.frame_times).variable_frame_rate
+
+
+def check_stream(clip: Clip, audio_stream: int | None) -> None:
+    """Raise `ConfigError` where a sound is asked for that is not the clip's."""
+    if audio_stream is not None and clip.info is not None and clip.info.audio != audio_stream:
+        raise ConfigError(
+            f"{clip.source}: the clip was loaded with the sound of stream {clip.info.audio}, not "
+            f"{audio_stream}. Give the path of the file, or load the clip with audio_stream={audio_stream}."
+        )
 
 
 def frame_statistics(frame_times: Times) -> FrameStatistics:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from avsync.alignment import Gap, Phone, Word, present
-from avsync.errors import AVSyncError, ConfigError
+from avsync.errors import ConfigError
 from avsync.retime import Piece, Retiming, retiming
 from avsync.timebase import ms_to_seconds, nearest_ms
 
@@ -100,10 +100,10 @@ def doubts(offset: "Offset | None") -> list[str]:
 def on_clock(alignment: "Alignment", clock: str) -> Clocked:
     """`alignment` on the clock `sound` or `picture`, without passages that nobody says.
 
-    Errors: AVSyncError for another clock.
+    Errors: ConfigError for another clock.
     """
     if clock not in CLOCKS:
-        raise AVSyncError(f"clock is {clock!r}: it must be one of {', '.join(CLOCKS)}.")
+        raise ConfigError(f"clock is {clock!r}: it must be one of {', '.join(CLOCKS)}.")
     picture = clock == "picture"
     words = tuple(_said(number, alignment.words[number], picture) for number in present(alignment.words))
     begin, end = alignment.span  # on the sound's

@@ -35,6 +35,8 @@ class ClipConfig:
     """`rgb` (T, H, W, 3) or `gray` (T, H, W). Arrays in shards are delivered as they are."""
     height: int | None = None
     """Pictures are scaled to this many rows; None = as they are, and so are arrays in shards."""
+    width: int | None = None
+    """... and columns; None = in proportion. Both together make one size of pictures of all shapes."""
     sample_rate: int = 16_000
     """Samples a second. Arrays in shards are not resampled: another rate there is an error."""
     seed: int = 0
@@ -44,7 +46,7 @@ class ClipConfig:
     stay where they were."""
 
     def __post_init__(self) -> None:
-        for name in ("seconds", "fps", "height"):
+        for name in ("seconds", "fps", "height", "width"):
             value = getattr(self, name)
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise ConfigError(f"{name} {value} is out of range. Give more than 0, or None.")
@@ -74,6 +76,7 @@ class ClipConfig:
             sample_rate=self.sample_rate,
             pixel_format=self.pixel_format,
             height=self.height,
+            width=self.width,
         )
         if name is not None:
             reader.info = replace(reader.info, source=name)

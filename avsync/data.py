@@ -111,10 +111,13 @@ def collate(samples: Sequence[Sample | None]) -> ClipBatch | None:
         return None
     sizes = {tuple(clip.frames.shape[1:]): clip.key for clip in clips if len(clip.frames)}
     rates = {clip.sample_rate: clip.key for clip in clips}
-    for name, values in (("picture sizes", sizes), ("sample rates", rates)):
+    for name, values, cure in (
+        ("picture sizes", sizes, "Scale them to one: ClipConfig(height=96, width=96)."),
+        ("sample rates", rates, "Resample what is in shards to one."),
+    ):
         if len(values) > 1:
             each = ", ".join(f"{value} of {key}" for value, key in values.items())
-            raise ConfigError(f"clips of one batch have different {name}: {each}. Scale them to one.")
+            raise ConfigError(f"clips of one batch have different {name}: {each}. {cure}")
     shape = next(iter(sizes), tuple(clips[0].frames.shape[1:]))
     longest = max(len(clip.frames) for clip in clips)
     frames = torch.zeros(len(clips), longest, *shape, dtype=torch.uint8)
@@ -204,13 +207,20 @@ class TimedDataset(Dataset["Sample | None"], ABC):
     def at(self, index: int, start: float, end: float) -> Sample:
         """What is seen and heard of a clip in `[start, end)` seconds of its own clock.
 
-        Raises `MediaError` where nothing is, `ConfigError` for an end that is not after the start.
+        Of an entry with a start or end only what lies between them. Raises `MediaError` where nothing is,
+        `ConfigError` for an end that is not after the start, or an interval outside of the entry.
         """
         if not start < end:
             raise ConfigError(f"{start} to {end} s is no interval. Give an end after the start.")
         source, description = self.open(index)
-        start = max(start, -np.inf if description.start is None else description.start)
-        end = min(end, np.inf if description.end is None else description.end)
+        first = -np.inf if description.start is None else description.start
+        last = np.inf if description.end is None else description.end
+        if not (start < last and end > first):
+            raise ConfigError(
+                f"{start} to {end} s lies outside of {description.key}, which is {first} to {last} s. "
+                "Give an interval inside of it."
+            )
+        start, end = max(start, first), min(end, last)
         return self._sample(source, description, start, end)
 
     def _sample(self, source: Source, description: Description, start: float, end: float) -> Sample:

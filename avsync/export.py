@@ -95,7 +95,7 @@ def render(alignment: Alignment, path: str | Path, clock: str | None = None) -> 
     """The bytes of the file that `write` would write.
 
     `clock`: `sound` or `picture`; None for the format's own. JSON holds both in any case.
-    Errors: MediaError when no format has the suffix, or frames are asked for and there are none; AVSyncError
+    Errors: MediaError when no format has the suffix, or frames are asked for and there are none; ConfigError
     for another clock.
     """
     form = FORMATS[check_suffix(path)]

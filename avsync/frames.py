@@ -7,6 +7,7 @@ it.
 
 from collections.abc import Generator, Iterator, Sequence
 from itertools import pairwise
+from threading import RLock
 from typing import Any, overload
 
 import av
@@ -34,7 +35,7 @@ class Frames(Sequence[Image]):
 
     `frames[i]` is (H, W, 3) uint8 RGB (or (H, W) grey) as a player shows it: the container's rotation and
     pixel proportions are applied. Negative indices and slices (a list) work. `height` and `width` are those
-    of the displayed picture.
+    of the displayed picture. Any number of threads may read; they wait for each other.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Frames(Sequence[Image]):
         self._keyframes = np.asarray(keyframes, dtype=np.int64)
         self._converter = converter
         self.height, self.width = (converter.height, converter.width) if converter else (0, 0)
+        self._lock = RLock()
         self._reset()
         watch(self)
 
@@ -76,7 +78,8 @@ class Frames(Sequence[Image]):
         i = int(index)
         if not -len(self) <= i < len(self):
             raise IndexError(f"frame {i} of {len(self)}")
-        return self._picture(i % len(self)).copy()
+        with self._lock:
+            return self._picture(i % len(self)).copy()
 
     def __iter__(self) -> Iterator[Image]:
         for i in range(len(self)):
@@ -87,28 +90,33 @@ class Frames(Sequence[Image]):
         if size < 1:
             raise ConfigError(f"batch size must be at least 1, not {size}")
         for start in range(0, len(self), size):
-            yield np.stack([self._picture(i) for i in range(start, min(start + size, len(self)))])
+            with self._lock:
+                batch = np.stack([self._picture(i) for i in range(start, min(start + size, len(self)))])
+            yield batch
 
     def close(self) -> None:
         """Close the file. The next access opens it again."""
-        self._stop()
-        container = self._container
-        self._reset()
-        if container is not None:
-            container.close()
+        with self._lock:
+            self._stop()
+            container = self._container
+            self._reset()
+            if container is not None:
+                container.close()
 
     def abandon(self) -> list[object]:
         """Forget the open file (`forks`)."""
         open_file: list[object] = [self._container, self._decoded]
+        self._lock = RLock()  # one that another thread held stays locked in a child process
         self._reset()
         return open_file
 
     def __getstate__(self) -> dict[str, Any]:
-        hidden = ("_container", "_decoded", "_next", "_last")
+        hidden = ("_container", "_decoded", "_next", "_last", "_lock")
         return {key: value for key, value in self.__dict__.items() if key not in hidden}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._lock = RLock()
         self._reset()
         watch(self)
 

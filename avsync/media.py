@@ -61,6 +61,7 @@ def open(
     sample_rate: int = SAMPLE_RATE,
     pixel_format: Literal["rgb", "gray"] = "rgb",
     height: int | None = None,
+    width: int | None = None,
 ) -> Reader:
     """Open a file to read it in pieces, whatever its length.
 
@@ -71,7 +72,8 @@ def open(
 
     `audio`: a file whose sound is taken instead, on the same clock. `video_stream`, `audio_stream`: the index
     of a stream, as `avsync info` prints it, instead of FFmpeg's choice. `pixel_format="gray"` gives (H, W)
-    luma, `height` scales the displayed picture to so many rows; FFmpeg does both while it decodes.
+    luma, `height` scales the displayed picture to so many rows, `width` to so many columns, in proportion
+    unless both are given; FFmpeg does all while it decodes.
     Raises `MediaError` when a file is missing, empty, no media, or lacks the stream, `ConfigError` for a
     setting out of its range.
     """
@@ -81,7 +83,7 @@ def open(
         video_stream=video_stream,
         audio_stream=audio_stream,
         sample_rate=sample_rate,
-        form=PictureFormat(pixel_format, height),
+        form=PictureFormat(pixel_format, height, width),
     )
 
 
@@ -94,6 +96,7 @@ def load(
     sample_rate: int = SAMPLE_RATE,
     pixel_format: Literal["rgb", "gray"] = "rgb",
     height: int | None = None,
+    width: int | None = None,
 ) -> Clip:
     """Read a media file: sound at once, pictures when asked for, all times from the PTS.
 
@@ -108,6 +111,7 @@ def load(
         sample_rate=sample_rate,
         pixel_format=pixel_format,
         height=height,
+        width=width,
     ) as reader:
         report = PassReport()
         frames, frame_times = reader.frames(report)

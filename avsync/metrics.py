@@ -94,8 +94,11 @@ def shift_distances(
         raise ConfigError(f"reach {reach}, outside {outside!r}: give a reach from 0 on, 'masked' or 'zeros'.")
     fill = 0.0 if outside == "zeros" else np.nan
     padded = np.pad(heard, ((reach, reach), (0, 0)), constant_values=fill)
-    columns = [np.linalg.norm(seen - padded[k : k + len(seen)], axis=1) for k in range(2 * reach + 1)]
-    return np.stack(columns, axis=1)
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        columns = [np.linalg.norm(seen - padded[k : k + len(seen)], axis=1) for k in range(2 * reach + 1)]
+    distances = np.stack(columns, axis=1)
+    distances[~np.isfinite(distances)] = np.nan
+    return distances
 
 
 def mean_distances(distances_TK: ArrayLike) -> np.ndarray:
@@ -130,8 +133,11 @@ def grouped_interval(
     """95 % interval of a statistic of values (N, ...) that come in groups, such as several from one clip.
 
     Bootstrap over whole groups, because values of one group err together; seeded. NaN with fewer than two.
+    Raises ConfigError unless there is a group for each value.
     """
     rows = np.asarray(values, np.float64)
+    if len(rows) != len(groups):
+        raise ConfigError(f"{len(rows)} values and {len(groups)} groups: give one of each a trial.")
     members: dict[Hashable, list[int]] = {}
     for index, group in enumerate(groups):
         members.setdefault(group, []).append(index)
@@ -141,8 +147,8 @@ def grouped_interval(
     rng = np.random.default_rng(0)
     drawn = rng.integers(0, len(indices), (RESAMPLES, len(indices)))
     found = [statistic(rows[np.concatenate([indices[one] for one in draw])]) for draw in drawn]
-    low, high = np.nanpercentile(found, [2.5, 97.5])
-    return float(low), float(high)
+    known = _answered(found)
+    return _percentile(known, 2.5), _percentile(known, 97.5)
 
 
 def calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = 15) -> float:
@@ -150,7 +156,9 @@ def calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = 15) -
 
     `bins` of equal width over 0 to 1, weighted by their counts (Naeini, Cooper and Hauskrecht, 2015).
     """
-    said, true = _answered_pairs(confidence, right)
+    if bins < 1:
+        raise ConfigError(f"{bins} bins: give at least one.")
+    said, true = _outcomes(confidence, right)
     if not len(said):
         return float("nan")
     if said.min() < 0 or said.max() > 1:
@@ -162,13 +170,13 @@ def calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = 15) -
 
 def brier(confidence: ArrayLike, right: ArrayLike) -> float:
     """Mean squared distance of confidence (N,) from what came true, 0 or 1 (Brier, 1950)."""
-    said, true = _answered_pairs(confidence, right)
+    said, true = _outcomes(confidence, right)
     return float(np.mean(np.square(said - true))) if len(said) else float("nan")
 
 
 def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
     """Probability that a positive scores above a negative, ties count half; NaN without one of both."""
-    values, is_positive = _answered_pairs(scores, positive)
+    values, is_positive = _outcomes(scores, positive)
     ordered = np.sort(values[is_positive == 0])
     above = values[is_positive == 1]
     if not len(ordered) or not len(above):
@@ -183,7 +191,7 @@ def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> tuple[np.ndarray, 
     A trial without an answer (NaN) is never answered.
     """
     trials = len(_flat(confidence))
-    said, true = _answered_pairs(confidence, right)
+    said, true = _outcomes(confidence, right)
     order = np.argsort(-said, kind="stable")
     answered = np.arange(1, len(order) + 1)
     wrong = np.cumsum(1 - true[order])
@@ -226,8 +234,10 @@ def boundary_scores(
     Strictly one to one, in the order of time; R-value after Rasanen, Laine and Altosaar (2009).
     """
     truth, answers = np.sort(_answered(reference)), np.sort(_answered(found))
-    if not len(truth) or not len(answers):
+    if not len(truth):
         return float("nan"), float("nan"), float("nan"), float("nan")
+    if not len(answers):  # nothing is right or wrong, and all is missed
+        return float("nan"), 0.0, 0.0, float(1 - np.sqrt(2) / 2)
     hits = at = 0
     for edge in truth:
         while at < len(answers) and answers[at] < edge - limit - 1e-9:
@@ -243,7 +253,12 @@ def boundary_scores(
 
 
 def _two_edges(times: ArrayLike) -> np.ndarray:
-    return np.asarray(times, np.float64).reshape(-1, 2)
+    edges = np.asarray(times, np.float64)
+    if edges.size == 0:
+        return np.zeros((0, 2))
+    if edges.ndim != 2 or edges.shape[1] != 2:
+        raise ConfigError(f"times of shape {edges.shape}: they must be (W, 2), a start and an end a word.")
+    return edges
 
 
 def _flat(errors: ArrayLike) -> np.ndarray:
@@ -266,3 +281,12 @@ def _answered_pairs(values: ArrayLike, flags: ArrayLike) -> tuple[np.ndarray, np
         raise ConfigError(f"{len(first)} values and {len(second)} outcomes: give one of each a trial.")
     known = ~np.isnan(first)
     return first[known], second[known]
+
+
+def _outcomes(values: ArrayLike, outcomes: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """`_answered_pairs` of outcomes that are 0 or 1."""
+    known, true = _answered_pairs(values, outcomes)
+    if not np.isin(true, (0, 1)).all():
+        other = true[~np.isin(true, (0, 1))][0]
+        raise ConfigError(f"an outcome is {other:g}: each must be 0 or 1, or False or True.")
+    return known, true

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from avsync import excerpts, lips, media, speaking, speech, standards, stretches
+from avsync.clip import check_stream
 from avsync.encoders import LIP_RATE
 from avsync.lagscores import (
     CALIBRATED_MS,
@@ -97,7 +98,8 @@ def detect_offset(
     or your own. `audio_stream`: which sound of a file, by the index that `avsync info` prints.
     Never raises for content that cannot be measured: such a clip is `undetermined`, with a reason. Raises
     MediaError for a file that cannot be read, and ConfigError for a search range under 20 ms or over 10 s,
-    for an unknown standard and for a clip that was loaded at another sample rate than 16 kHz.
+    for an unknown standard and for a clip that was loaded at another sample rate than 16 kHz or with another
+    sound than is asked for.
     """
     config = OffsetConfig(max_offset_ms=max_offset_ms)
     limits = standards.find(standard)
@@ -112,6 +114,7 @@ def detect_offset(
             return judged(measure_long(path, config, whole=whole, audio_stream=audio_stream), limits)
         source = short
     clip = source
+    check_stream(clip, audio_stream)
     reason = unusable(clip, config)
     if reason:
         return judged(undetermined(reason), limits)

@@ -178,7 +178,7 @@ class ClipSampler(Sampler[list[Draw]]):
         lengths = 0.0 if self._lengths is None else float(self._lengths @ np.arange(1, self._count + 1))
         settings = asdict(self.config)
         del settings["rank"]  # every rank may resume from the state of the first
-        return {**settings, "clips": self._count, "shards": len(self._shards), "lengths": lengths}
+        return {**settings, "clips": self._count, "shards": list(self._shards), "lengths": lengths}
 
     def _order(self, rng: np.random.Generator) -> Indices:
         """(n,) all clips: shards shuffled, then clips within a few shards at a time."""

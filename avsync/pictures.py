@@ -47,13 +47,17 @@ class PictureFormat:
     pixels: Literal["rgb", "gray"] = "rgb"
     """`rgb` gives (H, W, 3), `gray` gives (H, W): the luma, black 0, white 255."""
     height: int | None = None
-    """Rows of the displayed picture, the width in proportion; None = as many as are stored."""
+    """Rows of the displayed picture; None = as many as are stored, or in proportion to a `width`."""
+    width: int | None = None
+    """Columns of it; None = in proportion. With a `height` beside it pictures of all shapes get one size,
+    stretched or squeezed."""
 
     def __post_init__(self) -> None:
         if self.pixels not in ("rgb", "gray"):
             raise ConfigError(f"pixel_format is {self.pixels!r}. Give 'rgb' or 'gray'.")
-        if self.height is not None and not 1 <= self.height <= 16_384:
-            raise ConfigError(f"height is {self.height}. Give 1 to 16384 rows, or None.")
+        for name, pixels in (("height", self.height), ("width", self.width)):
+            if pixels is not None and not (isinstance(pixels, int | np.integer) and 1 <= pixels <= 16_384):
+                raise ConfigError(f"{name} is {pixels!r}. Give 1 to 16384 whole pixels, or None.")
 
 
 def display_matrix(frame: av.VideoFrame) -> Matrix:
@@ -125,11 +129,18 @@ class Converter:
         self._matrix = display_matrix(first)
         wide = first.width * pixel_aspect(aspect)
         upright = self._matrix[0] != 0
-        shown_height = first.height if upright else wide
-        scale = Fraction(1) if self.form.height is None else self.form.height / Fraction(shown_height)
+        shown = (Fraction(first.height), wide) if upright else (wide, Fraction(first.height))
+        wanted = (self.form.height, self.form.width)
+        scales = [
+            None if pixels is None else pixels / size for pixels, size in zip(wanted, shown, strict=True)
+        ]
+        given = next((scale for scale in scales if scale is not None), Fraction(1))
+        self.height, self.width = (
+            max(round(size * (given if scale is None else scale)), 1)
+            for size, scale in zip(shown, scales, strict=True)
+        )
         # Of the picture as it is stored, before it is turned.
-        self._size = (max(round(first.height * scale), 1), max(round(wide * scale), 1))
-        self.height, self.width = self._size if upright else self._size[::-1]
+        self._size = (self.height, self.width) if upright else (self.width, self.height)
         self._reformatter: VideoReformatter | None = None
         self._memory = Recycler()
         watch(self)

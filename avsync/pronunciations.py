@@ -64,8 +64,10 @@ def as_lexicon(given: "str | os.PathLike[str] | Mapping[str, str | Iterable[str]
         return read_lexicon(given)
     found = {}
     for word, said in given.items():
-        variants = [said] if isinstance(said, str) else list(said)
-        if not variants or not word.split() or len(word.split()) > 1:
+        variants = [said] if isinstance(said, str) else list(said) if isinstance(said, Iterable) else []
+        if not variants or not all(isinstance(variant, str) for variant in variants):
+            raise TextError(f"lexicon: {word!r} has no phones, but {said!r}. Write 'Kyiv': 'K IY IH V'.")
+        if not word.split() or len(word.split()) > 1:
             raise TextError(f"lexicon: {word!r} is not one word with its phones. Write 'Kyiv': 'K IY IH V'.")
         found[key(word)] = tuple(_phones(variant.split(), word, "lexicon") for variant in variants)
     return found

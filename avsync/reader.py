@@ -53,6 +53,8 @@ class Reader:
         form: PictureFormat | None = None,
     ) -> None:
         """As `media.open`; `form` says how pictures are delivered."""
+        if not isinstance(sample_rate, int | np.integer):
+            raise ConfigError(f"a sample rate of {sample_rate!r} is no whole number. Give samples a second.")
         if not 1000 <= sample_rate <= 768_000:
             bound = "too low" if sample_rate < 1000 else "too high"
             raise ConfigError(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avsync.choice import choose, declared
-from avsync.errors import AVSyncError, MediaError, UndeterminedError
+from avsync.errors import AVSyncError, ConfigError, MediaError, UndeterminedError
 from avsync.outputs import atomic_path, check_output, trial_path
 from avsync.retime import MAX_SHIFT_MS, Piece, Retiming, retiming
 from avsync.rewrite import Written, rewrite, writable_suffixes
@@ -114,7 +114,8 @@ def shift_audio(
     All streams, tags, chapters and the rotation are copied; a stream that the new container cannot hold is
     left out with a warning, unless it is picture or sound. The sound is encoded again only where the
     container cannot hold the shift (AVI). Raises `MediaError` when the file lacks picture or sound, the
-    target exists or is the source, or the shift could not be written exactly (nothing is left behind then).
+    target exists or is the source, or the shift could not be written exactly (nothing is left behind then),
+    and `ConfigError` for a shift of more than a day.
     """
     source, target = Path(source), Path(target)
     _check_target(source, target, overwrite)
@@ -238,11 +239,11 @@ def _correction(
 
 
 def _check_shiftable(source: Path, shift_ms: float) -> float:
-    """Seconds of the first picture. Raises `MediaError` unless there is sound that can be shifted that far
-    against a picture.
+    """Seconds of the first picture. Raises `MediaError` unless there is sound and picture, and `ConfigError`
+    for a shift beyond measure.
     """
     if not abs(shift_ms) <= MAX_SHIFT_MS:
-        raise MediaError(
+        raise ConfigError(
             f"the sound cannot be shifted by {shift_ms} ms. Give at most a day, {MAX_SHIFT_MS:.0f} ms."
         )
     with open_media(source) as container:

@@ -21,7 +21,7 @@ import numpy as np
 from av.container import OutputContainer
 
 from avsync.articulation import Pose, TimedPhone, mouth_poses
-from avsync.errors import AVSyncError, MediaError, TextError
+from avsync.errors import ConfigError, MediaError, TextError
 from avsync.media import atomic_path
 from avsync.puppet import SIDE, Puppet
 from avsync.timebase import ms_to_seconds, samples_to_seconds, seconds_to_samples
@@ -101,7 +101,7 @@ def sentences() -> tuple[str, ...]:
 def render_sample(
     target: str | os.PathLike[str],
     *,
-    text: str | None = None,
+    text: str | int | None = None,
     offset_ms: float = 0.0,
     fps: float = 25.0,
     overwrite: bool = False,
@@ -112,13 +112,13 @@ def render_sample(
     beginning; the first one unless given. `offset_ms`: within +-1000; > 0 puts the sound early. `fps`:
     23.976, 29.97 and 59.94 mean the rates over 1001. Every frame shows the face at its time stamp, without
     motion blur. Raises `TextError` for other texts, `MediaError` when the file cannot be written,
-    `AVSyncError` for other values.
+    `ConfigError` for other values.
     """
     target = Path(target)
     recording = load_recording(_choose(text))
     rate = _frame_rate(fps)
     if not abs(offset_ms) <= OFFSET_LIMIT_MS:
-        raise AVSyncError(f"an offset of {offset_ms} ms cannot be rendered. Give one from -1000 to 1000 ms.")
+        raise ConfigError(f"an offset of {offset_ms} ms cannot be rendered. Give one from -1000 to 1000 ms.")
     if target.suffix.lower() not in CODECS:
         raise MediaError(f"{target}: a sample can be {', '.join(CODECS)}. Choose one of these suffixes.")
     early = seconds_to_samples(ms_to_seconds(offset_ms), SAMPLE_RATE)
@@ -155,11 +155,11 @@ def _page(number: int) -> dict[str, Any]:
     return page
 
 
-def _choose(text: str | None) -> int:
+def _choose(text: str | int | None) -> int:
     """The number of the recording that `text` means."""
     if text is None:
         return 1
-    wanted = _plain(text)
+    wanted = _plain(str(text))
     known = [_plain(sentence) for sentence in sentences()]
     if wanted in ("1", "2", "3"):
         return int(wanted)
@@ -177,7 +177,7 @@ def _plain(text: str) -> str:
 def _frame_rate(fps: float) -> Fraction:
     """The exact rate that is meant: thousandths, or the rate over 1001 next to it."""
     if not FPS_LIMITS[0] <= fps <= FPS_LIMITS[1]:
-        raise AVSyncError(f"{fps} frames a second cannot be rendered. Choose a rate from 5 to 120.")
+        raise ConfigError(f"{fps} frames a second cannot be rendered. Choose a rate from 5 to 120.")
     over_1001 = Fraction(round(fps * 1.001) * 1000, 1001)
     return over_1001 if abs(float(over_1001) - fps) < 0.004 else Fraction(fps).limit_denominator(1000)
 

@@ -226,7 +226,12 @@ def _missing(tokens: Sequence[Token], bad: np.ndarray, sound: Sound) -> set[int]
         return set()
     path, _ = best_path(graph, sound.scores)
     left_out = sorted(set(range(len(tokens))) - set(graph.token[path].tolist()))
-    return {n for run in consecutive(left_out) if bad[run].sum() >= PASSAGE_WORDS for n in run}
+    gone: set[int] = set()
+    for run in consecutive(left_out):
+        worst = [n for n in run if bad[n]]
+        if len(worst) >= PASSAGE_WORDS:
+            gone.update(range(worst[0], worst[-1] + 1))
+    return gone
 
 
 def _unsaid_runs(here: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -23,8 +23,9 @@ __all__ = ["SoundTrack", "Waveform", "place_on_clock"]
 MIN_SAMPLE_RATE = 1000
 """Fewer samples a second are a damaged header; resampling them would fill the memory."""
 
-BEGUN_SECONDS = 0.05
-"""A part that begins later than this after the whole was entered by a seek."""
+BEGUN_SECONDS = 0.005
+"""A part that begins later than this after the whole was entered by a seek: containers round by less, and the
+packets of usual codecs are 20 ms and longer."""
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)

@@ -50,7 +50,11 @@ class Transcript:
 
 
 def as_transcript(given: "str | Transcript") -> Transcript:
-    """A text as a transcript without times."""
+    """A text as a transcript without times. Errors: TextError for anything else."""
+    if not isinstance(given, str | Transcript):
+        raise TextError(
+            f"the transcript is a {type(given).__name__}. Give a text, or what `read_transcript` gave."
+        )
     return Transcript(given) if isinstance(given, str) else given
 
 

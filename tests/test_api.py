@@ -136,3 +136,10 @@ def test_the_commands_of_the_readme_print_what_it_shows(tmp_path, monkeypatch, c
 
 def test_the_readme_shows_every_command():
     assert [name for name in COMMANDS if f"avsync {name}" not in README] == []
+
+
+def test_the_readme_lists_every_module():
+    package = Path(avsync.__file__).parent
+    modules = {path.stem for path in package.glob("*.py") if not path.stem.startswith("_")}
+    listed = README[README.index("## Files") : README.index("## Licence")]
+    assert modules - set(re.findall(r"\w+", listed)) == set()

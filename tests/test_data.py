@@ -130,6 +130,24 @@ def test_an_entry_is_a_stretch_of_its_file(flash_and_beep):
         clips.at(0, 1.0, 1.0)
 
 
+def test_times_outside_of_an_entry_are_refused(flash_and_beep):
+    clips = ClipDataset([Entry(key="part", path=flash_and_beep("mp4").path, start=0.5, end=1.5)])
+    for start, end in ((1.5, 2.0), (0.0, 0.5)):
+        with pytest.raises(
+            ConfigError, match=f"{start} to {end} s lies outside of part, which is 0.5 to 1.5"
+        ):
+            clips.at(0, start, end)
+    part = clips.at(0, 0.0, 1.0)
+    assert 0.5 <= part.frame_times[0] <= part.frame_times[-1] < 1.0
+
+
+def test_pictures_of_all_shapes_make_one_batch_at_one_size(flash_and_beep):
+    paths = [flash_and_beep("mp4").path, flash_and_beep("mp4", rotation=90).path]
+    entries = [Entry(key=str(n), path=path) for n, path in enumerate(paths)]
+    clips = ClipDataset(entries, ClipConfig(seconds=0.2, height=24, width=32))
+    assert collate([clips[0], clips[1]]).frames.shape[2:] == (24, 32, 3)
+
+
 def test_random_crops_depend_on_seed_epoch_and_index_alone(flash_and_beep):
     path = flash_and_beep("mp4").path
 
@@ -244,7 +262,7 @@ def test_the_encoders_give_a_padded_clip_the_vectors_of_the_clip_alone():
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        ({"shape": (8, 9)}, r"picture sizes: \(8, 8\) of k, \(8, 9\) of z"),
+        ({"shape": (8, 9)}, r"picture sizes: \(8, 8\) of k, \(8, 9\) of z. Scale them to one: ClipConfig"),
         ({"sample_rate": 8000}, "sample rates: 16000 of k, 8000 of z"),
     ],
 )
@@ -350,8 +368,8 @@ def test_a_batch_of_skipped_clips_is_passed_over(many):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"seconds": 0.0}, {"seconds": float("inf")}, {"fps": -1.0}, {"height": 0}, {"crop": "left"},
-     {"pixel_format": "yuv"}, {"on_error": "ignore"}, {"sample_rate": 10}, {"seed": -1}],
+    [{"seconds": 0.0}, {"seconds": float("inf")}, {"fps": -1.0}, {"height": 0}, {"width": 0},
+     {"crop": "left"}, {"pixel_format": "yuv"}, {"on_error": "ignore"}, {"sample_rate": 10}, {"seed": -1}],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(wrong):
     name = next(iter(wrong)).replace("_", "[_ ]")

@@ -4,6 +4,7 @@ hidden."""
 import pickle
 import shutil
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import av
@@ -144,6 +145,14 @@ def test_random_access_gives_the_picture_of_sequential_access(flash_and_beep, su
         np.testing.assert_array_equal(frames[i], in_order[i])
     assert [len(b) for b in frames.batches(16)] == [16, 16, 16, 16, len(frames) - 64]
     np.testing.assert_array_equal(np.concatenate(list(frames.batches(16))), in_order)
+
+
+def test_several_threads_read_one_clip(flash_and_beep):
+    frames = media.load(flash_and_beep("mp4").path).frames
+    asked = np.random.default_rng(0).integers(0, len(frames), 60).tolist()
+    with ThreadPoolExecutor(3) as pool:
+        numbers = list(pool.map(lambda index: read_number(frames[index])[0], asked))
+    assert numbers == asked
 
 
 def test_frames_are_a_sequence(flash_and_beep):

@@ -187,6 +187,36 @@ def test_trials_without_an_answer_do_not_count_for_confidence():
     assert math.isnan(metrics.auroc([nan, nan], [0, 1]))
 
 
+def test_what_cannot_be_counted_is_refused():
+    for wrong in (
+        lambda: metrics.auroc([1, 2, 3], [-1, 1, 1]),
+        lambda: metrics.calibration_error([0.5, 0.6], [1, 2]),
+        lambda: metrics.calibration_error([0.5], [1], bins=0),
+        lambda: metrics.grouped_interval(np.mean, [1, 2, 3], "ab"),
+        lambda: metrics.overlap([[0, 1, 2], [1, 2, 3]], [[0, 1, 2], [1, 2, 3]]),
+        lambda: metrics.word_error([1, 2, 3]),
+    ):
+        with pytest.raises(ConfigError):
+            wrong()
+
+
+def test_infinite_embeddings_count_for_nothing():
+    seen, heard = np.zeros((4, 2)), np.ones((4, 2))
+    seen[2, 0] = heard[0, 1] = np.inf
+    distances = metrics.shift_distances(seen, heard, 1)
+    assert np.isnan(distances[2]).all()
+    assert np.isnan([distances[0, 1], distances[1, 0]]).all()
+    assert np.isfinite(distances[3, :2]).all()
+
+
+def test_boundaries_that_nobody_finds_are_missed():
+    precision, recall, f1, r_value = metrics.boundary_scores([1, 2], [], 0.02)
+    assert math.isnan(precision)
+    assert (recall, f1) == (0, 0)
+    # As by the formula: over-segmentation of -1 and a recall of 0.
+    assert r_value == pytest.approx(1 - (math.hypot(1, -1) + abs(1 + 0 - 1) / math.sqrt(2)) / 2)
+
+
 def test_a_confidence_lies_from_0_to_1():
     with pytest.raises(ConfigError, match=r"confidences from -0.1 to 1.5: they must lie from 0 to 1"):
         metrics.calibration_error([-0.1, 1.5], [0, 1])

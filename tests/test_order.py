@@ -137,6 +137,9 @@ def test_the_state_of_another_order_is_refused(change):
         sampler(**change).load_state_dict(state)
     with pytest.raises(ConfigError, match="clips 103 is now 104"):
         sampler(104).load_state_dict(state)
+    swapped = ClipSampler(6, OrderConfig(batch_size=2), shards=[4, 2])
+    with pytest.raises(ConfigError, match=r"shards \[2, 4\] is now \[4, 2\]"):
+        swapped.load_state_dict(ClipSampler(6, OrderConfig(batch_size=2), shards=[2, 4]).state_dict())
     with pytest.raises(ConfigError, match=r"lengths 0\.0 is now"):
         sampler(lengths=np.ones(103)).load_state_dict(state)
 

@@ -79,6 +79,15 @@ def test_height_and_pixel_proportions(pixels):
         assert np.abs(line - expected)[4:-4].max() < 6
 
 
+@pytest.mark.parametrize(
+    ("aspect", "height", "width", "shape"),
+    [(None, None, 80, (48, 80)), (Fraction(2), None, 80, (24, 80)), (Fraction(2), 50, 30, (50, 30))],
+)
+def test_a_width_alone_keeps_the_proportions_and_with_a_height_is_the_size(aspect, height, width, shape):
+    converter = Converter(ramp(), aspect, PictureFormat("rgb", height, width))
+    assert converter(ramp()).shape == (*shape, 3) == (converter.height, converter.width, 3)
+
+
 def test_a_frame_of_another_size_is_scaled_to_the_first():
     converter = Converter(ramp(), None)
     assert converter(ramp(80, 48)).shape == (96, 160, 3)
@@ -106,9 +115,11 @@ def test_a_converter_can_be_sent_to_another_process():
 def test_settings_out_of_range():
     with pytest.raises(ConfigError, match="pixel_format is 'bgr'"):
         PictureFormat("bgr")
-    for height in (0, -3, 20_000):
-        with pytest.raises(ConfigError, match=f"height is {height}"):
-            PictureFormat("rgb", height)
+    for size in (0, -3, 20_000, 2.5):
+        with pytest.raises(ConfigError, match=f"height is {size}"):
+            PictureFormat("rgb", size)
+        with pytest.raises(ConfigError, match=f"width is {size}"):
+            PictureFormat("rgb", None, size)
 
 
 def test_memory_is_used_again_when_nobody_holds_it():

@@ -36,8 +36,11 @@ def test_a_mapping_is_a_lexicon_too() -> None:
     assert as_lexicon(None) == {}
     assert as_lexicon({"Kyiv": "K IY IH V"}) == {"kyiv": (("k", "iy", "ih", "v"),)}
     assert as_lexicon({"Kyiv": ["K IY IH V", "K IY V"]})["kyiv"][1] == ("k", "iy", "v")
-    for wrong in ({"Kyiv": []}, {"New York": "N UW"}, {"": "N"}):
+    for wrong in ({"": ["K"]}, {"New York": "N UW"}, {"": "N"}):
         with pytest.raises(TextError, match="is not one word with its phones"):
+            as_lexicon(wrong)
+    for wrong in ({"Kyiv": 5}, {"Kyiv": ["K IY", 5]}):
+        with pytest.raises(TextError, match="'Kyiv' has no phones, but"):
             as_lexicon(wrong)
 
 

@@ -89,6 +89,18 @@ def test_any_interval_is_a_slice_of_the_whole(flash_and_beep, suffix, video, aud
         check_part(window, whole, 2e-4)
 
 
+def test_a_part_that_begins_in_the_first_packets_stands_on_the_grid_of_the_whole(tmp_path):
+    """Of 48 kHz every third sample is one of 16 kHz; packets of AAC begin anywhere between."""
+    path = render(tmp_path / "x.mp4", seconds=3.0, sample_rate=48_000).path
+    whole = media.load(path)
+    with media.open(path) as reader:
+        for start in reader.start + np.arange(1.0, 1.12, 0.004):
+            part = reader.read(start, start + 0.9)
+            first = round((part.audio_start - whole.audio_start) * 16_000)
+            same = whole.waveform[first : first + len(part.waveform)]
+            assert np.abs(part.waveform - same)[800:].max() < 5e-3
+
+
 def test_frames_at_the_border_belong_to_the_later_window(flash_and_beep):
     with media.open(flash_and_beep("mov", audio="pcm_s16le").path) as reader:
         part = reader.read(0.4, 0.8)
@@ -226,6 +238,8 @@ def test_settings_out_of_range(flash_and_beep):
     path = flash_and_beep("mp4").path
     with pytest.raises(ConfigError, match="height is 0"):
         media.open(path, height=0)
+    with pytest.raises(ConfigError, match=r"44100\.5 is no whole number"):
+        media.load(path, sample_rate=44_100.5)
     with pytest.raises(ConfigError, match="too high"):
         media.load(path, sample_rate=10**6)
     with media.open(path) as reader:

@@ -12,7 +12,7 @@ from flashbeep import find_beeps, read_number, render
 from shifts import lag_ms, rich_clip
 
 from avsync import media, remux
-from avsync.errors import MediaError
+from avsync.errors import ConfigError, MediaError
 from avsync.streams import probe
 
 NTSC = Fraction(30_000, 1001)
@@ -232,7 +232,7 @@ def test_both_streams_are_needed(tmp_path, missing):
 
 @pytest.mark.parametrize("shift", [float("nan"), float("-inf"), 1e12])
 def test_nonsense_shift(tmp_path, flash_and_beep, shift):
-    with pytest.raises(MediaError, match="at most a day"):
+    with pytest.raises(ConfigError, match="at most a day"):
         remux.shift_audio(flash_and_beep("mp4").path, tmp_path / "out.mp4", shift)
     assert list(tmp_path.iterdir()) == []
 

@@ -228,6 +228,7 @@ def main() -> None:
     print(f"spread {config.spread_ms} ms, confidence weights {config.confidence}")
     report(examples, config)
 
+    options.out.mkdir(parents=True, exist_ok=True)
     print(f"wrote {weightfile.ship(model, model.config, options.out, 'avsync')}")
 
 

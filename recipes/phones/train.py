@@ -97,6 +97,9 @@ def prepare(options: argparse.Namespace) -> dict[str, list[Heard]]:
     assert {u.speaker for name in TRAINED for u in sets[name]} <= set(TRAINED)
     heard, judge = {}, targets.Ensemble(tuple(listeners))
     for name, group in sets.items():
+        if not group:
+            print(f"{name}: none, left out", flush=True)
+            continue
         found = [timed(utterance, judge, later=bool(options.start)) for utterance in group]
         heard[name] = [hear(utterance) for utterance in found if utterance.phones is not None]
         hours = sum(len(one.log_mel) for one in heard[name]) / 360_000
