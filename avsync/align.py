@@ -192,7 +192,7 @@ def _scores(
         return sound, True
     assert track is not None
     if sound is None or modality == "video" or (modality == "auto" and not speech):
-        return on_sound(_seen(track), clocks), False
+        return on_sound(_seen(clip, track), clocks), False
     fused = _fused(clip, sound, track, modality, clocks, tokens, config)
     return (sound, True) if fused is None else (fused, False)
 
@@ -242,7 +242,7 @@ def _fused(
         if modality == "auto":
             return None
         raise _refusal(clip.source, by_ear)
-    seen = _seen(track)
+    seen = _seen(clip, track)
     read = _legible(on_sound(seen, clocks), tokens, config)
     # Lips that fit in part help a text that is heard; to overrule what is heard they have to fit wholly.
     vague, legible = READS
@@ -286,8 +286,9 @@ def _heard(clip: Clip) -> Posteriors:
     return phones.load_phones().speech_posteriors(speech.log_mel(clip))
 
 
-def _seen(track: LipTrack) -> Posteriors:
-    return model.load_model().lip_posteriors(features.on_grid(track))
+def _seen(clip: Clip, track: LipTrack) -> Posteriors:
+    """Phone scores over all pictures: words may be said where the face is not seen."""
+    return model.load_model().lip_posteriors(features.on_grid(track.over(clip.frame_times)))
 
 
 def _has_speech(sound: Posteriors | None, config: AlignConfig) -> bool:

@@ -105,6 +105,29 @@ class LipTrack:
     face: int
     """0 for the face that is seen longest and largest."""
 
+    def over(self, times: np.ndarray) -> "LipTrack":
+        """The track over all pictures of its clip, at `times` (F,) seconds; those it lacks show no face.
+
+        As it is where its own pictures are not among them.
+        """
+        known = np.searchsorted(times, self.times).clip(0, max(len(times) - 1, 0))
+        if len(times) == len(self.times) or not np.array_equal(times[known], self.times):
+            return self
+
+        def spread(values: np.ndarray, fill: float) -> np.ndarray:
+            wide = np.full((len(times), *values.shape[1:]), fill, values.dtype)
+            wide[known] = values
+            return wide
+
+        return LipTrack(
+            np.asarray(times, np.float64),
+            spread(self.mouths, 0),
+            spread(self.landmarks, np.nan),
+            spread(self.boxes, np.nan),
+            spread(self.found, False),
+            self.face,
+        )
+
 
 def track(clip: Clip, config: TrackConfig | None = None) -> tuple[LipTrack, ...]:
     """Tracks every face of a clip; the one that is seen longest and largest comes first, no face gives ().

@@ -35,6 +35,13 @@ SPEAK = "Give a clip in which somebody speaks"
 Clip = Callable[..., SimpleNamespace]
 
 
+class Face(SimpleNamespace):
+    """A track of which only the number counts."""
+
+    def over(self, times: np.ndarray) -> "Face":
+        return self
+
+
 @pytest.fixture
 def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
     """Makes a clip in which `TEXT` is spoken: what is seen at t is heard at t - offset_ms / 1000."""
@@ -78,7 +85,7 @@ def clip(monkeypatch: pytest.MonkeyPatch) -> Clip:
         monkeypatch.setattr(phones, "load_phones", lambda: net)
         monkeypatch.setattr(speech, "log_mel", lambda clip: None)
         monkeypatch.setattr(features, "on_grid", lambda track: None)
-        monkeypatch.setattr(lips, "track", lambda clip: tuple(SimpleNamespace(face=n) for n in range(faces)))
+        monkeypatch.setattr(lips, "track", lambda clip: tuple(Face(face=n) for n in range(faces)))
         monkeypatch.setattr(offset, "unusable", lambda clip, config: None)
         monkeypatch.setattr(offset, "measure", lambda clip, tracks, config: measured)
         times = [pts_to_seconds(n, 1 / rate) for n in range(int(4 * rate))] if has_video else []

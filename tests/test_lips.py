@@ -223,6 +223,13 @@ def test_a_track_reaches_from_the_first_picture_of_its_face_to_the_last() -> Non
     for values in (one.mouths, one.landmarks, one.boxes):
         assert len(values) == len(one.times)
     assert one.landmarks[0][:, 0].mean() == pytest.approx(one.landmarks[-1][:, 0].mean(), abs=1)
+    wide = one.over(clip.frame_times)
+    np.testing.assert_array_equal(wide.times, clip.frame_times)
+    np.testing.assert_array_equal(np.flatnonzero(wide.found), [*range(30, 50), *range(63, 83)])
+    np.testing.assert_array_equal(wide.mouths[30:83], one.mouths)
+    np.testing.assert_array_equal(np.isnan(wide.boxes).any(1), ~wide.found)
+    assert not wide.mouths[~wide.found].any()
+    assert wide.over(clip.frame_times) is wide
 
 
 def test_grey_pictures_are_tracked_like_those_without_colour() -> None:
