@@ -22,7 +22,7 @@ from avsync.media import Clip, atomic_path
 
 GAP_STEP = 0.01
 """Seconds: gaps between frames count as equal when they round to the same multiple of this."""
-ARRAYS = tuple(field.name for field in fields(LipTrack) if field.name != "face")
+ARRAYS = tuple(field.name for field in fields(LipTrack) if field.name not in ("times", "face"))
 
 
 @contextmanager
@@ -36,9 +36,9 @@ def remembered(folder: Path) -> Iterator[None]:
             return fresh(clip, config)
         path = folder / f"{_pictures(clip, code)}.npz"
         if path.exists():
-            return _read(path)
+            return _read(path, clip)
         tracks = fresh(clip)
-        _write(path, tracks)
+        _write(path, clip, tracks)
         return tracks
 
     with mock.patch.object(lips, "track", track):
@@ -63,15 +63,20 @@ def _pictures(clip: Clip, code: bytes) -> str:
     return total.hexdigest()[:32]
 
 
-def _write(path: Path, tracks: tuple[LipTrack, ...]) -> None:
+def _write(path: Path, clip: Clip, tracks: tuple[LipTrack, ...]) -> None:
     arrays = {f"{name}{track.face}": getattr(track, name) for track in tracks for name in ARRAYS}
+    for track in tracks:  # as numbers of pictures: a copy with other times has the same tracks
+        arrays[f"first{track.face}"] = np.searchsorted(clip.frame_times, track.times[0])
     with atomic_path(path, overwrite=True) as temporary:
         np.savez(temporary, faces=len(tracks), **arrays)
 
 
-def _read(path: Path) -> tuple[LipTrack, ...]:
+def _read(path: Path, clip: Clip) -> tuple[LipTrack, ...]:
+    tracks = []
     with np.load(path) as file:
-        return tuple(
-            LipTrack(face=face, **{name: file[f"{name}{face}"] for name in ARRAYS})
-            for face in range(int(file["faces"]))
-        )
+        for face in range(int(file["faces"])):
+            arrays = {name: file[f"{name}{face}"] for name in ARRAYS}
+            first = int(file[f"first{face}"])
+            times = clip.frame_times[first : first + len(arrays["found"])]
+            tracks.append(LipTrack(times=times, face=face, **arrays))
+    return tuple(tracks)
