@@ -276,7 +276,7 @@ def _meant(arguments: Namespace, named: object) -> str | None:
         return outputs[0] if len(outputs) == 1 else None
     path = Path(str(named))
     for name in outputs:
-        target = Path(os.path.abspath(name))  # as tempfile makes its names
+        target = Path(os.path.abspath(name))  # as `trial_path` makes its names
         beside = path.parent == target.parent and path.suffix == target.suffix
         if beside and path.name.startswith(f".{target.stem[:40]}."):
             return str(name)

@@ -53,9 +53,10 @@ class Clip:
                 f"{self.source}: the waveform is {samples.dtype} of shape {samples.shape}. "
                 "Give float32 samples of shape (N,), from -1 to 1."
             )
-        samples = samples.astype(np.float32, copy=False)
-        if not np.isfinite(samples.sum()):  # no number, or so large that the sum is none
-            samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+        with np.errstate(invalid="ignore", over="ignore"):
+            samples = samples.astype(np.float32, copy=False)
+            if not np.isfinite(samples.sum()):  # no number, or so large that the sum is none
+                samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
         object.__setattr__(self, "waveform", samples)
 
     @property
@@ -93,9 +94,10 @@ class Clip:
 
 def check_stream(clip: Clip, audio_stream: int | None) -> None:
     """Raise `ConfigError` where a sound is asked for that is not the clip's."""
-    if audio_stream is not None and clip.info is not None and clip.info.audio != audio_stream:
+    loaded = None if clip.info is None else clip.info.audio  # None of a sound from another file
+    if audio_stream is not None and loaded is not None and loaded != audio_stream:
         raise ConfigError(
-            f"{clip.source}: the clip was loaded with the sound of stream {clip.info.audio}, not "
+            f"{clip.source}: the clip was loaded with the sound of stream {loaded}, not "
             f"{audio_stream}. Give the path of the file, or load the clip with audio_stream={audio_stream}."
         )
 

@@ -97,7 +97,7 @@ class Excerpts:
     def __post_init__(self) -> None:
         with media.open(self.path) as reader:
             self.span = span(reader, self.path)
-            self._height = HIGHEST if _rows(reader, self.span[0]) > HIGHEST else None
+            self._height = HIGHEST if _shown_rows(reader, self.span[0]) > HIGHEST else None
 
     def listen(self, place: float, seconds: float, length: float) -> Window | None:
         """Of `seconds` of sound from `place` on, the `length` with most speech; None with too little."""
@@ -163,7 +163,7 @@ def _chunks(reader: Reader, start: float, end: float, size: int) -> Iterator[tup
         yield np.array(times), np.stack(pictures)
 
 
-def _rows(reader: Reader, start: float) -> int:
+def _shown_rows(reader: Reader, start: float) -> int:
     """Rows of the pictures as they are shown: of the first, for only that says whether they are turned."""
     if reader.video is None:
         return 0

@@ -12,6 +12,7 @@ picture. `clock` says otherwise. All files are UTF-8 with plain line feeds.
 """
 
 import json
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -23,7 +24,7 @@ from avsync import annotations, subtitles
 from avsync.alignment import Alignment, Gap, Word
 from avsync.clocks import Clocked, on_clock
 from avsync.errors import MediaError
-from avsync.media import atomic_path
+from avsync.outputs import trial_path
 
 
 def to_json_dict(alignment: Alignment) -> dict[str, Any]:
@@ -125,12 +126,19 @@ def write(
 
 
 def store(files: Mapping[str | Path, bytes], *, overwrite: bool = False) -> None:
-    """Put the bytes of `render` into their files, all whole or none at all; errors as in `write`."""
+    """Put the bytes of `render` into their files: none is in place before all are written. Errors as in
+    `write`.
+    """
     path: str | Path = ""
+    written: list[tuple[Path, str | Path]] = []
     try:
-        with ExitStack() as written:
+        with ExitStack() as temporaries:
             for path, data in files.items():
-                written.enter_context(atomic_path(Path(path), overwrite=overwrite)).write_bytes(data)
+                temporary = temporaries.enter_context(trial_path(path, overwrite=overwrite))
+                temporary.write_bytes(data)
+                written.append((temporary, path))
+            for temporary, path in written:
+                os.replace(temporary, path)
     except OSError as error:
         raise MediaError(f"{path} cannot be written ({error.strerror}). Is the disk full?") from error
 

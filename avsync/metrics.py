@@ -154,28 +154,37 @@ def grouped_interval(
 def calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = 15) -> float:
     """Expected calibration error: how far confidence (N,) and the share that is right lie apart, on average.
 
-    `bins` of equal width over 0 to 1, weighted by their counts (Naeini, Cooper and Hauskrecht, 2015).
+    `bins` of equal width over 0 to 1, weighted by their counts (Naeini, Cooper and Hauskrecht, 2015). Trials
+    without an answer (NaN) are left out. Raises ConfigError for confidences beyond 0 to 1, outcomes that are
+    not 0 or 1, unequal counts, and no bins.
     """
     if bins < 1:
         raise ConfigError(f"{bins} bins: give at least one.")
     said, true = _outcomes(confidence, right)
     if not len(said):
         return float("nan")
-    if said.min() < 0 or said.max() > 1:
+    if said.min() < -1e-9 or said.max() > 1 + 1e-9:
         raise ConfigError(f"confidences from {said.min():g} to {said.max():g}: they must lie from 0 to 1.")
-    index = np.minimum((said * bins).astype(int), bins - 1)
+    index = (said * bins).astype(int).clip(0, bins - 1)
     apart = np.bincount(index, weights=said - true, minlength=bins)
     return float(np.abs(apart).sum() / len(said))
 
 
 def brier(confidence: ArrayLike, right: ArrayLike) -> float:
-    """Mean squared distance of confidence (N,) from what came true, 0 or 1 (Brier, 1950)."""
+    """Mean squared distance of confidence (N,) from what came true, 0 or 1 (Brier, 1950).
+
+    Trials without an answer (NaN) are left out. Raises ConfigError for other outcomes and unequal counts.
+    """
     said, true = _outcomes(confidence, right)
     return float(np.mean(np.square(said - true))) if len(said) else float("nan")
 
 
 def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
-    """Probability that a positive scores above a negative, ties count half; NaN without one of both."""
+    """Probability that a positive scores above a negative, ties count half; NaN without one of both.
+
+    Trials without a score (NaN) are left out. Raises ConfigError for outcomes that are not 0 or 1, and
+    unequal counts.
+    """
     values, is_positive = _outcomes(scores, positive)
     ordered = np.sort(values[is_positive == 0])
     above = values[is_positive == 1]
@@ -188,7 +197,7 @@ def auroc(scores: ArrayLike, positive: ArrayLike) -> float:
 def risk_coverage(confidence: ArrayLike, right: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Shares answered (K,) and, of these, shares wrong (K,), while the gate falls over the K confidences.
 
-    A trial without an answer (NaN) is never answered.
+    A trial without an answer (NaN) is never answered. Raises ConfigError as `auroc`.
     """
     trials = len(_flat(confidence))
     said, true = _outcomes(confidence, right)
@@ -209,12 +218,18 @@ def interval_coverage(errors: ArrayLike, half_widths: ArrayLike) -> float:
 
 
 def word_error(errors_W2: ArrayLike) -> float:
-    """Mean over words of the mean absolute error of start and end; (W, 2), words not found are left out."""
+    """Mean over words of the mean absolute error of start and end; (W, 2), words not found are left out.
+
+    Raises ConfigError for another shape.
+    """
     return mean_error(np.abs(_two_edges(errors_W2)).mean(axis=1))
 
 
 def overlap(reference_W2: ArrayLike, found_W2: ArrayLike) -> float:
-    """Mean over words of intersection by union of two spans; a word that was not found (NaN) has 0."""
+    """Mean over words of intersection by union of two spans; a word that was not found (NaN) has 0.
+
+    Raises ConfigError unless both are (W, 2).
+    """
     truth, answer = _two_edges(reference_W2), _two_edges(found_W2)
     if truth.shape != answer.shape:
         raise ConfigError(f"{len(truth)} words and {len(answer)} answers: give one of each a word.")
@@ -231,7 +246,8 @@ def boundary_scores(
 ) -> tuple[float, float, float, float]:
     """Precision, recall, F1 and R-value of boundaries found within `limit` of the true ones.
 
-    Strictly one to one, in the order of time; R-value after Rasanen, Laine and Altosaar (2009).
+    Strictly one to one, in the order of time; R-value after Rasanen, Laine and Altosaar (2009). Where nothing
+    was found the precision is NaN and the recall 0; where nothing was to be found, all are NaN.
     """
     truth, answers = np.sort(_answered(reference)), np.sort(_answered(found))
     if not len(truth):

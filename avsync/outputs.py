@@ -4,7 +4,7 @@ or not at all.
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,16 +29,6 @@ def check_output(
         )
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-UMASK = _umask()
-"""Rights that new files do not get. To ask is to set it, for all threads: so once, at the start."""
-
-
 @contextlib.contextmanager
 def atomic_path(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
     """A temporary path beside `target`, with its suffix, that is moved into place on success and removed on
@@ -48,7 +38,6 @@ def atomic_path(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
     """
     with trial_path(target, overwrite=overwrite) as temporary:
         yield temporary
-        temporary.chmod(0o666 & ~UMASK)  # mkstemp makes files that only their owner can read
         os.replace(temporary, target)
 
 
@@ -59,14 +48,11 @@ def trial_path(target: str | os.PathLike[str], *, overwrite: bool) -> Iterator[P
     """
     check_output(target, overwrite=overwrite)
     target = Path(target)
-    try:
-        handle, name = tempfile.mkstemp(
-            prefix=f".{target.stem[:40]}.", suffix=target.suffix, dir=target.parent
-        )
+    temporary = target.absolute().with_name(f".{target.stem[:40]}.{secrets.token_hex(8)}{target.suffix}")
+    try:  # not by tempfile, whose files only their owner can read
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
         raise MediaError(f"{target} cannot be written ({error.strerror}). Choose another folder.") from error
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
     finally:

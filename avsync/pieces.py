@@ -27,15 +27,15 @@ CORRELATION = 1.3
 """Noise of a second against that of 25 independent lip steps (power); measured."""
 UNTOLD = 1e-4
 """Sums of scores this small are of lags at which nothing is heard; those have the mean of their step."""
-LIVE = 0.2
+LIVE = 0.05
 """A bin with a smaller share of the noise of the noisiest hears silence at most lags. With these in the mean,
 what little is heard beside a silence looked clearer than it is: of 426 clips of 8 s with 1 to 5 s of silence
 at one end or in the middle 11 were given a step; none is, where they count neither for the noise nor for
-the length of a piece."""
+the length of a piece. Speech whose scores are a quarter as large as those of the rest still counts."""
 MAX_PPM = 2000.0
 """Steepest slope that is looked for unless more is asked for; film against NTSC's rates is 1000."""
 SLOPE_BINS = 10
-"""Bins in a row, some seconds, without which a slope must be as good as it has to be."""
+"""Bins in a group, some seconds: a slope has to gain its cost without the group that gains most."""
 SUPPORT_STEPS = 30
 """Lip steps that speak for an offset together, or not."""
 RESAMPLES = 300
@@ -228,7 +228,7 @@ def sloped(bins: Bins, path: Path, step_ms: float, steepest_ppm: float = MAX_PPM
 
 def slope_gain(bins: Bins, path: Path) -> float:
     """By how much the scores along the path exceed those of the same pieces without a slope, but for the
-    `SLOPE_BINS` in a row that exceed them most: foreign sound fits some line by chance, far from the rest.
+    group of `SLOPE_BINS` that exceeds them most: foreign sound fits some line by chance, far from the rest.
     """
     level = replaced(bins, path, 0.0)
     above, below = (shifted(bins.sums, along(bins, one), 0, 1)[:, 0] for one in (path, level))

@@ -155,8 +155,9 @@ def said_of(
 
 
 def _said_once(tokens: Sequence[Token], shares: np.ndarray) -> np.ndarray:
-    """(words, T) probabilities of starts, where what a text has twice in a row and the sound once counts for
-    the first: else each of both would be as probable as not to be said.
+    """(words, T) probabilities of starts, where what a text has exactly twice in a row and the sound once
+    counts for the first: else each of both would be as probable as not to be said. What is said once more
+    than that, or so unclearly that all paths together say it more often than `ONCE`, stays as it is.
     """
     shares = shares.copy()
     for length in range(1, LONGEST_REPEATED + 1):

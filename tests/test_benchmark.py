@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from flashbeep import find_beeps, read_number
+from recipe_files import recipe
 
-from avsync import features, media
+from avsync import features, lips, media, remux
 from avsync.features import LIP_POINTS, LipGrid
 from avsync.lips import LipTrack
 from avsync.media import Clip
@@ -344,3 +345,17 @@ def test_a_film_is_repeated_without_gaps_in_picture_or_sound(benchmark_script, f
     assert turns >= 3
     np.testing.assert_allclose(again, np.concatenate([lit + k * length for k in range(turns)]), atol=1e-3)
     np.testing.assert_allclose(beeped, np.concatenate([beeps + k * length for k in range(turns)]), atol=0.07)
+
+
+def test_remembered_tracks_stand_at_the_times_of_the_copy(talks, tmp_path):
+    """A copy with other times has the same pictures, whose tracks are not looked for again."""
+    tracks = recipe("benchmark", "tracks")
+    copy = tmp_path / "copy.mkv"
+    remux.shift_audio(talks[0.0][0], copy, -300.0)
+    with tracks.remembered(tmp_path / "cache"):
+        for path in (talks[0.0][0], copy):
+            clip = media.load(path)
+            (track,) = lips.track(clip)
+            np.testing.assert_array_equal(track.times, clip.frame_times)
+    assert clip.frame_times[0] > 0.2
+    assert len(list((tmp_path / "cache").iterdir())) == 1

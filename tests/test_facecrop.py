@@ -62,6 +62,13 @@ def test_the_longest_stretch_is_taken():
     assert (grid.frames[0], grid.frames[-1], len(grid.times)) == (80, 199, 120)
 
 
+def test_a_face_that_appears_late_is_cut_from_its_own_frames():
+    track = box_track(TIMES[20:45], STILL[20:45])
+    grid = facecrop.follow_face(clip(TIMES), track)
+    np.testing.assert_array_equal(grid.frames, np.arange(20, 45))
+    np.testing.assert_allclose(grid.times, TIMES[20:45])
+
+
 def test_no_face():
     track = box_track(TIMES, STILL, np.zeros(50, bool))
     with pytest.raises(FaceError, match=r"made\.mp4: face 0 is seen in no frame"):

@@ -4,6 +4,7 @@ import gc
 import multiprocessing
 import os
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -70,3 +71,23 @@ def test_a_pool_of_forked_processes(flash_and_beep):
     with multiprocessing.get_context("fork").Pool(2) as pool:
         assert pool.map(number_of_frames, [path] * 6) == [100] * 6
     assert clip.frames[99].shape == (64, 128, 3)
+
+
+@pytest.mark.timeout(60)
+def test_a_clip_that_another_thread_reads_can_be_read_in_the_child(flash_and_beep):
+    frames = media.load(flash_and_beep("mp4").path).frames
+    expected, held, done = frames[3], threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with frames._lock:
+            held.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    try:
+        assert in_child(lambda: np.testing.assert_array_equal(frames[3], expected)) == 0
+    finally:
+        done.set()
+        thread.join()

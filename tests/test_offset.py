@@ -232,9 +232,17 @@ def test_a_single_picture_is_too_short(world):
     abstains(detect_offset(tiny.clip(frame_times=np.zeros(1))), "too_short", scored=False)
 
 
+@pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize(("frames", "reason"), [(15, "no_face"), (25, None)])
-def test_a_face_must_be_seen_long_enough(world, frames, reason):
-    world(0.0, tracks=lambda clip: (track(clip, seen=slice(20, 20 + frames)),))
+def test_a_face_must_be_seen_long_enough(world, frames, reason, whole):
+    seen = slice(20, 20 + frames)
+
+    def tracks(clip):
+        if whole:  # over all pictures of the clip
+            return (track(clip, seen=seen),)
+        return (track(dataclasses.replace(clip, frame_times=clip.frame_times[seen])),)
+
+    world(0.0, tracks=tracks)
     assert detect_offset(talk()).reason == reason
 
 

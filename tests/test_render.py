@@ -1,6 +1,7 @@
 """Annotated video: what is drawn when, and that times, sound and colours of the source stay as they are."""
 
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -267,6 +268,23 @@ def test_the_speaker_of_the_segment_gets_the_box(flash_and_beep):
         paint(picture, time)
         assert (picture[45:55, left] == overlay.BOX[:3]).all()
         assert (picture[45:55, empty] == 0).all()
+
+
+def test_there_is_no_box_before_a_face_comes_and_behind_it(flash_and_beep):
+    clip = load(flash_and_beep().path)
+    track = track_of(clip, (10, 20, 30, 60))
+    seen = slice(20, 40)
+    track = replace(
+        track,
+        **{name: getattr(track, name)[seen] for name in ("times", "mouths", "landmarks", "boxes", "found")},
+    )
+    paint = render.painter(clip, alignment_of(word("a", 9.0, 9.5), offset=offset_of(0.0)), (track,))
+    boxed = []
+    for time in clip.frame_times:
+        picture = np.zeros((clip.frames.height, clip.frames.width, 3), np.uint8)
+        paint(picture, float(time))
+        boxed.append(bool(picture[45:55, 10].any()))
+    assert np.flatnonzero(boxed).tolist() == list(range(20, 40))
 
 
 def test_an_alignment_made_before_boxes_the_speaker_among_the_faces_of_now(

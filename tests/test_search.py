@@ -1,6 +1,7 @@
 """Which words are searched again, and passages of a text that nobody says."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,6 +67,19 @@ def test_a_passage_instead_of_another_is_told_though_some_words_fit() -> None:
     kept = [word.start for word in found if not word.absent]
     expected = [start for start, _ in truth[:6] + truth[18:]]
     assert max(abs(one - other) for one, other in zip(kept, expected, strict=True)) < 0.06
+
+
+@pytest.mark.parametrize(
+    ("left_out", "missing"), [([2, 3, 4, 5], {3, 4, 5}), ([1, 2, 3, 4, 5, 6], {3, 4, 5})]
+)
+def test_well_found_words_at_the_ends_of_a_passage_stay(monkeypatch, left_out, missing) -> None:
+    graph = SimpleNamespace(token=np.array([n for n in range(8) if n not in left_out]), shortest=0)
+    monkeypatch.setattr(searching, "grow", lambda *_, **__: graph)
+    monkeypatch.setattr(searching, "best_path", lambda graph, scores: (np.arange(len(graph.token)), 0.0))
+    sound = SimpleNamespace(step=0.01, config=None, scores=np.zeros((9, 1)))
+    bad = np.isin(np.arange(8), [3, 4, 5])
+    assert searching._missing(range(8), bad, sound) == missing
+    assert searching._missing(range(8), bad & (np.arange(8) > 3), sound) == set()
 
 
 def test_words_that_were_said_are_in_no_passage() -> None:

@@ -79,7 +79,7 @@ def clip(
     if waveform is None:
         waveform = 0.1 * np.random.default_rng(0).normal(size=round(seconds * sample_rate))
     frames = [np.full((8, 8, 3), 128, np.uint8)] * len(times)
-    return Clip("made.mp4", times, frames, np.asarray(waveform, np.float32), sample_rate, audio_start, None)  # type: ignore[arg-type]
+    return Clip("made.mp4", times, frames, waveform, sample_rate, audio_start, None)  # type: ignore[arg-type]
 
 
 def lip_encoder() -> LipEncoder:
