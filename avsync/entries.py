@@ -33,7 +33,7 @@ class Entry:
     key: str
     """Unique in its list; names the clip in batches, shards and messages."""
     path: Path
-    """The media file."""
+    """The media file; a name becomes a path."""
     start: float | None = None
     """Seconds on the file's own clock at which the clip begins; None = where the file does."""
     end: float | None = None
@@ -48,6 +48,9 @@ class Entry:
     """Anything else, handed through."""
 
     def __post_init__(self) -> None:
+        for name, file in (("path", self.path), ("audio", self.audio)):
+            if file is not None:
+                object.__setattr__(self, name, Path(file))
         for name, value in (("start", self.start), ("end", self.end)):
             if value is not None and not math.isfinite(value):
                 raise ConfigError(f"{name} {value} of {self.key} is no time. Give seconds, or nothing.")

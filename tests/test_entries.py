@@ -1,6 +1,7 @@
 """Lists of clips: what is read from folders and manifests, and what each mistake is answered."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -122,3 +123,9 @@ def test_a_manifest_that_is_no_text_is_refused(folder):
 def test_an_entry_without_length_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="k ends at 1 s and starts at 1 s"):
         Entry(key="k", path=tmp_path, start=1, end=1)
+
+
+def test_names_of_files_become_paths():
+    entry = Entry(key="k", path="talk.mp4", audio="talk.wav")
+    assert (entry.path, entry.audio) == (Path("talk.mp4"), Path("talk.wav"))
+    assert Entry(key="k", path=Path("talk.mp4")).audio is None
