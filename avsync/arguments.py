@@ -249,7 +249,8 @@ def _add_transcript(parser: Parser) -> None:
     words.add_argument(
         "--transcript",
         metavar="F",
-        help="a text file that holds them, or a .srt, .vtt, .ass or .TextGrid, whose times are used as hints",
+        help="a text file that holds them, or a .srt, .vtt, .ass, .TextGrid or Whisper's .json, whose times "
+        "are used as hints",
     )
     parser.add_argument(
         "--lexicon",

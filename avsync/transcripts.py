@@ -1,4 +1,5 @@
-"""Transcripts from files: plain text, and the text of SubRip, WebVTT, ASS and TextGrid files with its times.
+"""Transcripts from files: plain text, and the text of SubRip, WebVTT, ASS, TextGrid and recognisers' JSON
+with its times.
 
 The times of such files are rough: subtitles come early, stay long, and are often a second off. They are
 kept as `Anchor`, on the clock of the sound.
@@ -9,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from avsync import captions, textgrids
+from avsync import captions, recognised, textgrids
 from avsync.captions import Caption
 from avsync.errors import TextError
 from avsync.pronunciations import Lexicon
@@ -32,7 +33,7 @@ class Transcript:
     """What is spoken."""
 
     text: str
-    """Of subtitles and TextGrids, the lines of one after those of the other."""
+    """Of subtitles, TextGrids and JSON, the lines of one part after those of the other."""
     anchors: tuple[Anchor, ...] = ()
     """In the order of the text; none in plain text."""
     source: str = ""
@@ -59,7 +60,8 @@ def as_transcript(given: "str | Transcript") -> Transcript:
 
 
 def read_transcript(path: str | os.PathLike[str]) -> Transcript:
-    """The transcript in a file: .srt, .vtt, .ass, .ssa and .TextGrid with their times, others as plain text.
+    """The transcript in a file: .srt, .vtt, .ass, .ssa, .TextGrid and .json (of Whisper and its like, and of
+    avsync) with their times, others as plain text.
 
     A file of another name with times like those of SubRip counts as such. The text is UTF-8, or UTF-16 or 32
     with a byte order mark. Errors: TextError with the file where it cannot be read, has no text, or has a
@@ -86,7 +88,7 @@ def read_transcript(path: str | os.PathLike[str]) -> Transcript:
 
 SUBTITLES = (".srt", ".vtt", ".ass", ".ssa")
 REFUSED = (
-    ".json", ".jsonl", ".ctm", ".eaf", ".csv", ".tsv", ".ttml", ".dfxp", ".xml", ".html", ".htm", ".sbv",
+    ".jsonl", ".ctm", ".eaf", ".csv", ".tsv", ".ttml", ".dfxp", ".xml", ".html", ".htm", ".sbv",
     ".sub", ".stl", ".scc", ".lrc", ".rtf", ".doc", ".docx", ".odt", ".pdf",
 )  # fmt: skip
 """Files in which words stand between others: they are not read."""
@@ -124,11 +126,13 @@ def _timed(text: str, path: Path) -> list[Caption] | None:
     if suffix in REFUSED and not captions.HEAD.search(text):
         raise TextError(
             f"{path} is no transcript that can be read. "
-            f"Give plain text, or {', '.join(SUBTITLES)} or .TextGrid."
+            f"Give plain text, or {', '.join(SUBTITLES)}, .TextGrid or a recogniser's .json."
         )
     try:
         if suffix in SUBTITLES or captions.HEAD.search(text):
             return captions.read(text, suffix)
+        if suffix == ".json":
+            return recognised.read(text)
         return textgrids.read(text) if suffix == ".textgrid" else None
     except ValueError as error:
         raise TextError(

@@ -110,7 +110,22 @@ def test_without_a_tier_of_words_the_first_with_text_counts(tmp_path: Path) -> N
     assert read_transcript(tmp_path / "talk.TextGrid").text == "so it is"
 
 
-@pytest.mark.parametrize("suffix", [".srt", ".vtt", ".ass", ".TextGrid"])
+WHISPER = """{"text": " So it is. And it was.", "language": "en", "segments": [
+  {"id": 0, "seek": 0, "start": 0.5, "end": 2.0, "text": " So it is.", "tokens": [1], "no_speech_prob": 0.1},
+  {"id": 1, "seek": 0, "start": 2.0, "end": 3.25, "text": " And it was.", "words": [{"word": " And"}]}]}"""
+WHISPER_CPP = """{"model": {"type": "base"}, "transcription": [
+  {"timestamps": {"from": "00:00:00,500"}, "offsets": {"from": 500, "to": 2000}, "text": " So it is."},
+  {"offsets": {"from": 2000, "to": 3250}, "text": " And it was."}]}"""
+
+
+@pytest.mark.parametrize("text", [WHISPER, WHISPER_CPP])
+def test_what_recognisers_write(tmp_path: Path, text: str) -> None:
+    found = read(tmp_path, "talk.json", text)
+    assert found.text == "So it is.\nAnd it was."
+    assert found.anchors == (Anchor(0.5, 2.0, (0, 9)), Anchor(2.0, 3.25, (10, 21)))
+
+
+@pytest.mark.parametrize("suffix", [".srt", ".vtt", ".ass", ".TextGrid", ".json"])
 def test_what_avsync_writes_it_reads(tmp_path: Path, suffix: str) -> None:
     talk = made(*TWO.words, word("{a}", 1.5, 1.8), word("<so>", 1.8, 2.0), word("R&D\\N", 2.0, 2.4))
     export.write(talk, tmp_path / f"talk{suffix}")
@@ -144,11 +159,19 @@ def test_plain_text_is_taken_as_it_is(tmp_path: Path) -> None:
         ),
         ("talk.vtt", "WEBVTT\n\n1:110 --> 2:100\nso\n", "line 3 should be times"),
         ("talk.vtt", "WEBVTT\n\n00:02,900 -->\nso\n", "line 3 should be times"),
+        ("talk.eaf", "<xml/>", r"is no transcript that can be read. Give plain text, or \.srt, \.vtt"),
         (
             "talk.json",
             '{"words": []}',
-            r"is no transcript that can be read. Give plain text, or \.srt, \.vtt",
+            'cannot be read as .json: it has no "segments" with start, end and text',
         ),
+        ("talk.json", "[1, 2]", 'cannot be read as .json: it has no "segments"'),
+        ("talk.json", '{"segments": [', "cannot be read as .json: Expecting value"),
+        ("talk.json", '{"segments": []}', "has no text"),
+        ("talk.json", '{"segments": [{"start": 0, "text": "so"}]}', "segment 1 has no start, end and text"),
+        ("talk.json", '{"segments": [{"start": 0, "end": 1e999, "text": "so"}]}', "inf is no time or count"),
+        ("talk.json", '{"transcript": "so", "words": [{}]}', "its words have no heard_start and heard_end"),
+        ("talk.json", "[" * 100_000, "cannot be read as .json"),
         ("talk.vtt", "WEBVTT\n", "has no text"),
         ("talk.txt", " \n", "has no text"),
         ("talk.TextGrid", "not a grid", "cannot be read as .TextGrid: it ends too early"),
