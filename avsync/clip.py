@@ -94,8 +94,10 @@ class Clip:
 
 def check_stream(clip: Clip, audio_stream: int | None) -> None:
     """Raise `ConfigError` where a sound is asked for that is not the clip's."""
-    loaded = None if clip.info is None else clip.info.audio  # None of a sound from another file
-    if audio_stream is not None and loaded is not None and loaded != audio_stream:
+    if audio_stream is None or clip.info is None:
+        return
+    loaded = clip.info.audio  # None of a sound from another file
+    if loaded is not None and loaded != audio_stream:
         raise ConfigError(
             f"{clip.source}: the clip was loaded with the sound of stream {loaded}, not "
             f"{audio_stream}. Give the path of the file, or load the clip with audio_stream={audio_stream}."
